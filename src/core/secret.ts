@@ -1,0 +1,29 @@
+import { inspect } from "node:util";
+
+/**
+ * A value that must never be shown. It prints, interpolates, serialises and inspects as `[secret]`; only a system that
+ * has to hand it over calls `reveal()`.
+ */
+export class Secret {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return "[secret]";
+  }
+
+  toJSON(): string {
+    return "[secret]";
+  }
+
+  [inspect.custom](): string {
+    return "[secret]";
+  }
+}

@@ -1,0 +1,24 @@
+import type { Reporter, TestModule } from "vitest/node";
+
+/** Closes a run with one plain line that any machine can read: `N passed, N failed, N skipped`. */
+export default class PlainLineReporter implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
+    let passed = 0;
+    let skipped = 0;
+    let failed = unhandledErrors.length;
+    for (const module of modules) {
+      // A file that cannot be loaded holds no tests; it must not count as green.
+      failed += module.errors().length;
+      for (const test of module.children.allTests()) {
+        const { state } = test.result();
+        if (state === "passed") passed += 1;
+        else if (state === "failed") failed += 1;
+        else skipped += 1;
+      }
+    }
+    const skippedPart = skipped > 0 ? `, ${skipped} skipped` : "";
+    process.on("exit", () => {
+      process.stdout.write(`\n${passed} passed, ${failed} failed${skippedPart}\n`);
+    });
+  }
+}

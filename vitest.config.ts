@@ -1,0 +1,40 @@
+import { defineConfig } from "vitest/config";
+
+const reporters = ["default", "./test/reporter.ts"];
+
+export default defineConfig({
+  test: {
+    reporters,
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["{src,sandbox}/**/*.test.ts", "test/*.test.ts"],
+          pool: "threads",
+          isolate: false,
+        },
+      },
+      {
+        test: {
+          name: "integration",
+          include: ["test/{integration,faults}/**/*.test.ts"],
+          pool: "forks",
+          maxWorkers: 2,
+          globalSetup: ["test/services.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          pool: "forks",
+          maxWorkers: 1,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
