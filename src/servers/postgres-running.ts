@@ -1,0 +1,117 @@
+import { readFile, realpath, writeFile } from "node:fs/promises";
+import { createConnection } from "node:net";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+
+import { isRunning, ownPid, worksIn } from "./machine.ts";
+import { POSTGRES_OWNER, clusterOf, majorOfCluster } from "./postgres-cluster.ts";
+import { ServerError } from "./server-error.ts";
+
+/** What a running server says of itself in postmaster.pid. */
+export type Postmaster = {
+  readonly pid: number;
+  readonly port: number;
+  readonly socketDirectory: string;
+  readonly state: string;
+};
+
+export type RunningPostgres = {
+  readonly pid: number;
+  readonly major: number;
+  url(database?: string): string;
+};
+
+// A server whose parent has just been killed is still writing its last checkpoint.
+const ORPHAN_PATIENCE_MS = 3_000;
+const STOPPING_PATIENCE_MS = 60_000;
+const ANSWER_TIMEOUT_MS = 2_000;
+
+/** The server that another process of ours runs on this directory, for the command line to attach to. */
+export async function findRunningPostgres(directory: string): Promise<RunningPostgres | undefined> {
+  const resolved = await realpath(directory).catch(() => undefined);
+  if (resolved === undefined) return undefined;
+  const cluster = clusterOf(resolved);
+  const postmaster = await livePostmaster(cluster);
+  if (postmaster === undefined || !(await answers(postmaster))) return undefined;
+  return {
+    pid: postmaster.pid,
+    major: (await majorOfCluster(cluster)) ?? 0,
+    url: (database) => socketUrl(postmaster.socketDirectory, postmaster.port, database),
+  };
+}
+
+/** The form that both node-postgres and libpq's own programs understand. */
+export function socketUrl(
+  socketDirectory: string,
+  port: number,
+  database: string = POSTGRES_OWNER,
+): string {
+  return `postgresql://${POSTGRES_OWNER}@/${encodeURIComponent(database)}?host=${encodeURIComponent(socketDirectory)}&port=${port}`;
+}
+
+export async function readPostmaster(cluster: string): Promise<Postmaster | undefined> {
+  const text = await readFile(join(cluster, "postmaster.pid"), "utf8").catch(() => "");
+  const lines = text.split("\n");
+  const pid = Number(lines[0]);
+  if (!Number.isInteger(pid) || pid <= 0) return undefined;
+  return {
+    pid,
+    port: Number(lines[3]),
+    socketDirectory: lines[4] ?? "",
+    state: (lines[7] ?? "").trim(),
+  };
+}
+
+/** Waits a moment for a server that is on its way out, and refuses when one lives there. */
+export async function claimCluster(cluster: string, signal: AbortSignal): Promise<void> {
+  const startedAt = performance.now();
+  for (;;) {
+    const postmaster = await livePostmaster(cluster);
+    if (postmaster === undefined) break;
+    const patienceMs = postmaster.state === "stopping" ? STOPPING_PATIENCE_MS : ORPHAN_PATIENCE_MS;
+    if (performance.now() - startedAt > patienceMs) {
+      throw new ServerError(
+        `${cluster} is in use by the PostgreSQL server with pid ${postmaster.pid}. ` +
+          "Stop the Flightdeck that started it, or use another data directory.",
+      );
+    }
+    await delay(100, undefined, { signal });
+  }
+  await disownStrangersPid(cluster);
+}
+
+async function livePostmaster(cluster: string): Promise<Postmaster | undefined> {
+  const postmaster = await readPostmaster(cluster);
+  if (postmaster === undefined || !(await worksIn(postmaster.pid, cluster))) return undefined;
+  return postmaster;
+}
+
+/**
+ * After a kill -9 the file stays, and Postgres removes it by itself unless its pid is alive again as somebody else,
+ * which is usual in containers. Our own pid in its place means to Postgres "my parent, so stale". The file itself must
+ * stay: by the shared memory that it names Postgres finds backends that outlived their server.
+ */
+async function disownStrangersPid(cluster: string): Promise<void> {
+  const postmaster = await readPostmaster(cluster);
+  if (postmaster === undefined || !isRunning(postmaster.pid)) return;
+  const file = join(cluster, "postmaster.pid");
+  const [, ...rest] = (await readFile(file, "utf8")).split("\n");
+  await writeFile(file, [String(ownPid), ...rest].join("\n"));
+}
+
+/** An SSLRequest is the shortest question to which only a Postgres answers with one of two letters. */
+async function answers(postmaster: Postmaster): Promise<boolean> {
+  const path = join(postmaster.socketDirectory, `.s.PGSQL.${postmaster.port}`);
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const socket = createConnection(path);
+  socket.setTimeout(ANSWER_TIMEOUT_MS, () => resolve(false));
+  socket.once("connect", () => socket.write(Buffer.from("0000000804d2162f", "hex")));
+  socket.once("data", (data) => resolve(["N", "S"].includes(data.toString("latin1", 0, 1))));
+  socket.once("error", () => resolve(false));
+  socket.once("close", () => resolve(false));
+  try {
+    return await promise;
+  } finally {
+    socket.destroy();
+  }
+}
