@@ -1,0 +1,32 @@
+/** Counts what really happened in the world. Tests compare with this count, never with the word of the bot. */
+export type Effects = {
+  add(effect: Effect, amount?: number): void;
+  counts(): Record<Effect, number>;
+};
+
+export const effectNames = [
+  "captures",
+  "tasksCreated",
+  "questionsAnswered",
+  "jobsEnqueued",
+  "jobsCompleted",
+  "jobsRetried",
+  "jobsDead",
+  "strangersLetIn",
+  "apiRequests",
+  "xaiModelCalls",
+  "xaiCompletions",
+  "xaiRefusals",
+] as const;
+
+export type Effect = (typeof effectNames)[number];
+
+export function createEffects(): Effects {
+  const counts = Object.fromEntries(effectNames.map((name) => [name, 0])) as Record<Effect, number>;
+  return {
+    add: (effect, amount = 1) => {
+      counts[effect] += amount;
+    },
+    counts: () => ({ ...counts }),
+  };
+}

@@ -1,0 +1,43 @@
+import { isoTime, isoTimeWithoutZone } from "../iso-time.ts";
+import { queues } from "../queue.ts";
+import { readRoute } from "../route.ts";
+
+const alertThreshold = 5;
+
+/** Counted over all users. One job that dies gives four retries and one move, which is enough for the alert. */
+export const metrics = readRoute("/health/metrics", async ({ database, redis }) => {
+  const [waiting, dead] = await redis.run((redis) =>
+    Promise.all([redis.llen(queues.default), redis.llen(queues.dead)]),
+  );
+  const [counted] = await database.query<{ since: string; retried: number; moved: number }>(
+    `select ${isoTimeWithoutZone("now() - interval '24 hours'")} as since,
+       count(*) filter (where event_type = 'worker_retry_scheduled')::int as retried,
+       count(*) filter (where event_type = 'worker_moved_to_dlq')::int as moved
+     from event_log where created_at > now() - interval '24 hours'`,
+  );
+  const successes = await database.query<{ topic: string; at: string }>(
+    `select payload_json->>'topic' as topic, ${isoTime("max(created_at)")} as at
+     from event_log where event_type = 'worker_topic_completed' group by 1`,
+  );
+  const lastSuccess = new Map(successes.map(({ topic, at }) => [topic, at]));
+  const { since, retried, moved } = counted!;
+  const total = retried + moved;
+  return {
+    window_hours: 24,
+    window_started_at: since,
+    queue_depth: { [queues.default]: waiting, [queues.dead]: dead },
+    failure_counters: {
+      retry_scheduled: retried,
+      moved_to_dlq: moved,
+      total,
+      alert_threshold: alertThreshold,
+      alert_triggered: total >= alertThreshold,
+    },
+    last_success_by_topic: Object.fromEntries(
+      ["memory.summarize", "plan.refresh", "sync.todoist"].map((topic) => [
+        topic,
+        lastSuccess.get(topic) ?? null,
+      ]),
+    ),
+  };
+});

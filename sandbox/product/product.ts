@@ -1,0 +1,23 @@
+import type { Effects } from "../effects.ts";
+import type { Gate } from "../gate.ts";
+import type { Database } from "./database.ts";
+import type { LanguageModel } from "./language-model.ts";
+import type { RedisLink } from "./redis-link.ts";
+import type { ProductSettings } from "./settings.ts";
+
+/** What every endpoint and every job works with. */
+export type Product = {
+  readonly settings: ProductSettings;
+  readonly database: Database;
+  readonly redis: RedisLink;
+  readonly model: LanguageModel;
+  readonly effects: Effects;
+  readonly switches: Switches;
+};
+
+/** What a fault can turn in the API itself. */
+export type Switches = {
+  readonly gate: Gate;
+  failsAlways: boolean;
+  acceptsStrangers: boolean;
+};

@@ -1,0 +1,41 @@
+import type { Effects } from "../effects.ts";
+import { createGate } from "../gate.ts";
+import { startHttpServer } from "../http-server.ts";
+import { createApi } from "./api.ts";
+import { createDatabase } from "./database.ts";
+import { createLanguageModel } from "./language-model.ts";
+import type { Product, Switches } from "./product.ts";
+import { createRedisLink } from "./redis-link.ts";
+import type { ProductSettings } from "./settings.ts";
+import { type Worker, startWorker } from "./worker.ts";
+
+export type RunningProduct = AsyncDisposable & {
+  readonly url: string;
+  readonly switches: Switches;
+  readonly worker: Pick<Worker, "pause" | "resume">;
+};
+
+/** The API and its worker, on a database and a Redis that are there already. */
+export async function startProduct(
+  settings: ProductSettings,
+  effects: Effects,
+): Promise<RunningProduct> {
+  await using opened = new AsyncDisposableStack();
+  const database = opened.use(
+    createDatabase(settings.databaseUrl, settings.timing.databasePoolWaitMs),
+  );
+  const redis = opened.use(createRedisLink(settings.redisUrl, settings.timing.redisTimeoutMs));
+  const switches: Switches = { gate: createGate(), failsAlways: false, acceptsStrangers: false };
+  const model = createLanguageModel(settings);
+  const product: Product = { settings, database, redis, model, effects, switches };
+  const server = opened.use(await startHttpServer(createApi(product).fetch));
+  const worker = opened.use(startWorker(product));
+  opened.defer(() => switches.gate.open());
+  const kept = opened.move();
+  return {
+    url: server.url,
+    switches,
+    worker,
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}

@@ -1,0 +1,147 @@
+import { randomUUID } from "node:crypto";
+
+import { Hono } from "hono";
+import { z } from "zod";
+
+import type { Effects } from "./effects.ts";
+import { createGate } from "./gate.ts";
+import { startHttpServer } from "./http-server.ts";
+
+/** What xAI does with a request that carries a good key. */
+export type XaiMood = "answers" | "hangs" | "fails" | "babbles";
+
+export type Xai = AsyncDisposable & {
+  /** The base of the API, with its version: `http://127.0.0.1:1234/v1`. */
+  readonly url: string;
+  readonly key: string;
+  setRevoked(revoked: boolean): void;
+  setMood(mood: XaiMood): void;
+};
+
+const models = ["grok-4-fast", "grok-3-mini"];
+
+const completionRequest = z.object({
+  model: z.string(),
+  messages: z
+    .array(z.object({ role: z.enum(["system", "user", "assistant"]), content: z.string() }))
+    .min(1),
+});
+type Messages = z.output<typeof completionRequest>["messages"];
+
+export async function startXai(options: { key: string; effects: Effects }): Promise<Xai> {
+  const { key, effects } = options;
+  const gate = createGate();
+  let revoked = false;
+  let mood: XaiMood = "answers";
+
+  const app = new Hono();
+  app.use("/v1/*", async (context, next) => {
+    const token = bearer(context.req.header("authorization"));
+    if (token === undefined || token !== key || revoked) {
+      effects.add("xaiRefusals");
+      // The real service calls a wrong key a bad request and only a missing one unauthorized.
+      if (token === undefined) return context.json(missingKey, 401);
+      return context.json(wrongKey(token), 400);
+    }
+    await gate.passing();
+    if (mood === "fails") return context.json({ code: "internal", error: "Internal error" }, 500);
+    if (mood === "babbles") return context.html("<html><body>upstream says hello</body></html>");
+    return next();
+  });
+  app.get("/v1/models", (context) => {
+    effects.add("xaiModelCalls");
+    const data = models.map((id) => ({
+      id,
+      created: 1_762_000_000,
+      object: "model",
+      owned_by: "xai",
+    }));
+    return context.json({ object: "list", data });
+  });
+  app.post("/v1/chat/completions", async (context) => {
+    const body = completionRequest.safeParse(await context.req.json().catch(() => undefined));
+    if (!body.success) {
+      return context.json({ code: invalidArgument, error: z.prettifyError(body.error) }, 400);
+    }
+    if (!models.includes(body.data.model)) {
+      const error = `The model ${body.data.model} does not exist or your team does not have access to it.`;
+      return context.json({ code: "Some requested entity was not found", error }, 404);
+    }
+    effects.add("xaiCompletions");
+    return context.json(completion(body.data.model, reply(body.data.messages)));
+  });
+
+  const server = await startHttpServer(app.fetch);
+  return {
+    url: `${server.url}/v1`,
+    key,
+    setRevoked: (value) => {
+      revoked = value;
+    },
+    setMood: (value) => {
+      mood = value;
+      if (value === "hangs") gate.shut();
+      else gate.open();
+    },
+    [Symbol.asyncDispose]: async () => {
+      gate.open();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const invalidArgument = "Client specified an invalid argument";
+const missingKey = {
+  code: "Unauthorized",
+  error: "No API key was provided. Send it in the header Authorization: Bearer <key>.",
+};
+
+/** The real service shows the two first and two last characters of what it was given. */
+function wrongKey(token: string): { code: string; error: string } {
+  const shown = `${token.slice(0, 2)}***${token.slice(-2)}`;
+  return {
+    code: invalidArgument,
+    error: `Incorrect API key provided: ${shown}. You can obtain an API key from https://console.x.ai.`,
+  };
+}
+
+function bearer(header: string | undefined): string | undefined {
+  return /^Bearer (.+)$/.exec(header ?? "")?.[1];
+}
+
+/**
+ * The product asks three things and says which in its system prompt: to extract what a thought asks for, to answer a
+ * question, or to summarize. The answers are plain functions of the question, so a test can foretell them.
+ */
+function reply(messages: Messages): string {
+  const task = messages.find((message) => message.role === "system")?.content ?? "";
+  const text = messages.findLast((message) => message.role === "user")?.content.trim() ?? "";
+  if (task.startsWith("Extract")) {
+    return JSON.stringify({
+      tasks: [{ title: text.slice(0, 120) }],
+      problems: [],
+      goals: [],
+      links: [],
+    });
+  }
+  if (task.startsWith("Answer")) {
+    return JSON.stringify({ answer: `Here is what I know about: ${text}`, confidence: 0.82 });
+  }
+  return `Summary: ${text.slice(0, 200)}`;
+}
+
+function completion(model: string, content: string): object {
+  return {
+    id: randomUUID(),
+    object: "chat.completion",
+    created: Math.floor(Date.now() / 1000),
+    model,
+    choices: [{ index: 0, message: { role: "assistant", content }, finish_reason: "stop" }],
+    usage: {
+      prompt_tokens: 120,
+      completion_tokens: 30,
+      total_tokens: 150,
+      prompt_tokens_details: { cached_tokens: 20 },
+    },
+  };
+}
