@@ -3,20 +3,20 @@ import { join } from "node:path";
 
 import { searchPath } from "./machine.ts";
 
-/** Every place that holds the program, best first: PATH, then where Debian and Homebrew hide their versions. */
-export async function findPrograms(name: string, path = searchPath): Promise<readonly string[]> {
-  const candidates = [...path.split(":").filter((part) => part !== ""), ...(await versioned())];
-  const found = await Promise.all(
-    candidates.map(async (directory) =>
-      (await isProgram(join(directory, name))) ? directory : "",
-    ),
-  );
-  return [...new Set(found.filter((directory) => directory !== ""))].map((directory) =>
+/** Every copy of the program, best first. */
+export async function findPrograms(
+  name: string,
+  directories?: readonly string[],
+): Promise<readonly string[]> {
+  const files = (directories ?? (await usualDirectories())).map((directory) =>
     join(directory, name),
   );
+  const found = await Promise.all(files.map((file) => isProgram(file)));
+  return [...new Set(files.filter((_, index) => found[index]))];
 }
 
-async function versioned(): Promise<readonly string[]> {
+/** PATH first, then where Debian and Homebrew keep what they do not put on it, the newest version first. */
+async function usualDirectories(): Promise<readonly string[]> {
   const debian = (await list("/usr/lib/postgresql")).map((version) => ({
     version: Number.parseFloat(version),
     directory: join("/usr/lib/postgresql", version, "bin"),
@@ -34,6 +34,7 @@ async function versioned(): Promise<readonly string[]> {
     )
   ).flat();
   return [
+    ...searchPath.split(":").filter((directory) => directory !== ""),
     ...[...debian, ...homebrew]
       .toSorted((left, right) => right.version - left.version)
       .map((entry) => entry.directory),

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
 import { findPrograms } from "./find-program.ts";
-import { searchPath, serverEnvironment } from "./machine.ts";
+import { serverEnvironment } from "./machine.ts";
 import { ServerError } from "./server-error.ts";
 
 export type PostgresPrograms = { readonly major: number; readonly directory: string };
@@ -13,10 +13,10 @@ export type PostgresPrograms = { readonly major: number; readonly directory: str
 export async function findPostgresPrograms(
   wantedMajor: number | undefined,
   cluster: string,
-  path = searchPath,
+  among?: readonly string[],
 ): Promise<PostgresPrograms> {
   // initdb stands for all of them, and is often a link to where they are: Debian's own psql on PATH is of no version.
-  const files = await findPrograms("initdb", path);
+  const files = await findPrograms("initdb", among);
   const directories = new Set(
     (await Promise.all(files.map((file) => realpath(file)))).map((file) => dirname(file)),
   );
@@ -28,7 +28,7 @@ export async function findPostgresPrograms(
   const first = found[0];
   if (first === undefined) {
     throw new ServerError(
-      "PostgreSQL is not installed: no initdb and postgres in PATH, /usr/lib/postgresql or Homebrew. " +
+      "PostgreSQL is not installed: no initdb with its postgres in PATH, /usr/lib/postgresql or Homebrew. " +
         "Debian, Ubuntu: sudo apt-get install -y postgresql. macOS: brew install postgresql@17.",
     );
   }

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 
-import { startGuarded } from "./guarded-process.ts";
-import type { Exit, GuardedProcess } from "./guarded-process.ts";
-import { searchPath, serverEnvironment } from "./machine.ts";
+import { startGuarded } from "./guarded-child.ts";
+import type { Exit, GuardedChild } from "./guarded-child.ts";
+import { serverEnvironment } from "./machine.ts";
 import { clusterOf, createCluster, majorOfCluster } from "./postgres-cluster.ts";
 import { findPostgresPrograms } from "./postgres-programs.ts";
 import type { PostgresPrograms } from "./postgres-programs.ts";
@@ -16,6 +16,7 @@ import { lastLines, openServerLog } from "./server-log.ts";
 import { makeServerDirectory, serverUser } from "./server-user.ts";
 import type { ServerUser } from "./server-user.ts";
 import { makeSocketDirectory, socketDirectoryOf } from "./socket-directory.ts";
+import { startWithin } from "./start-deadline.ts";
 
 export type PostgresOptions = {
   /** Holds the cluster, the socket and the log; made when it is missing. */
@@ -27,8 +28,8 @@ export type PostgresOptions = {
   /** Further settings of the server, as `-c name=value`. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
-  /** Where programs are looked for before the usual places; PATH unless given. */
-  readonly searchPath?: string;
+  /** Where the programs are; PATH and the usual places unless given. */
+  readonly programDirectories?: readonly string[];
 };
 
 export type PostgresLogin = {
@@ -60,20 +61,19 @@ const BACKENDS_PATIENCE_MS = 10_000;
 const SOCKET_PORT = 5432;
 
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
-  const deadline = AbortSignal.timeout(START_TIMEOUT_MS);
-  const signal =
-    options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);
-  signal.throwIfAborted();
+  const what = `PostgreSQL in ${options.directory}`;
+  return await startWithin(what, START_TIMEOUT_MS, options.signal, (signal) =>
+    start(options, signal),
+  );
+}
+
+async function start(options: PostgresOptions, signal: AbortSignal): Promise<PostgresServer> {
   const user = await serverUser("postgres");
   await makeServerDirectory(options.directory, user);
   const directory = await realpath(options.directory);
   const cluster = clusterOf(directory);
   const existingMajor = await majorOfCluster(cluster);
-  const programs = await findPostgresPrograms(
-    existingMajor,
-    cluster,
-    options.searchPath ?? searchPath,
-  );
+  const programs = await findPostgresPrograms(existingMajor, cluster, options.programDirectories);
   if (existingMajor === undefined) {
     await createCluster({ cluster, programs, user, durable: options.durable, signal });
   }
@@ -128,7 +128,7 @@ type Launch = {
 };
 
 /** A server that was killed leaves backends that end a moment later; until then Postgres refuses to start anew. */
-async function startUntilReady(launch: Launch): Promise<GuardedProcess> {
+async function startUntilReady(launch: Launch): Promise<GuardedChild> {
   const startedAt = performance.now();
   for (;;) {
     const attempt = await startOnce(launch);
@@ -147,7 +147,7 @@ async function startUntilReady(launch: Launch): Promise<GuardedProcess> {
 
 async function startOnce(
   launch: Launch,
-): Promise<{ readonly child: GuardedProcess } | { readonly said: string }> {
+): Promise<{ readonly child: GuardedChild } | { readonly said: string }> {
   const { options, cluster, programs, user, logFile, signal } = launch;
   await using log = await openServerLog(logFile);
   const { size } = await log.stat();
@@ -181,11 +181,7 @@ async function startOnce(
     return { said: await lastLines(logFile, size) };
   } catch (error) {
     await child.stop("SIGQUIT");
-    options.signal?.throwIfAborted();
-    throw new ServerError(
-      `PostgreSQL was not ready within ${START_TIMEOUT_MS / 1000} s on ${cluster}. Its last lines:\n${await lastLines(logFile, size)}`,
-      { cause: error },
-    );
+    throw error;
   } finally {
     settled.abort();
   }

@@ -2,9 +2,9 @@ import { realpath, rm, writeFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { findPrograms } from "./find-program.ts";
-import { startGuarded } from "./guarded-process.ts";
-import type { Exit, GuardedProcess } from "./guarded-process.ts";
-import { searchPath, serverEnvironment } from "./machine.ts";
+import { startGuarded } from "./guarded-child.ts";
+import type { Exit, GuardedChild } from "./guarded-child.ts";
+import { serverEnvironment } from "./machine.ts";
 import { claimRedisDirectory, redisFiles, redisIsReady, redisSocketUrl } from "./redis-running.ts";
 import type { RedisFiles } from "./redis-running.ts";
 import { ServerError } from "./server-error.ts";
@@ -12,6 +12,7 @@ import { lastLines, openServerLog } from "./server-log.ts";
 import { makeServerDirectory, ownFile, serverUser } from "./server-user.ts";
 import type { ServerUser } from "./server-user.ts";
 import { makeSocketDirectory } from "./socket-directory.ts";
+import { startWithin } from "./start-deadline.ts";
 
 export type RedisOptions = {
   /** Holds the data, the socket and the log; made when it is missing. */
@@ -25,8 +26,8 @@ export type RedisOptions = {
   /** Further settings of redis.conf. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
-  /** Where redis-server is looked for before the usual places; PATH unless given. */
-  readonly searchPath?: string;
+  /** Where redis-server is; PATH and the usual places unless given. */
+  readonly programDirectories?: readonly string[];
 };
 
 export type RedisLogin = { readonly user: string; readonly password: string };
@@ -47,11 +48,14 @@ const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
 
 export async function startRedis(options: RedisOptions): Promise<RedisServer> {
-  const deadline = AbortSignal.timeout(START_TIMEOUT_MS);
-  const signal =
-    options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);
-  signal.throwIfAborted();
-  const [program] = await findPrograms("redis-server", options.searchPath ?? searchPath);
+  const what = `Redis in ${options.directory}`;
+  return await startWithin(what, START_TIMEOUT_MS, options.signal, (signal) =>
+    start(options, signal),
+  );
+}
+
+async function start(options: RedisOptions, signal: AbortSignal): Promise<RedisServer> {
+  const [program] = await findPrograms("redis-server", options.programDirectories);
   if (program === undefined) {
     throw new ServerError(
       "Redis is not installed: no redis-server in PATH or the usual places. " +
@@ -68,7 +72,7 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
   await writeFile(files.configuration, configuration(directory, files, options), { mode: 0o600 });
   await ownFile(files.configuration, user);
 
-  const child = await startUntilReady({ program, user, files, options, signal });
+  const child = await startUntilReady({ program, user, files, signal });
   const stop = async (): Promise<void> => {
     await child.stop("SIGTERM");
   };
@@ -97,12 +101,11 @@ type Launch = {
   readonly program: string;
   readonly user: ServerUser;
   readonly files: RedisFiles;
-  readonly options: RedisOptions;
   readonly signal: AbortSignal;
 };
 
-async function startUntilReady(launch: Launch): Promise<GuardedProcess> {
-  const { program, user, files, options, signal } = launch;
+async function startUntilReady(launch: Launch): Promise<GuardedChild> {
+  const { program, user, files, signal } = launch;
   await using log = await openServerLog(files.log);
   const { size } = await log.stat();
   const [command, args] = user.as(program, [files.configuration]);
@@ -121,19 +124,15 @@ async function startUntilReady(launch: Launch): Promise<GuardedProcess> {
       untilReady(files.socket, AbortSignal.any([signal, settled.signal])),
     ]);
     if (outcome === "ready") return child;
+    throw new ServerError(
+      `Redis did not start with ${files.configuration}. Its last lines:\n${await lastLines(files.log, size)}`,
+    );
   } catch (error) {
     await child.stop("SIGKILL");
-    options.signal?.throwIfAborted();
-    throw new ServerError(
-      `Redis was not ready within ${START_TIMEOUT_MS / 1000} s. ${await said(files.log, size)}`,
-      { cause: error },
-    );
+    throw error;
   } finally {
     settled.abort();
   }
-  throw new ServerError(
-    `Redis did not start with ${files.configuration}. ${await said(files.log, size)}`,
-  );
 }
 
 async function untilReady(socket: string, signal: AbortSignal): Promise<"ready"> {
@@ -141,10 +140,6 @@ async function untilReady(socket: string, signal: AbortSignal): Promise<"ready">
     if (await redisIsReady(socket)) return "ready";
     await delay(10, undefined, { signal });
   }
-}
-
-async function said(logFile: string, fromByte: number): Promise<string> {
-  return `Its last lines:\n${await lastLines(logFile, fromByte)}`;
 }
 
 /** A file, because passwords would be seen among the arguments of a command. */

@@ -23,7 +23,7 @@ export type GuardedOptions = {
   readonly graceMs?: number;
 };
 
-export type GuardedProcess = AsyncDisposable & {
+export type GuardedChild = AsyncDisposable & {
   readonly pid: number;
   readonly stdin: Writable | null;
   readonly stdout: Readable | null;
@@ -44,7 +44,7 @@ export async function startGuarded(
   command: string,
   args: readonly string[],
   options: GuardedOptions,
-): Promise<GuardedProcess> {
+): Promise<GuardedChild> {
   const graceMs = options.graceMs ?? 10_000;
   const signalWhenOrphaned = options.signalWhenOrphaned ?? "SIGTERM";
   const child = spawn(
