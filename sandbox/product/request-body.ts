@@ -2,12 +2,8 @@ import { z } from "zod";
 
 import { Refusal } from "./refusal.ts";
 
-/** A parser of bodies that refuses a bad one in the words of FastAPI, which echo the input. */
-export function bodyOf<Body>(schema: z.ZodType<Body>): (text: string) => Body {
-  return (text) => parseBody(schema, text);
-}
-
-function parseBody<Body>(schema: z.ZodType<Body>, text: string): Body {
+/** Parses a body and refuses a bad one in the words of FastAPI, which echo the input. */
+export function parseBody<Body>(schema: z.ZodType<Body>, text: string): Body {
   if (text.trim() === "") {
     throw new Refusal(422, [
       { type: "missing", loc: ["body"], msg: "Field required", input: null },

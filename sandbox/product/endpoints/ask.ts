@@ -2,7 +2,7 @@ import { z } from "zod";
 
 import { logEvent } from "../event-log.ts";
 import { logPromptRun } from "../prompt-runs.ts";
-import { bodyOf } from "../request-body.ts";
+import { parseBody } from "../request-body.ts";
 import { postRoute } from "../route.ts";
 
 const question = z.object({
@@ -19,7 +19,7 @@ const apology = { answer: "I'm sorry, I couldn't process your request.", confide
 export const askQuestion = postRoute({
   path: "/v1/query/ask",
   keyed: false,
-  parse: bodyOf(question),
+  parse: (text) => parseBody(question, text),
   limit: "query",
   work: async ({ model, database, effects }, { requestId, user }, question) => {
     const answered = await model.ask(

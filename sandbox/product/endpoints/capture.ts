@@ -5,7 +5,7 @@ import { newId } from "../ids.ts";
 import type { Product } from "../product.ts";
 import { logPromptRun } from "../prompt-runs.ts";
 import { enqueue, newJob } from "../queue.ts";
-import { bodyOf } from "../request-body.ts";
+import { parseBody } from "../request-body.ts";
 import { type Caller, postRoute } from "../route.ts";
 
 const thought = z.object({
@@ -22,7 +22,7 @@ const extraction = z.object({ tasks: z.array(z.object({ title: z.string() })) })
 export const captureThought = postRoute({
   path: "/v1/capture/thought",
   keyed: true,
-  parse: bodyOf(thought),
+  parse: (text) => parseBody(thought, text),
   limit: "capture",
   work: async (product, caller, thought) => {
     // A model that is down leaves a capture without tasks, answered with 200 and recorded as a success of no tokens.

@@ -1,0 +1,177 @@
+import { createDeadLetters } from "./dead-letters.ts";
+import type { Fault } from "./fault-registry.ts";
+import type { ProductPostgres } from "./product-postgres.ts";
+import type { ProductRedis } from "./product-redis.ts";
+import type { RunningProduct } from "./product/start-product.ts";
+import { createQueueBacklog } from "./queue-backlog.ts";
+import type { TelegramServer } from "./telegram/server.ts";
+import type { Xai } from "./xai.ts";
+
+export type FaultName =
+  | "xai-key-revoked"
+  | "xai-hangs"
+  | "xai-answers-500"
+  | "api-hangs"
+  | "api-answers-500"
+  | "api-accepts-strangers"
+  | "database-down"
+  | "database-frozen"
+  | "database-behind"
+  | "redis-down"
+  | "redis-frozen"
+  | "queue-backlog"
+  | "dead-letters-grow"
+  | "telegram-rate-limits"
+  | "telegram-loses-answers";
+
+export type Breakable = {
+  readonly product: RunningProduct;
+  readonly postgres: ProductPostgres;
+  readonly redis: ProductRedis;
+  readonly xai: Xai;
+  readonly telegram: Pick<TelegramServer, "faults">;
+  readonly deadLetterEveryMs: number;
+};
+
+const head = "c3a2b7d9f1e0";
+const revisionBefore = "9c5f8f7f2a1b";
+
+/** Everything that can be broken in this world, in the order of its buttons. */
+export function faultsOf(world: Breakable): readonly Fault<FaultName>[] {
+  const { product, postgres, redis, xai, telegram } = world;
+  const { switches, worker } = product;
+  const deadLetters = createDeadLetters({ postgres, redis, everyMs: world.deadLetterEveryMs });
+  const backlog = createQueueBacklog({ worker, redis });
+  return [
+    {
+      name: "xai-key-revoked",
+      title: "The xAI key is revoked",
+      break: () => xai.setRevoked(true),
+      heal: () => xai.setRevoked(false),
+    },
+    {
+      name: "xai-hangs",
+      title: "xAI hangs",
+      insteadOf: ["xai-answers-500"],
+      break: () => xai.setMood("hangs"),
+      heal: () => xai.setMood("answers"),
+    },
+    {
+      name: "xai-answers-500",
+      title: "xAI answers 500",
+      insteadOf: ["xai-hangs"],
+      break: () => xai.setMood("fails"),
+      heal: () => xai.setMood("answers"),
+    },
+    {
+      name: "api-hangs",
+      title: "The API hangs",
+      break: () => switches.gate.shut(),
+      heal: () => switches.gate.open(),
+    },
+    {
+      name: "api-answers-500",
+      title: "The API answers 500",
+      break: () => {
+        switches.failsAlways = true;
+      },
+      heal: () => {
+        switches.failsAlways = false;
+      },
+    },
+    {
+      name: "api-accepts-strangers",
+      title: "The API lets strangers in",
+      break: () => {
+        switches.acceptsStrangers = true;
+      },
+      heal: () => {
+        switches.acceptsStrangers = false;
+      },
+    },
+    {
+      name: "database-down",
+      title: "The database is down",
+      insteadOf: ["database-frozen"],
+      break: () => postgres.stop(),
+      heal: () => postgres.start(),
+    },
+    {
+      name: "database-frozen",
+      title: "The database is frozen",
+      insteadOf: ["database-down"],
+      break: () => postgres.freeze(),
+      heal: () => postgres.thaw(),
+    },
+    {
+      name: "database-behind",
+      title: "The database misses a migration",
+      break: () => setRevision(postgres, revisionBefore),
+      heal: () => setRevision(postgres, head),
+    },
+    {
+      name: "redis-down",
+      title: "Redis is down",
+      insteadOf: ["redis-frozen"],
+      break: () => redis.stop(),
+      heal: () => redis.start(),
+    },
+    {
+      name: "redis-frozen",
+      title: "Redis is frozen",
+      insteadOf: ["redis-down"],
+      break: () => redis.freeze(),
+      heal: () => redis.thaw(),
+    },
+    {
+      name: "queue-backlog",
+      title: "The worker stands still and jobs pile up",
+      break: () => backlog.pileUp(),
+      heal: () => backlog.clear(),
+    },
+    {
+      name: "dead-letters-grow",
+      title: "Dead letters grow",
+      break: () => deadLetters.grow(),
+      heal: () => deadLetters.removeAll(),
+    },
+    telegramFault(telegram, {
+      name: "telegram-rate-limits",
+      title: "Telegram refuses messages: too many requests",
+      fault: { kind: "rate-limit", method: /^(send|edit)/, retryAfter: 5 },
+    }),
+    telegramFault(telegram, {
+      name: "telegram-loses-answers",
+      title: "Telegram does as told, but its answers get lost",
+      fault: { kind: "lost-answer", method: /^(send|edit)/ },
+    }),
+  ];
+}
+
+async function setRevision(postgres: ProductPostgres, revision: string): Promise<void> {
+  await postgres.query("update alembic_version set version_num = $1", [revision]);
+}
+
+function telegramFault(
+  telegram: Breakable["telegram"],
+  {
+    name,
+    title,
+    fault,
+  }: Pick<Fault<FaultName>, "name" | "title"> & {
+    readonly fault: Parameters<TelegramServer["faults"]["add"]>[0];
+  },
+): Fault<FaultName> {
+  let added: Disposable | undefined;
+  return {
+    name,
+    title,
+    break: () => {
+      added = telegram.faults.add(fault);
+    },
+    heal: () => {
+      added?.[Symbol.dispose]();
+      added = undefined;
+    },
+  };
+}

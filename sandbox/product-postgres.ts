@@ -1,0 +1,138 @@
+import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { Client } from "pg";
+
+import { startPostgres } from "../src/servers/postgres.ts";
+import { freezeProcesses, thawProcesses } from "./frozen-process.ts";
+import { quietPort } from "./quiet-port.ts";
+
+export type ProductPostgres = AsyncDisposable & {
+  /** As the role that owns the product's tables. */
+  readonly ownerUrl: string;
+  /** As the role with least rights that checks use. */
+  readonly readerUrl: string;
+  /** Over a connection of its own, so that a restart in between does not matter. */
+  query(text: string, values?: readonly unknown[]): Promise<readonly Record<string, unknown>[]>;
+  stop(): Promise<void>;
+  /** On the same port, with the same data. */
+  start(): Promise<void>;
+  freeze(): Promise<void>;
+  thaw(): void;
+};
+
+const databaseName = "todoist_telegram";
+const owner = "product";
+const reader = "flightdeck_reader";
+const adminTimeoutMs = 5_000;
+
+export async function startProductPostgres(options: {
+  readonly directory: string;
+  readonly ownerPassword: string;
+  readonly readerPassword: string;
+}): Promise<ProductPostgres> {
+  const { directory, ownerPassword, readerPassword } = options;
+  const port = await quietPort();
+  const launch = () =>
+    startPostgres({
+      directory,
+      durable: false,
+      port,
+      // A stop must not lose what was committed; losing it to a power cut is fine for a sandbox.
+      settings: { synchronous_commit: "on" },
+    });
+
+  await using opened = new AsyncDisposableStack();
+  let server = await launch();
+  opened.defer(() => server.stop());
+  let frozen: readonly number[] = [];
+  opened.defer(() => thawProcesses(frozen));
+
+  await server.ensureDatabase(databaseName);
+  const adminUrl = server.url(databaseName);
+  const ownerUrl = server.urlFor({ user: owner, password: ownerPassword, database: databaseName });
+  const readerUrl = server.urlFor({
+    user: reader,
+    password: readerPassword,
+    database: databaseName,
+  });
+  await withClient(adminUrl, (client) => createRoles(client, { ownerPassword, readerPassword }));
+  await withClient(ownerUrl, async (client) => {
+    await client.query(await readFile(new URL("product/schema.sql", import.meta.url), "utf8"));
+    await client.query(await readFile(new URL("product/seed.sql", import.meta.url), "utf8"));
+  });
+
+  const kept = opened.move();
+  return {
+    ownerUrl,
+    readerUrl,
+    query: (text, values = []) =>
+      withClient(ownerUrl, async (client) => {
+        const { rows } = await client.query<Record<string, unknown>>(text, [...values]);
+        return rows;
+      }),
+    stop: () => server.stop(),
+    start: async () => {
+      server = await launch();
+    },
+    freeze: async () => {
+      frozen = await withClient(adminUrl, (client) => freezeServer(client, server.pid));
+    },
+    thaw: () => {
+      thawProcesses(frozen);
+      frozen = [];
+    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+async function createRoles(
+  client: Client,
+  passwords: { readonly ownerPassword: string; readonly readerPassword: string },
+): Promise<void> {
+  await client.query(`
+    create role ${owner} login password ${client.escapeLiteral(passwords.ownerPassword)};
+    alter database ${databaseName} owner to ${owner};
+    alter schema public owner to ${owner};
+    create role ${reader} login in role pg_monitor password ${client.escapeLiteral(passwords.readerPassword)};
+    alter role ${reader} set default_transaction_read_only = on;
+    grant usage on schema public to ${reader};
+    alter default privileges for role ${owner} in schema public grant select on tables to ${reader};
+  `);
+}
+
+/** A backend that was born while we looked would go on answering, so the parent is stopped first and the look repeated. */
+async function freezeServer(client: Client, postmaster: number): Promise<readonly number[]> {
+  const pids = new Set([postmaster]);
+  freezeProcesses(pids);
+  for (let look = 0; look < 2; look += 1) {
+    const { rows } = await client.query<{ pid: number }>(
+      "select pid from pg_stat_activity where pid <> pg_backend_pid()",
+    );
+    for (const { pid } of rows) pids.add(pid);
+    freezeProcesses(pids);
+    await sleep(50);
+  }
+  return [...pids];
+}
+
+async function withClient<Result>(
+  url: string,
+  work: (client: Client) => Promise<Result>,
+): Promise<Result> {
+  const client = new Client({
+    connectionString: url,
+    connectionTimeoutMillis: adminTimeoutMs,
+    query_timeout: adminTimeoutMs,
+  });
+  client.on("error", () => {
+    // The query that is waiting gets the failure; an unheard event would end the process.
+  });
+  try {
+    await client.connect();
+    return await work(client);
+  } finally {
+    // A frozen server never confirms the end of a connection.
+    client.connection.stream.destroy();
+  }
+}

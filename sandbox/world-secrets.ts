@@ -1,0 +1,35 @@
+import { randomInt } from "node:crypto";
+
+export type WorldSecrets = {
+  readonly botToken: string;
+  readonly apiToken: string;
+  readonly stagingApiToken: string;
+  readonly webhookSecret: string;
+  readonly xaiKey: string;
+  readonly databaseOwnerPassword: string;
+  readonly databaseReaderPassword: string;
+  readonly redisOwnerPassword: string;
+  readonly redisReaderPassword: string;
+};
+
+/** New for every world, so that one found anywhere tells which run leaked it. */
+export function newWorldSecrets(): WorldSecrets {
+  return {
+    botToken: `7000000001:${letters(35)}`,
+    apiToken: letters(40),
+    stagingApiToken: letters(40),
+    webhookSecret: letters(40),
+    xaiKey: `xai-${letters(80)}`,
+    databaseOwnerPassword: letters(32),
+    databaseReaderPassword: letters(32),
+    redisOwnerPassword: letters(32),
+    redisReaderPassword: letters(32),
+  };
+}
+
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/** Letters and digits only: the same text in a URL, in JSON and in a log, so that a search for it finds it. */
+function letters(length: number): string {
+  return Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join("");
+}

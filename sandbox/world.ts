@@ -1,0 +1,142 @@
+import { join } from "node:path";
+
+import { temporaryDirectory } from "../src/servers/temporary-directory.ts";
+import { createEffects } from "./effects.ts";
+import { type FaultState, createFaultRegistry } from "./fault-registry.ts";
+import { type FaultName, faultsOf } from "./faults.ts";
+import { startProductPostgres } from "./product-postgres.ts";
+import { startProductRedis } from "./product-redis.ts";
+import { type ProductTiming, realTiming } from "./product/settings.ts";
+import { startProduct } from "./product/start-product.ts";
+import { createTelegramEffects } from "./telegram-effects.ts";
+import type { PersonaName } from "./telegram/personas.ts";
+import { type TelegramServer, startTelegram } from "./telegram/server.ts";
+import { newWorldSecrets } from "./world-secrets.ts";
+import { startXai } from "./xai.ts";
+
+export type World = AsyncDisposable & {
+  readonly telegram: TelegramServer;
+  /** What a bot in this world finds in its environment; the names are those of ops/sandbox.yaml. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Every secret of this world, to look for where none may be. */
+  readonly secrets: readonly string[];
+  readonly product: {
+    readonly apiUrl: string;
+    readonly apiToken: string;
+    readonly stagingApiToken: string;
+    readonly webhookSecret: string;
+    /** With the rights of the product itself, unlike the URLs in the environment. */
+    readonly databaseUrl: string;
+    readonly redisUrl: string;
+  };
+  as(persona: PersonaName): ReturnType<TelegramServer["as"]>;
+  break(fault: FaultName): Promise<void>;
+  heal(fault: FaultName): Promise<void>;
+  healAll(): Promise<void>;
+  faults(): readonly FaultState<FaultName>[];
+  isFault(name: string): name is FaultName;
+  /** What happened, counted by the world itself. */
+  effects(): Promise<Readonly<Record<string, number>>>;
+};
+
+export type WorldOptions = {
+  /** Shorter waits inside the product, for tests. */
+  readonly timing?: Partial<ProductTiming>;
+  readonly deadLetterEveryMs?: number;
+  /** Telegram's own limits of messages a minute. */
+  readonly floodControl?: boolean;
+};
+
+/** A small world on loopback: the product with its database and Redis, xAI, and Telegram. Nothing of it is shared. */
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  await using opened = new AsyncDisposableStack();
+  const secrets = newWorldSecrets();
+  const effects = createEffects();
+  const directory = opened.use(await temporaryDirectory("world"));
+
+  const open = async <Opened extends AsyncDisposable>(opening: Promise<Opened>): Promise<Opened> =>
+    opened.use(await opening);
+  const opening = [
+    open(
+      startProductPostgres({
+        directory: join(directory.path, "postgres"),
+        ownerPassword: secrets.databaseOwnerPassword,
+        readerPassword: secrets.databaseReaderPassword,
+      }),
+    ),
+    open(
+      startProductRedis({
+        directory: join(directory.path, "redis"),
+        ownerPassword: secrets.redisOwnerPassword,
+        readerPassword: secrets.redisReaderPassword,
+      }),
+    ),
+    open(startXai({ key: secrets.xaiKey, effects })),
+    open(
+      startTelegram({ botToken: secrets.botToken, floodControl: options.floodControl ?? false }),
+    ),
+  ] as const;
+  // Waits for all of them, so that what did open is closed when one of them could not.
+  await Promise.allSettled(opening);
+  const [postgres, redis, xai, telegram] = await Promise.all(opening);
+  const product = opened.use(
+    await startProduct(
+      {
+        databaseUrl: postgres.ownerUrl,
+        redisUrl: redis.ownerUrl,
+        tokens: new Map([[secrets.apiToken, "usr_dev"]]),
+        webhookSecret: secrets.webhookSecret,
+        modelUrl: xai.url,
+        modelKey: xai.key,
+        timing: { ...realTiming, ...options.timing },
+      },
+      effects,
+    ),
+  );
+  const faults = createFaultRegistry(
+    faultsOf({
+      product,
+      postgres,
+      redis,
+      xai,
+      telegram,
+      deadLetterEveryMs: options.deadLetterEveryMs ?? 4_000,
+    }),
+  );
+  const telegramEffects = createTelegramEffects(telegram);
+  // A world opens with warm pools, so that a restart of a store meets a stale connection as it would anywhere.
+  await fetch(`${product.url}/health/ready`);
+
+  const kept = opened.move();
+  return {
+    telegram,
+    environment: {
+      FLIGHTDECK_BOT_TOKEN: secrets.botToken,
+      SANDBOX_TELEGRAM_URL: telegram.url,
+      SANDBOX_API_URL: product.url,
+      SANDBOX_API_TOKEN: secrets.apiToken,
+      SANDBOX_STAGING_API_TOKEN: secrets.stagingApiToken,
+      SANDBOX_DATABASE_URL: postgres.readerUrl,
+      SANDBOX_REDIS_URL: redis.readerUrl,
+      SANDBOX_XAI_URL: xai.url,
+      SANDBOX_XAI_KEY: secrets.xaiKey,
+    },
+    secrets: Object.values(secrets),
+    product: {
+      apiUrl: product.url,
+      apiToken: secrets.apiToken,
+      stagingApiToken: secrets.stagingApiToken,
+      webhookSecret: secrets.webhookSecret,
+      databaseUrl: postgres.ownerUrl,
+      redisUrl: redis.ownerUrl,
+    },
+    as: (persona) => telegram.as(persona),
+    break: (fault) => faults.break(fault),
+    heal: (fault) => faults.heal(fault),
+    healAll: () => faults.healAll(),
+    faults: () => faults.list(),
+    isFault: (name) => faults.isName(name),
+    effects: async () => ({ ...effects.counts(), ...telegramEffects.counts() }),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
