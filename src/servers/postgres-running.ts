@@ -22,7 +22,7 @@ export type RunningPostgres = {
 };
 
 // A server whose parent has just been killed is still writing its last checkpoint.
-const ORPHAN_PATIENCE_MS = 3_000;
+const ORPHAN_PATIENCE_MS = 2_000;
 const STOPPING_PATIENCE_MS = 60_000;
 const ANSWER_TIMEOUT_MS = 2_000;
 
@@ -40,13 +40,13 @@ export async function findRunningPostgres(directory: string): Promise<RunningPos
   };
 }
 
-/** The form that both node-postgres and libpq's own programs understand. */
+/** A form that node-postgres, libpq's programs and `new URL` all understand; the last refuses a user without a host. */
 export function socketUrl(
   socketDirectory: string,
   port: number,
   database: string = POSTGRES_OWNER,
 ): string {
-  return `postgresql://${POSTGRES_OWNER}@/${encodeURIComponent(database)}?host=${encodeURIComponent(socketDirectory)}&port=${port}`;
+  return `postgresql:///${encodeURIComponent(database)}?user=${POSTGRES_OWNER}&host=${encodeURIComponent(socketDirectory)}&port=${port}`;
 }
 
 export async function readPostmaster(cluster: string): Promise<Postmaster | undefined> {
