@@ -1,8 +1,18 @@
+import { createHttpApi } from "./http-api.ts";
 import { createPostgres } from "./postgres.ts";
+import { createRedis } from "./redis.ts";
 
 /** Everything outside that a check or an operation can talk to: one line a system. */
 export function createSystems() {
-  return { postgres: createPostgres() };
+  const http = createHttpApi();
+  return {
+    http,
+    postgres: createPostgres(),
+    redis: createRedis(),
+    async [Symbol.asyncDispose]() {
+      await http.close();
+    },
+  };
 }
 
-export type Systems = ReturnType<typeof createSystems>;
+export type Systems = Omit<ReturnType<typeof createSystems>, typeof Symbol.asyncDispose>;

@@ -6,6 +6,7 @@ import type { ClientConfig, QueryConfig } from "pg";
 import { formatDuration } from "../core/duration.ts";
 import { createScrubber } from "../core/redaction.ts";
 import type { Secret } from "../core/secret.ts";
+import { isTimeout } from "./deadline.ts";
 import { SystemError, codeOf, safeCause } from "./system-error.ts";
 import type { SystemErrorKind } from "./system-error.ts";
 
@@ -72,10 +73,6 @@ async function queryOnce(
     signal.removeEventListener("abort", hangUp);
     socket.destroy();
   }
-}
-
-function isTimeout(signal: AbortSignal): boolean {
-  return signal.reason instanceof Error && signal.reason.name === "TimeoutError";
 }
 
 /** The options that every connection to a PostgreSQL shares. */
