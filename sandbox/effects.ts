@@ -21,11 +21,12 @@ export const effectNames = [
 
 export type Effect = (typeof effectNames)[number];
 
-export function createEffects(): Effects {
+export function createEffects(onChange: () => void = () => undefined): Effects {
   const counts = Object.fromEntries(effectNames.map((name) => [name, 0])) as Record<Effect, number>;
   return {
     add: (effect, amount = 1) => {
       counts[effect] += amount;
+      onChange();
     },
     counts: () => ({ ...counts }),
   };

@@ -26,6 +26,7 @@ export type FaultRegistry<Name extends string> = {
 /** One change at a time, in the order of the clicks. A fault that could not be broken or healed keeps its old state. */
 export function createFaultRegistry<Name extends string>(
   faults: readonly Fault<Name>[],
+  onChange: () => void = () => undefined,
 ): FaultRegistry<Name> {
   const on = new Set<Name>();
   let last: Promise<void> = Promise.resolve();
@@ -46,6 +47,7 @@ export function createFaultRegistry<Name extends string>(
     if (!on.has(name)) return;
     await fault.heal();
     on.delete(name);
+    onChange();
   };
 
   return {
@@ -63,6 +65,7 @@ export function createFaultRegistry<Name extends string>(
           throw error;
         }
         on.add(name);
+        onChange();
       }),
     heal: (name) => inTurn(() => healNow(name)),
     healAll: () =>

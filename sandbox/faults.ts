@@ -36,6 +36,10 @@ export type Breakable = {
 const head = "c3a2b7d9f1e0";
 const revisionBefore = "9c5f8f7f2a1b";
 
+/** What is written into a store needs the store. */
+const databaseFaults: readonly FaultName[] = ["database-down", "database-frozen"];
+const redisFaults: readonly FaultName[] = ["redis-down", "redis-frozen"];
+
 /** Everything that can be broken in this world, in the order of its buttons. */
 export function faultsOf(world: Breakable): readonly Fault<FaultName>[] {
   const { product, postgres, redis, xai, telegram } = world;
@@ -106,6 +110,7 @@ export function faultsOf(world: Breakable): readonly Fault<FaultName>[] {
     {
       name: "database-behind",
       title: "The database misses a migration",
+      insteadOf: databaseFaults,
       break: () => setRevision(postgres, revisionBefore),
       heal: () => setRevision(postgres, head),
     },
@@ -126,12 +131,14 @@ export function faultsOf(world: Breakable): readonly Fault<FaultName>[] {
     {
       name: "queue-backlog",
       title: "The worker stands still and jobs pile up",
+      insteadOf: redisFaults,
       break: () => backlog.pileUp(),
       heal: () => backlog.clear(),
     },
     {
       name: "dead-letters-grow",
       title: "Dead letters grow",
+      insteadOf: [...databaseFaults, ...redisFaults],
       break: () => deadLetters.grow(),
       heal: () => deadLetters.removeAll(),
     },

@@ -9,6 +9,7 @@ import { startProductRedis } from "./product-redis.ts";
 import { type ProductTiming, realTiming } from "./product/settings.ts";
 import { startProduct } from "./product/start-product.ts";
 import { createTelegramEffects } from "./telegram-effects.ts";
+import { createChanges } from "./telegram/changes.ts";
 import type { PersonaName } from "./telegram/personas.ts";
 import { type TelegramServer, startTelegram } from "./telegram/server.ts";
 import { newWorldSecrets } from "./world-secrets.ts";
@@ -37,6 +38,8 @@ export type World = AsyncDisposable & {
   isFault(name: string): name is FaultName;
   /** What happened, counted by the world itself. */
   effects(): Promise<Readonly<Record<string, number>>>;
+  /** Told when an effect was counted or a fault changed. Gives the way to stop listening. */
+  onChange(listener: () => void): () => void;
 };
 
 export type WorldOptions = {
@@ -51,7 +54,8 @@ export type WorldOptions = {
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   await using opened = new AsyncDisposableStack();
   const secrets = newWorldSecrets();
-  const effects = createEffects();
+  const changes = createChanges();
+  const effects = createEffects(() => changes.announce());
   const directory = opened.use(await temporaryDirectory("world"));
 
   const open = async <Opened extends AsyncDisposable>(opening: Promise<Opened>): Promise<Opened> =>
@@ -102,6 +106,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       telegram,
       deadLetterEveryMs: options.deadLetterEveryMs ?? 4_000,
     }),
+    () => changes.announce(),
   );
   const telegramEffects = createTelegramEffects(telegram);
   // A world opens with warm pools, so that a restart of a store meets a stale connection as it would anywhere.
@@ -137,6 +142,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     faults: () => faults.list(),
     isFault: (name) => faults.isName(name),
     effects: async () => ({ ...effects.counts(), ...telegramEffects.counts() }),
+    onChange: (listener) => changes.onChange(listener),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }

@@ -1,0 +1,48 @@
+import type { BotProcess } from "./bot-process.ts";
+import type { Controls } from "./page/page.ts";
+import type { Changes } from "./telegram/changes.ts";
+import type { World } from "./world.ts";
+
+/** An effect may be counted a thousand times a second; a page needs to look a few times. */
+const noticeEveryMs = 200;
+
+/** What the buttons of the page do. */
+export function createControls(options: {
+  readonly world: Pick<World, "faults" | "isFault" | "break" | "heal" | "healAll" | "effects">;
+  readonly bot: Pick<BotProcess, "kill" | "restart">;
+  readonly changes: Pick<Changes, "onChange">;
+}): Controls {
+  const { world, bot, changes } = options;
+  const actions = [
+    { name: "kill-bot", title: "Kill the bot (kill -9)", run: async () => bot.kill() },
+    { name: "restart-bot", title: "Restart the bot", run: () => bot.restart() },
+    { name: "heal-all", title: "Heal everything", run: () => world.healAll() },
+  ];
+  return {
+    faults: () => world.faults(),
+    setFault: async (name, on) => {
+      if (!world.isFault(name)) throw new Error(`There is no fault "${name}".`);
+      await (on ? world.break(name) : world.heal(name));
+    },
+    effects: () => world.effects(),
+    actions: () => actions.map(({ name, title }) => ({ name, title })),
+    run: async (name) => {
+      const action = actions.find((action) => action.name === name);
+      if (action === undefined) throw new Error(`There is no action "${name}".`);
+      await action.run();
+    },
+    onChange: (listener) => {
+      let timer: NodeJS.Timeout | undefined;
+      const stop = changes.onChange(() => {
+        timer ??= setTimeout(() => {
+          timer = undefined;
+          listener();
+        }, noticeEveryMs);
+      });
+      return () => {
+        stop();
+        clearTimeout(timer);
+      };
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { styleText } from "node:util";
+
+import { startSandbox } from "./sandbox.ts";
+
+const directory = join(import.meta.dirname, "..");
+const usualPort = 4600;
+
+const stopping = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    // Whoever asks twice does not want to wait. The children die with us all the same.
+    if (stopping.signal.aborted) process.exit(130);
+    stopping.abort();
+  });
+}
+
+console.log("Starting a small world: Postgres, Redis, the product, xAI and Telegram …");
+await using sandbox = await startSandbox({
+  port: portFrom(process.env["SANDBOX_PORT"]),
+  bot: { command: process.execPath, args: ["src/main.ts", "start", "ops/sandbox.yaml"] },
+  directory,
+  dataDirectory: join(directory, "data", "sandbox"),
+  environment: definedOnly(process.env),
+  say: (line) => console.log(line),
+});
+console.log(banner(sandbox.url));
+openBrowser(sandbox.url);
+if (!stopping.signal.aborted) {
+  await new Promise<void>((resolve) => {
+    stopping.signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+console.log("\nStopping …");
+
+function portFrom(text: string | undefined): number {
+  if (text === undefined || text === "") return usualPort;
+  const port = Number(text);
+  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
+  console.error(`SANDBOX_PORT is "${text}"; expected a port such as ${usualPort}.`);
+  return process.exit(2);
+}
+
+function definedOnly(environment: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined,
+    ),
+  );
+}
+
+function banner(url: string): string {
+  const bold = (text: string): string => styleText("bold", text);
+  const dim = (text: string): string => styleText("dim", text);
+  return `
+  ${bold("Flightdeck sandbox")}   ${dim("a world to try it in; nothing here is real")}
+
+  The ops group   ${styleText(["bold", "cyan"], url)}
+  ${dim("Running         the bot · Telegram · the product on Postgres and Redis · xAI")}
+  ${dim("The bot's log   data/sandbox/bot.log")}
+
+  Try, as ${bold("Otto")}, the operator:
+    ${bold("/preflight")}   a live card, then ${styleText("green", "GO")}
+    ${dim("in World:")} ${bold("The xAI key is revoked")}, and ${bold("/preflight")} again: ${styleText("red", "NO-GO")}, by name
+    ${dim("in World:")} ${bold("The API hangs")}: ${styleText("yellow", "UNKNOWN")}, in time
+    ${bold("/evidence")}    what was recorded of it all
+
+  ${dim("Ctrl-C stops everything.")}
+`;
+}
+
+/** Only where a person sits in front of a screen. */
+function openBrowser(url: string): void {
+  const { env, platform, stdout } = process;
+  const hasScreen =
+    platform === "darwin" || Boolean(env["DISPLAY"]) || Boolean(env["WAYLAND_DISPLAY"]);
+  if (!stdout.isTTY || !hasScreen || env["CI"]) return;
+  const child = spawn(platform === "darwin" ? "open" : "xdg-open", [url], {
+    stdio: "ignore",
+    detached: true,
+  });
+  // Without a browser the printed address has to do.
+  child.on("error", () => undefined);
+  child.unref();
+}
