@@ -1,0 +1,291 @@
+import type { AddressInfo } from "node:net";
+
+import { createAdaptorServer } from "@hono/node-server";
+
+import { createActor, menuReader } from "./actor.ts";
+import type { Actor } from "./actor.ts";
+import { createBotApi } from "./bot-api.ts";
+import { createCallbacks } from "./callbacks.ts";
+import { createChanges, waitForChange } from "./changes.ts";
+import { chatMessages } from "./chat-message.ts";
+import type { ChatMessage } from "./chat-message.ts";
+import { createCommandMenus } from "./command-menus.ts";
+import type { BotCommand } from "./command-menus.ts";
+import { createFaults } from "./faults.ts";
+import type { Faults } from "./faults.ts";
+import { createFileStore } from "./file-store.ts";
+import type { StoredFile } from "./file-store.ts";
+import { createFlood } from "./flood.ts";
+import { createLog } from "./journal.ts";
+import type { ApiCall, CallbackAnswer, Violation } from "./journal.ts";
+import { createLongPoll } from "./long-poll.ts";
+import { kindOf, updateSchema } from "./objects.ts";
+import type { Update } from "./objects.ts";
+import { personas } from "./personas.ts";
+import type { MemberStatus, Persona, PersonaName } from "./personas.ts";
+import { post } from "./posts.ts";
+import { createRooms, describeMember, memberOf } from "./rooms.ts";
+import { unixTime } from "./state.ts";
+import type { TelegramState } from "./state.ts";
+import { createUpdateQueue } from "./update-queue.ts";
+import type { HeldUpdates } from "./update-queue.ts";
+import { botUser, userOf } from "./user.ts";
+import { createWebhook, telegramRetryDelayMs } from "./webhook.ts";
+
+export type { Actor, SayOptions, TapTarget } from "./actor.ts";
+export type { ChatButton, ChatMessage } from "./chat-message.ts";
+export type { Fault, Faults } from "./faults.ts";
+export type { ApiCall, CallbackAnswer, Violation } from "./journal.ts";
+export { personaNames, personas } from "./personas.ts";
+export type { Persona, PersonaName } from "./personas.ts";
+export type { HeldUpdates } from "./update-queue.ts";
+
+const GROUP_ID = -1_001_000_000_001;
+const GROUP_TITLE = "Ops";
+
+export type TelegramOptions = {
+  /** Made up, `<number>:<anything>`; one that looks real is refused. */
+  readonly botToken: string;
+  readonly now?: () => Date;
+  /** A free one when left out. */
+  readonly port?: number;
+  /** The real server's limits per chat; off when left out, so that tests run at their own pace. */
+  readonly floodControl?: boolean;
+  /** The wait before the nth repetition of a failed webhook delivery. */
+  readonly webhookRetryDelayMs?: (failures: number) => number;
+};
+
+export type TelegramServer = AsyncDisposable & {
+  /** The API's root, for a client that appends `/bot<token>/<method>`. */
+  readonly url: string;
+  readonly botId: number;
+  /** The ops group, a supergroup in which the bot is an administrator. */
+  readonly chatId: number;
+  readonly chatTitle: string;
+  as(who: PersonaName | Persona): Actor;
+  /** Sends an update of the tester's making: a channel post, another bot, an anonymous administrator. It must be well formed. */
+  deliver(update: object): number;
+  /** The same, for what Telegram would never send. */
+  deliverMalformed(update: object): number;
+  /** Sends earlier updates once more, in this order. */
+  redeliver(...updateIds: readonly number[]): void;
+  hold(): HeldUpdates;
+  /** Everything that stands in a chat, also what only one person sees; the ops group unless a chat is named. */
+  messages(chatId?: number): readonly ChatMessage[];
+  callbackAnswers(): readonly CallbackAnswer[];
+  calls(): readonly ApiCall[];
+  violations(): readonly Violation[];
+  readonly faults: Faults;
+  /** The command menu that a person sees in a chat. */
+  commands(who: PersonaName | Persona, chat?: "group" | "private"): readonly BotCommand[];
+  file(fileId: string): StoredFile | undefined;
+  /** Opens a topic in the group and returns its message_thread_id. */
+  openTopic(name: string): number;
+  /** Somebody throws the bot out of the ops group, or takes it in again. */
+  setBotStatus(status: MemberStatus): void;
+  /** Somebody adds the bot to a group of their own; the result is its id. */
+  addBotToGroup(title: string, by: PersonaName | Persona): number;
+  /** Resolves as soon as `what` finds something, looking after every change. */
+  waitFor<T>(
+    what: (telegram: TelegramServer) => T | undefined,
+    options: { readonly timeoutMs: number },
+  ): Promise<T>;
+  onChange(listener: () => void): () => void;
+};
+
+export async function startTelegram(options: TelegramOptions): Promise<TelegramServer> {
+  refuseRealToken(options.botToken);
+  const now = options.now ?? (() => new Date());
+  const bot = botUser(options.botToken);
+  const changes = createChanges();
+  const calls = createLog<ApiCall>(changes.announce);
+  const violations = createLog<Violation>(changes.announce);
+  const faults = createFaults(changes.announce);
+
+  const firstId = idFromClock(now());
+  const rooms = createRooms(bot, firstId);
+  const group = rooms.openGroup(
+    { id: GROUP_ID, type: "supergroup", title: GROUP_TITLE, is_forum: true },
+    Object.values(personas),
+  );
+  const updates = createUpdateQueue({
+    firstId: firstId * 8,
+    now,
+    onPush: () => {
+      longPoll.wake();
+      webhook.wake();
+    },
+  });
+  const longPoll = createLongPoll(updates, () => performance.now());
+  const webhook = createWebhook({
+    queue: updates,
+    now,
+    retryDelayMs: options.webhookRetryDelayMs ?? telegramRetryDelayMs,
+    execute: (method, fields) => api.execute(method, fields),
+  });
+
+  const state: TelegramState = {
+    now,
+    bot,
+    rooms,
+    updates,
+    longPoll,
+    webhook,
+    callbacks: createCallbacks(now),
+    menus: createCommandMenus(),
+    files: createFileStore(),
+    callbackAnswers: createLog<CallbackAnswer>(changes.announce),
+    violations,
+    changes,
+    emit: (body) => {
+      check({ update_id: updates.nextId(), ...body });
+      return updates.push(body);
+    },
+  };
+
+  function check(update: object): void {
+    const parsed = updateSchema.safeParse(JSON.parse(JSON.stringify(update)));
+    for (const issue of parsed.error?.issues ?? []) {
+      violations.add({
+        at: now(),
+        about: "update",
+        subject: kindOf(update) ?? "nothing",
+        path: issue.path.map(String).join("."),
+        message: issue.message,
+      });
+    }
+  }
+
+  function changeBotStatus(room: typeof group, status: MemberStatus, by: Persona): void {
+    const before = memberOf(room, bot.id) ?? describeMember(bot, "left");
+    rooms.setBotStatus(room, status);
+    state.emit({
+      my_chat_member: {
+        chat: room.chat,
+        from: userOf(by),
+        date: unixTime(now()),
+        old_chat_member: before,
+        new_chat_member: describeMember(bot, status),
+      },
+    });
+    changes.announce();
+  }
+
+  const api = createBotApi({
+    botToken: options.botToken,
+    state,
+    faults,
+    flood: options.floodControl === true ? createFlood(now) : undefined,
+    calls,
+  });
+  const server = createAdaptorServer({ fetch: api.app.fetch });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port ?? 0, "127.0.0.1", resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+
+  const personOf = (who: PersonaName | Persona): Persona =>
+    typeof who === "string" ? personas[who] : who;
+
+  const telegram: TelegramServer = {
+    url: `http://127.0.0.1:${port}`,
+    botId: bot.id,
+    chatId: GROUP_ID,
+    chatTitle: GROUP_TITLE,
+    as: (who) => {
+      const persona = personOf(who);
+      if (!group.members.has(persona.id)) {
+        group.members.set(persona.id, { user: userOf(persona), status: persona.status });
+      }
+      return createActor(state, group, persona);
+    },
+    deliver: (update) => {
+      check({ update_id: updates.nextId(), ...update });
+      return telegram.deliverMalformed(update);
+    },
+    deliverMalformed: (update) => {
+      if (!("update_id" in update)) return updates.push(update);
+      const own = update as Update;
+      updates.repeat(own);
+      return own.update_id;
+    },
+    redeliver: (...updateIds) => {
+      updateIds.map(updates.find).forEach(updates.repeat);
+    },
+    hold: updates.hold,
+    messages: (chatId = GROUP_ID) => {
+      const room = rooms.get(chatId);
+      return room === undefined ? [] : chatMessages(room);
+    },
+    callbackAnswers: state.callbackAnswers.all,
+    calls: calls.all,
+    violations: violations.all,
+    faults,
+    commands: (who, chat = "group") => {
+      const persona = personOf(who);
+      return state.menus.shownTo(menuReader(persona), chat === "group" ? GROUP_ID : persona.id);
+    },
+    file: state.files.get,
+    openTopic: (name) => {
+      const { message_id: id } = post(state, group, {
+        from: userOf(personas.approver),
+        forum_topic_created: { name, icon_color: 7_322_096 },
+      });
+      group.topics.set(id, { id, name, closed: false });
+      return id;
+    },
+    setBotStatus: (status) => changeBotStatus(group, status, personas.approver),
+    addBotToGroup: (title, by) => {
+      const id = GROUP_ID - rooms.all().length;
+      const room = rooms.openGroup({ id, type: "supergroup", title }, [personOf(by)]);
+      rooms.setBotStatus(room, "left");
+      changeBotStatus(room, "member", personOf(by));
+      return id;
+    },
+    waitFor: (what, { timeoutMs }) =>
+      waitForChange(changes, () => what(telegram), {
+        timeoutMs,
+        describe: () => describeLast(telegram),
+      }),
+    onChange: changes.onChange,
+    [Symbol.asyncDispose]: async () => {
+      webhook.close();
+      faults.clear();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      if ("closeAllConnections" in server) server.closeAllConnections();
+      await closed;
+    },
+  };
+
+  return telegram;
+}
+
+/** Nobody shall paste the key to a living bot into a toy. */
+function refuseRealToken(botToken: string): void {
+  if (/^\d{8,10}:AA[\w-]{33}$/.test(botToken)) {
+    throw new Error(
+      "The bot token looks like a real one. The sandbox takes a made-up token such as 7000001:sandbox",
+    );
+  }
+  if (!/^\d+:[\w-]+$/.test(botToken)) {
+    throw new Error("A bot token is a number, a colon and some of A–Z, a–z, 0–9, _ and -");
+  }
+}
+
+/**
+ * Ids go up from one start of the sandbox to the next, because a bot keeps in its database which updates it has seen
+ * and which messages are its own.
+ */
+function idFromClock(now: Date): number {
+  return Math.max(1, Math.floor((now.getTime() - Date.UTC(2026, 0, 1)) / 1_000));
+}
+
+function describeLast(telegram: TelegramServer): string {
+  const message = telegram.messages().at(-1);
+  const call = telegram.calls().at(-1);
+  return [
+    message === undefined ? "no message" : `${message.from.name}: ${message.text.slice(0, 200)}`,
+    call === undefined ? "no call" : `${call.method} → ${call.status} ${call.description ?? ""}`,
+  ].join("; ");
+}
