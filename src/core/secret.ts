@@ -27,3 +27,10 @@ export class Secret {
     return "[secret]";
   }
 }
+
+/** Every secret inside a value, however deep. */
+export function secretsIn(value: unknown): Secret[] {
+  if (value instanceof Secret) return [value];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.values(value).flatMap(secretsIn);
+}

@@ -56,6 +56,28 @@ export function textSetting(
     .meta({ pattern: `${options.pattern.source}|${REFERENCE_PATTERN}` });
 }
 
+/** A text that stays sealed when it came by reference, such as the value of an HTTP header. */
+export function sealableSetting() {
+  const message = "expected a text, or a reference such as ${env:NAME}";
+  return z
+    .unknown()
+    .transform((value, context): string | Secret => {
+      if (value instanceof Secret) return value;
+      if (typeof value === "string" && value !== "") return value;
+      context.addIssue({ code: "custom", message, input: value });
+      return z.NEVER;
+    })
+    .meta({ type: "string" });
+}
+
+/** A text, a number, true, false or null: what a value in JSON is compared with. */
+export function scalarSetting() {
+  const error = "expected a text, a number, true, false or null";
+  return z
+    .preprocess(opened, z.union([z.string(), z.number(), z.boolean(), z.null()], { error }))
+    .meta({ examples: ["ok"] });
+}
+
 /** One of a few words. */
 export function choiceSetting<const Choice extends string>(choices: readonly Choice[]) {
   return z

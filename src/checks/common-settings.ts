@@ -1,0 +1,35 @@
+import { z } from "zod";
+
+import { choiceSetting, durationSetting, integerSetting, textSetting } from "../core/setting.ts";
+
+/** `page` sounds on a phone; `warn` is silent, and does not make a preflight NO-GO by itself. */
+export const SEVERITIES = ["page", "warn"] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+/** What every check has, whatever its kind. */
+export const commonSettings = {
+  every: durationSetting({ minimumMs: 1_000, maximumMs: 86_400_000 })
+    .default(30_000)
+    .meta({ description: "How often the check is asked" }),
+  timeout: durationSetting({ minimumMs: 100, maximumMs: 300_000 })
+    .default(5_000)
+    .meta({ description: "A check that has no answer by then is unknown" }),
+  for: durationSetting({ maximumMs: 86_400_000 })
+    .default(0)
+    .meta({ description: "How long it must last before it is an alert" }),
+  severity: choiceSetting(SEVERITIES)
+    .default("page")
+    .meta({ description: "page sounds on a phone, warn is silent" }),
+  retryAfterFailure: integerSetting({ minimum: 0, maximum: 2 })
+    .default(0)
+    .meta({ description: "How often a failed look is repeated, within the timeout" }),
+  runbook: textSetting({
+    pattern: /^[\w./-]+\.md$/,
+    expected: "the path of a Markdown file such as docs/runbooks/api-is-ready.md",
+  })
+    .optional()
+    .meta({ description: "What to do when it fails" }),
+  group: textSetting().optional().meta({ description: "Checks of one group are shown together" }),
+} satisfies z.ZodRawShape;
+
+export type CommonSettings = z.output<z.ZodObject<typeof commonSettings>>;

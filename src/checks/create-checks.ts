@@ -1,0 +1,49 @@
+import type { CheckResult } from "../core/status.ts";
+import type { Systems } from "../systems/index.ts";
+import type { Severity } from "./common-settings.ts";
+import { runCheck } from "./run-check.ts";
+import type { ChecksSettings } from "./settings.ts";
+
+/** A check that is ready to be asked. */
+export type Check = {
+  readonly name: string;
+  readonly kind: string;
+  readonly severity: Severity;
+  readonly everyMs: number;
+  readonly timeoutMs: number;
+  readonly forMs: number;
+  readonly runbook: string | undefined;
+  readonly group: string | undefined;
+  /** Always has an answer within the timeout; never throws. */
+  ask(signal: AbortSignal): Promise<CheckResult>;
+};
+
+export type CheckParts = {
+  readonly systems: Systems;
+  /** Masks every secret that this process holds. */
+  readonly scrub: (text: string) => string;
+};
+
+/** The checks of a configuration, in the order of the file. */
+export function createChecks(settings: ChecksSettings, parts: CheckParts): readonly Check[] {
+  return Object.entries(settings).map(([name, { common, ...check }]) => ({
+    name,
+    kind: check.kind,
+    severity: common.severity,
+    everyMs: common.every,
+    timeoutMs: common.timeout,
+    forMs: common.for,
+    runbook: common.runbook,
+    group: common.group,
+    ask: async (signal) =>
+      runCheck(
+        {
+          timeoutMs: common.timeout,
+          retryAfterFailure: common.retryAfterFailure,
+          observe: async (deadline) => check.observe(parts.systems, deadline),
+        },
+        signal,
+        parts.scrub,
+      ),
+  }));
+}

@@ -1,0 +1,19 @@
+import { z } from "zod";
+
+import { checkKinds } from "./index.ts";
+
+export type { Severity } from "./common-settings.ts";
+
+const checkName = z
+  .string()
+  .regex(/^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/, {
+    error: "expected small letters, digits and dashes, such as api-is-ready",
+  })
+  .max(64, { error: "expected at most 64 characters" });
+
+/** The checks of a target by name. A name is the statement that is true on a good day. */
+export const checksSetting = z
+  .record(checkName, z.discriminatedUnion("kind", checkKinds))
+  .meta({ description: "Questions about the target, by the statement that is true on a good day" });
+
+export type ChecksSettings = z.output<typeof checksSetting>;
