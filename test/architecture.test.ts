@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 /** Outer to inner. A file imports from its own layer or from one further right. */
 const LAYERS = [
   "main",
-  "cli app",
+  "cli app logger",
   "config",
   "bot",
   "commands",
@@ -26,7 +26,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   undici: ["systems"],
   pg: ["storage", "systems"],
   "node-pg-migrate": ["storage"],
-  pino: ["app"],
+  pino: ["logger"],
   yaml: ["config"],
   canonicalize: ["core"],
   "fastest-levenshtein": ["core"],

@@ -18,7 +18,7 @@ export async function tokenSafeFetch(
   try {
     const streaming = body !== undefined && typeof body !== "string";
     const answer = await request(url, streaming ? { ...standard, duplex: "half" } : standard);
-    return answer as unknown as Response;
+    return answer;
   } catch (error) {
     const called = new URL(url).pathname.split("/").at(-1) ?? "a method";
     throw new SystemError("telegram", "unreachable", `no answer to ${called} (${codeOf(error)})`);

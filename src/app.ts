@@ -1,0 +1,237 @@
+import { join } from "node:path";
+
+import packageJson from "../package.json" with { type: "json" };
+import { ownUsername } from "./bot/introduction.ts";
+import { keepMenus } from "./bot/menus.ts";
+import { pollUpdates } from "./bot/polling.ts";
+import { createRefusalTally } from "./bot/refusal-tally.ts";
+import { routeInbox } from "./bot/router.ts";
+import { sendDue, type SubjectCards } from "./bot/sender.ts";
+import { createTelegram } from "./bot/telegram.ts";
+import { createChecks } from "./checks/create-checks.ts";
+import type { Command } from "./commands/command.ts";
+import { commands as ownCommands } from "./commands/index.ts";
+import type { LoadedConfig } from "./config/load-config.ts";
+import { createScrubber } from "./core/redaction.ts";
+import { Secret } from "./core/secret.ts";
+import { createBell } from "./core/waiting.ts";
+import { createEngine, type Engine } from "./jobs/engine.ts";
+import { keepHouse } from "./jobs/housekeeping.ts";
+import { createOperations } from "./jobs/index.ts";
+import type { Operation } from "./jobs/operation.ts";
+import { startQueue } from "./jobs/queue.ts";
+import { reconcile } from "./jobs/reconciler.ts";
+import type { Logger } from "./logger.ts";
+import { findRunningPostgres } from "./servers/postgres-running.ts";
+import { startPostgres } from "./servers/postgres.ts";
+import { startRedis } from "./servers/redis.ts";
+import { databaseClock } from "./storage/clock.ts";
+import { openDatabase, type Clock, type Database } from "./storage/database.ts";
+import { openLog } from "./storage/evidence.ts";
+import { createInbox } from "./storage/inbox.ts";
+import { startLeadership, type Duties } from "./storage/leadership.ts";
+import { migrate } from "./storage/migrate.ts";
+import { OUTBOX_CHANNEL } from "./storage/outbox.ts";
+import type { Run } from "./storage/run.ts";
+import { keptSealKey } from "./storage/seal-key.ts";
+import { createSeal } from "./storage/seal.ts";
+import { createSystems } from "./systems/index.ts";
+
+const DATABASE = "flightdeck";
+
+export type ValidConfig = Extract<LoadedConfig, { readonly ok: true }>;
+
+export type Parts = {
+  readonly config: ValidConfig;
+  readonly logger: Logger;
+  /** Tells this process from its replicas: host and pid are a good part of it. */
+  readonly instance: string;
+  readonly signal: AbortSignal;
+  /** What a test puts in place of, or beside, our own. */
+  readonly overrides?: {
+    readonly operations?: readonly Operation[];
+    readonly commands?: readonly Command[];
+    readonly clock?: Clock;
+  };
+};
+
+/** The part that the bot and the command line share: storage, checks and the engine; nothing runs by itself yet. */
+export type Flightdeck = AsyncDisposable & {
+  readonly config: ValidConfig;
+  readonly database: Database;
+  readonly databaseUrl: Secret;
+  readonly engine: Engine;
+  readonly commands: readonly Command[];
+  readonly context: {
+    readonly target: string;
+    readonly timeZone: string;
+    readonly checks: readonly string[];
+  };
+  readonly scrub: (text: string) => string;
+  readonly report: (error: unknown, during: string) => void;
+};
+
+/**
+ * Builds the shared part. With `servers: "attach"` it joins the database of a running instance and starts one of its
+ * own only when there is none.
+ *
+ * @throws {ServerError | SystemError | NewerSchemaError | ForeignLogError} with what to do about it
+ */
+export async function openFlightdeck(
+  parts: Parts,
+  servers: "start" | "attach",
+): Promise<Flightdeck> {
+  const { config, logger, overrides = {} } = parts;
+  const { settings } = config;
+  await using opening = new AsyncDisposableStack();
+  const scrub = createScrubber(config.secrets);
+  const report = (error: unknown, during: string): void => logger.warn({ err: error }, during);
+
+  const databaseUrl = settings.database ?? (await ownDatabase(parts, servers, opening));
+  await migrate(databaseUrl, (message) => logger.warn({}, message));
+  const clock = overrides.clock ?? databaseClock;
+  const database = opening.use(
+    openDatabase({ url: databaseUrl, clock, onIdleError: (error) => report(error, "idling") }),
+  );
+  const { target, timeZone } = settings;
+  const origin = settings.evidence.origin ?? `flightdeck/evidence/${target}`;
+  await database.transaction(async (tx) => openLog(tx, target, origin));
+
+  const systems = opening.use(createSystems());
+  const checks = createChecks(settings.checks, { systems, scrub });
+  const operations = [
+    ...createOperations({ checks, database, target }),
+    ...(overrides.operations ?? []),
+  ];
+  const engine = createEngine({
+    database,
+    operations,
+    settings: settings.engine,
+    origin: { build: packageJson.version, instance: parts.instance, scrub },
+    target,
+    timeZone,
+    configHash: config.hash,
+    onError: report,
+  });
+
+  const opened = opening.move();
+  return {
+    config,
+    database,
+    databaseUrl,
+    engine,
+    commands: [...ownCommands, ...(overrides.commands ?? [])],
+    context: { target, timeZone, checks: checks.map((check) => check.name) },
+    scrub,
+    report,
+    [Symbol.asyncDispose]: async () => opened.disposeAsync(),
+  };
+}
+
+/** A running Flightdeck: bot, engine and duties. Disposing of it stops taking in, then working, then storing. */
+export type App = AsyncDisposable & {
+  readonly flightdeck: Flightdeck;
+  /** What the gate turned away since the start. */
+  readonly refusals: () => Readonly<Record<string, number>>;
+};
+
+/** Starts everything in the order in which it depends on one another; closing runs backwards. */
+export async function startApp(parts: Parts): Promise<App> {
+  const { logger } = parts;
+  await using starting = new AsyncDisposableStack();
+  const flightdeck = starting.use(await openFlightdeck(parts, "start"));
+  const { database, engine, commands, context, scrub, report: onError } = flightdeck;
+  const { telegram, operators, engine: timing, ...settings } = parts.config.settings;
+
+  const queue = starting.use(
+    startQueue({
+      url: settings.redis ?? (await ownRedis(parts, starting)),
+      prefix: `flightdeck-${context.target}`,
+      concurrency: timing.concurrency,
+      execute: engine.execute,
+      onError,
+    }),
+  );
+  const dispatch = (run: Run, now: Date): void => {
+    // Without Redis the reconciler sees to it.
+    queue.add(run, now).catch((error: unknown) => onError(error, "waking the queue"));
+  };
+
+  const api = createTelegram(telegram);
+  const chatId = telegram.chat;
+  const sealKey = settings.sealKey ?? (await keptSealKey(settings.data));
+  const inbox = createInbox(botIdOf(telegram.token), createSeal(sealKey));
+  const inboxBell = createBell();
+  const outboxBell = createBell();
+  const tally = createRefusalTally((refused) => logger.info({ refused }, "turned away"));
+  const cardOf = subjectCards(engine);
+
+  const duties: Duties = async (signal, notified) => {
+    notified(outboxBell.ring);
+    const shared = { api, database, onError };
+    const intake = async (): Promise<void> => {
+      const botUsername = await ownUsername(api, onError, signal);
+      if (botUsername === undefined) return;
+      const rules = { chatId, botUsername, operators };
+      await pollUpdates({ ...shared, inbox, rules, tally, bell: inboxBell }, signal);
+    };
+    const routing = { inbox, bell: inboxBell, commands, operators, context, engine, dispatch };
+    await Promise.all([
+      intake(),
+      routeInbox({ ...shared, ...routing }, signal),
+      sendDue({ ...shared, scrub, bell: outboxBell, cardOf }, signal),
+      reconcile({ ...shared, queue, engine, settings: timing }, signal),
+      keepHouse(database, [inbox.forget], onError, signal),
+      keepMenus({ api, chatId, commands, operators, onError }, signal),
+    ]);
+  };
+  starting.use(
+    startLeadership({
+      url: flightdeck.databaseUrl,
+      channel: OUTBOX_CHANNEL,
+      duties,
+      onChange: (leads, error) => logger.info({ leads, err: error }, "leadership"),
+    }),
+  );
+
+  const started = starting.move();
+  return {
+    flightdeck,
+    refusals: tally.counts,
+    [Symbol.asyncDispose]: async () => started.disposeAsync(),
+  };
+}
+
+/** Draws what the outbox keeps no card for. A new subject is a line here. */
+function subjectCards(engine: Engine): SubjectCards {
+  return async (tx, now, subject) => {
+    const [kind, id = ""] = subject.split(":");
+    return kind === "run" ? engine.cardOf(tx, now, id) : undefined;
+  };
+}
+
+async function ownDatabase(
+  parts: Parts,
+  servers: "start" | "attach",
+  opening: AsyncDisposableStack,
+): Promise<Secret> {
+  const directory = join(parts.config.settings.data, "postgres");
+  const running = servers === "attach" ? await findRunningPostgres(directory) : undefined;
+  if (running) return new Secret(running.url(DATABASE));
+  const server = opening.use(
+    await startPostgres({ directory, durable: true, signal: parts.signal }),
+  );
+  await server.ensureDatabase(DATABASE);
+  return new Secret(server.url(DATABASE));
+}
+
+async function ownRedis(parts: Parts, starting: AsyncDisposableStack): Promise<Secret> {
+  const directory = join(parts.config.settings.data, "redis");
+  const server = starting.use(await startRedis({ directory, durable: true, signal: parts.signal }));
+  return new Secret(server.url());
+}
+
+/** Telegram puts the bot's user id in front of the token's colon. */
+function botIdOf(token: Secret): number {
+  return Number(token.reveal().split(":")[0]);
+}

@@ -1,0 +1,65 @@
+import type { Api } from "grammy";
+import type { BotCommandScope } from "grammy/types";
+
+import type { Command } from "../commands/command.ts";
+import { mayActAs, type Operator, type Role } from "../core/operator.ts";
+import { pause } from "../core/waiting.ts";
+import { describeFailure, failureOf } from "./telegram.ts";
+
+const RETRY_MS = 30_000;
+
+export type MenuParts = {
+  readonly api: Api;
+  readonly chatId: number;
+  readonly commands: readonly Command[];
+  readonly operators: readonly Operator[];
+  readonly onError: (error: unknown, during: string) => void;
+};
+
+/**
+ * Shows everybody the commands of their role, in the group and in private, and tries again until all are shown. A menu
+ * is a courtesy and no permission; a stranger's menu stays empty.
+ */
+export async function keepMenus(parts: MenuParts, signal: AbortSignal): Promise<void> {
+  const left = new Set(scopesOf(parts));
+  while (!signal.aborted && left.size > 0) {
+    for (const menu of left) {
+      try {
+        await showMenu(parts, menu);
+        left.delete(menu);
+      } catch (error) {
+        const failure = failureOf(error);
+        parts.onError(new Error(describeFailure(failure)), "showing a menu");
+        // A person who never wrote to the bot has no private chat with it yet; the next start tries again.
+        if (failure.kind === "refused") left.delete(menu);
+      }
+    }
+    if (left.size > 0) await pause(RETRY_MS, signal);
+  }
+}
+
+async function showMenu({ api, commands }: MenuParts, { scope, role }: MenuScope): Promise<void> {
+  const wanted = commands
+    .filter((command) => command.listed && mayActAs(role, command.role))
+    .map(({ name, summary }) => ({ command: name, description: summary }));
+  const shown = await api.getMyCommands({ scope });
+  const same =
+    shown.length === wanted.length &&
+    shown.every(
+      ({ command, description }, index) =>
+        command === wanted[index]?.command && description === wanted[index].description,
+    );
+  if (!same) await api.setMyCommands(wanted, { scope });
+}
+
+type MenuScope = { readonly scope: BotCommandScope; readonly role: Role };
+
+function scopesOf({ chatId, operators }: MenuParts): readonly MenuScope[] {
+  return [
+    { scope: { type: "chat", chat_id: chatId }, role: "viewer" },
+    ...operators.flatMap(({ telegram, role }): MenuScope[] => [
+      { scope: { type: "chat_member", chat_id: chatId, user_id: telegram }, role },
+      { scope: { type: "chat", chat_id: telegram }, role },
+    ]),
+  ];
+}

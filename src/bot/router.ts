@@ -1,0 +1,225 @@
+import type { Api } from "grammy";
+
+import type { Answer, Command, CommandContext } from "../commands/command.ts";
+import { actorOf } from "../core/actor.ts";
+import { plainCard, type Card } from "../core/card.ts";
+import { parseCommandLine, splitLine } from "../core/command-line.ts";
+import { age } from "../core/moment.ts";
+import { nearest } from "../core/nearest.ts";
+import { mayActAs, type Operator } from "../core/operator.ts";
+import { runName } from "../core/run-name.ts";
+import { pass } from "../core/trace.ts";
+import type { Bell } from "../core/waiting.ts";
+import type { Engine } from "../jobs/engine.ts";
+import type { Database, Transaction } from "../storage/database.ts";
+import type { DueUpdate, Inbox } from "../storage/inbox.ts";
+import { answer, type Place } from "../storage/outbox.ts";
+import type { Run } from "../storage/run.ts";
+import { intakeSchema, type Intake } from "./gate.ts";
+import { COMMAND_PREFIX } from "./render.ts";
+import { describeFailure, failureOf } from "./telegram.ts";
+
+const LOOK_EVERY_MS = 1_000;
+/** A command that comes out of a backlog was meant for a world that is gone. */
+const FRESH_FOR_MS = { mutate: 120_000, read: 600_000 } as const;
+const TOAST_LIMIT = 200;
+/** The longest command line that a button can carry. */
+const BUTTON_COMMAND_BYTES = 62;
+
+export type RouterParts = {
+  readonly api: Api;
+  readonly database: Database;
+  readonly inbox: Inbox;
+  readonly bell: Bell;
+  readonly commands: readonly Command[];
+  readonly operators: readonly Operator[];
+  readonly context: Pick<CommandContext, "target" | "timeZone" | "checks">;
+  readonly engine: Engine;
+  /** Called after the commit, to have the run executed without delay. */
+  readonly dispatch: (run: Run, now: Date) => void;
+  readonly onError: (error: unknown, during: string) => void;
+};
+
+/** What is done once the transaction that handled an update has committed. */
+type Aftermath = {
+  readonly now: Date;
+  readonly run?: Run | undefined;
+  readonly toast?: { readonly callbackId: string; readonly text: string } | undefined;
+};
+
+/** Handles what is in the inbox, oldest first, until the signal. */
+export async function routeInbox(parts: RouterParts, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const handled = await handleNext(parts).catch((error: unknown) => {
+      parts.onError(error, "handling updates");
+      return false;
+    });
+    if (!handled) await parts.bell.wait(LOOK_EVERY_MS, signal);
+  }
+}
+
+/** Handles one update in one transaction with all that it causes. Returns whether there was one. */
+async function handleNext(parts: RouterParts): Promise<boolean> {
+  const taken: { update?: DueUpdate } = {};
+  try {
+    const aftermath = await parts.database.transaction(async (tx, now) => {
+      const due = await parts.inbox.takeDue(tx, now);
+      if (!due) return undefined;
+      taken.update = due;
+      const after = await handle(parts, tx, now, due);
+      await parts.inbox.markHandled(tx, due.updateId);
+      return after;
+    });
+    if (!aftermath) return false;
+    pass("inbox.handled", taken.update?.updateId ?? "");
+    if (aftermath.run) parts.dispatch(aftermath.run, aftermath.now);
+    if (aftermath.toast) answerTap(parts, aftermath.toast);
+  } catch (error) {
+    if (!taken.update) throw error;
+    parts.onError(error, `handling update ${taken.update.updateId}`);
+    await putOff(parts, taken.update);
+  }
+  return true;
+}
+
+async function handle(
+  parts: RouterParts,
+  tx: Transaction,
+  now: Date,
+  due: DueUpdate,
+): Promise<Aftermath> {
+  const intake = due.body === undefined ? undefined : intakeSchema.parse(JSON.parse(due.body));
+  // Sealed with another key, by an instance that is gone: nobody can read it, so nobody can do it.
+  if (!intake) return { now };
+  const operator = parts.operators.find((one) => one.telegram === intake.userId);
+  // Lost the role between intake and now.
+  if (!operator) return { now };
+
+  const place: Place = {
+    chatId: intake.chatId,
+    topicId: intake.topicId,
+    replyTo: intake.messageId,
+  };
+  const tap = intake.kind === "tap" ? { callbackId: intake.callbackId } : undefined;
+  const routed = await route(parts, { tx, now, due, intake, operator, place });
+  switch (routed.kind) {
+    case "run": {
+      const { admission } = routed;
+      const toast = tap && { ...tap, text: "" };
+      if (admission.kind !== "busy") return { now, run: admission.run, toast };
+      const { run } = admission;
+      const text = `${runName(run.id)} (${run.operation}) is under way; one change at a time.`;
+      return refuse({ tx, now, due, place, tap, text });
+    }
+    case "card":
+      await answer(tx, now, subjectOf(due), place, routed.card);
+      return { now, toast: tap && { ...tap, text: "" } };
+    case "refused":
+      return refuse({ tx, now, due, place, tap, text: routed.message });
+  }
+}
+
+type Routing = {
+  readonly tx: Transaction;
+  readonly now: Date;
+  readonly due: DueUpdate;
+  readonly intake: Intake;
+  readonly operator: Operator;
+  readonly place: Place;
+};
+
+/** From what was typed or tapped to an answer: name, role, freshness, arguments, in this order. */
+async function route(parts: RouterParts, routing: Routing): Promise<Answer> {
+  const { tx, now, due, intake, operator, place } = routing;
+  const text = typedText(intake);
+  if (text === undefined) return { kind: "refused", message: "This button is no longer known." };
+  const line = parseCommandLine(splitLine(text));
+  const command = parts.commands.find((one) => one.name === line.name);
+  if (!command) return { kind: "refused", message: unknownCommand(parts, line.name) };
+  if (!mayActAs(operator.role, command.role)) {
+    const message = `/${command.name} needs the role ${command.role}; you are ${operator.role}.`;
+    return { kind: "refused", message };
+  }
+  const sentAt = intake.kind === "tap" ? due.receivedAt : new Date(intake.sentAt * 1000);
+  if (now.getTime() - sentAt.getTime() > FRESH_FOR_MS[command.effect]) {
+    return { kind: "card", card: staleCard(text, sentAt, now) };
+  }
+  const actor = actorOf(operator, "telegram");
+  const cause = intake.kind === "tap" ? `tap-${intake.callbackId}` : `tg-${due.updateId}`;
+  const context: CommandContext = {
+    ...parts.context,
+    tx,
+    now,
+    actor,
+    engine: parts.engine,
+    start: async (operation, input) =>
+      parts.engine.admit(tx, now, { operation, input, cause, actor, place }),
+  };
+  return command.answer(context, line);
+}
+
+/** The command line behind an update. What a button carries is as trusted as what its presser could have typed. */
+function typedText(intake: Intake): string | undefined {
+  if (intake.kind === "command") return intake.text.slice(1);
+  const { data } = intake;
+  return data.startsWith(COMMAND_PREFIX) ? data.slice(COMMAND_PREFIX.length) : undefined;
+}
+
+function unknownCommand({ commands }: RouterParts, name: string): string {
+  const listed = commands.filter((command) => command.listed).map((command) => command.name);
+  const meant = nearest(name, listed);
+  return `There is no command /${name}. ${meant === undefined ? "See /help." : `Did you mean /${meant}?`}`;
+}
+
+function staleCard(text: string, sentAt: Date, now: Date): Card {
+  const card = plainCard(`Not run: /${text}`, `It was sent ${age(sentAt, now)}, which is too old.`);
+  if (Buffer.byteLength(text) > BUTTON_COMMAND_BYTES) return card;
+  return { ...card, actions: [[{ label: "Run it now", command: text, style: "primary" }]] };
+}
+
+/** A tap is refused to the one who tapped; what was typed is answered where it was typed. */
+async function refuse(refusal: {
+  readonly tx: Transaction;
+  readonly now: Date;
+  readonly due: DueUpdate;
+  readonly place: Place;
+  readonly tap: { readonly callbackId: string } | undefined;
+  readonly text: string;
+}): Promise<Aftermath> {
+  const { tx, now, due, place, tap, text } = refusal;
+  if (tap) return { now, toast: { ...tap, text } };
+  const [title = "", ...lines] = text.split("\n");
+  await answer(tx, now, subjectOf(due), place, plainCard(title, ...lines));
+  return { now };
+}
+
+/** Stops the spinner on the button. Too late or twice does not matter: what the tap caused is committed. */
+function answerTap(
+  { api, onError }: RouterParts,
+  toast: { readonly callbackId: string; readonly text: string },
+): void {
+  const text = toast.text.slice(0, TOAST_LIMIT);
+  const options = text === "" ? {} : { text, show_alert: true };
+  api.answerCallbackQuery(toast.callbackId, options).catch((error: unknown) => {
+    const failure = failureOf(error);
+    const late = failure.kind === "refused" && failure.description.includes("query is too old");
+    if (!late) onError(new Error(describeFailure(failure)), "answering a tap");
+  });
+}
+
+async function putOff(parts: RouterParts, due: DueUpdate): Promise<void> {
+  await parts.database.transaction(async (tx, now) => {
+    const again = await parts.inbox.markFailed(tx, now, due.updateId);
+    if (again) return;
+    const place: Place = { chatId: due.chatId, topicId: undefined, replyTo: undefined };
+    const card = plainCard(
+      "A command could not be handled",
+      "Flightdeck itself failed on it several times, and nothing was done. Its own log says why.",
+    );
+    await answer(tx, now, subjectOf(due), place, card);
+  });
+}
+
+function subjectOf(due: DueUpdate): string {
+  return `reply:tg-${due.updateId}`;
+}

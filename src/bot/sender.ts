@@ -1,0 +1,156 @@
+import type { Card } from "../core/card.ts";
+import { pass } from "../core/trace.ts";
+import { pause, type Bell } from "../core/waiting.ts";
+import type { Database, Transaction } from "../storage/database.ts";
+import {
+  abandon,
+  dueChats,
+  forgetMessage,
+  markSending,
+  markSent,
+  nextDue,
+  putOff,
+  type DueMessage,
+} from "../storage/outbox.ts";
+import { deliver, type Courier, type Delivery } from "./delivery.ts";
+import { createLaneBudget, type LaneBudget } from "./lane-budget.ts";
+import { describeFailure } from "./telegram.ts";
+
+const LOOK_EVERY_MS = 1_000;
+const BACKOFF_MS = [1_000, 2_000, 5_000, 15_000, 30_000] as const;
+
+/** Draws the present state of a subject that keeps no card of its own. */
+export type SubjectCards = (
+  tx: Transaction,
+  now: Date,
+  subject: string,
+) => Promise<Card | undefined>;
+
+export type SenderParts = Courier & {
+  readonly database: Database;
+  readonly bell: Bell;
+  readonly cardOf: SubjectCards;
+  readonly onError: (error: unknown, during: string) => void;
+};
+
+/**
+ * Brings every message in the chat up to date with its subject, until the signal. Each chat has a lane of its own: one
+ * call at a time, the most important first, and a pause asked for by Telegram pauses that lane alone.
+ */
+export async function sendDue(parts: SenderParts, signal: AbortSignal): Promise<void> {
+  const lanes = new Map<number, Promise<void>>();
+  const budgets = new Map<number, LaneBudget>();
+  const budgetOf = (chatId: number): LaneBudget => {
+    const budget = budgets.get(chatId) ?? createLaneBudget(chatId < 0);
+    budgets.set(chatId, budget);
+    return budget;
+  };
+  while (!signal.aborted) {
+    const chats = await parts.database.transaction(dueChats).catch((error: unknown) => {
+      parts.onError(error, "looking for messages to send");
+      return [];
+    });
+    for (const chatId of chats) {
+      if (lanes.has(chatId)) continue;
+      const lane = runLane(parts, chatId, budgetOf(chatId), signal)
+        .catch((error: unknown) => parts.onError(error, `sending to chat ${chatId}`))
+        .finally(() => lanes.delete(chatId));
+      lanes.set(chatId, lane);
+    }
+    await parts.bell.wait(LOOK_EVERY_MS, signal);
+  }
+  await Promise.all(lanes.values());
+}
+
+async function runLane(
+  parts: SenderParts,
+  chatId: number,
+  budget: LaneBudget,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    const waitMs = budget.waitMs(performance.now());
+    if (waitMs > 0) {
+      await pause(waitMs, signal);
+      continue;
+    }
+    // Chosen after the wait: something more important may have come in meanwhile.
+    const prepared = await prepare(parts, chatId);
+    if (!prepared) return;
+    if (prepared.card === undefined) continue;
+    const { message, card } = prepared;
+    budget.spend(performance.now());
+    const delivery = await deliver(parts, message, card);
+    if (delivery.kind === "sent") pass("message.accepted", message.subject);
+    await settle(parts, message, delivery, budget);
+  }
+}
+
+async function prepare(
+  parts: SenderParts,
+  chatId: number,
+): Promise<{ readonly message: DueMessage; readonly card: Card | undefined } | undefined> {
+  const prepared = await parts.database.transaction(async (tx, now) => {
+    const message = await nextDue(tx, now, chatId);
+    if (!message) return undefined;
+    const card = message.card ?? (await parts.cardOf(tx, now, message.subject));
+    if (!card) await abandon(tx, message.id, "its subject is unknown to this version");
+    else if (message.messageId === undefined) await markSending(tx, now, message.id);
+    return { message, card };
+  });
+  if (prepared) pass("message.sending", prepared.message.subject);
+  return prepared;
+}
+
+async function settle(
+  parts: SenderParts,
+  message: DueMessage,
+  delivery: Delivery,
+  budget: LaneBudget,
+): Promise<void> {
+  await parts.database.transaction(async (tx, now) => {
+    switch (delivery.kind) {
+      case "sent": {
+        const { messageId, as: messageKind } = delivery;
+        const { id, wantedVersion: version } = message;
+        return markSent(tx, now, { id, version, messageId, messageKind });
+      }
+      case "gone":
+        return forgetMessage(tx, message.id);
+      case "failed":
+        return settleFailure(tx, now, message, delivery);
+    }
+  });
+  if (delivery.kind === "sent") pass("message.recorded", message.subject);
+  if (delivery.kind !== "failed") return;
+  const { failure } = delivery;
+  parts.onError(new Error(describeFailure(failure)), `sending ${message.subject}`);
+  if (failure.kind === "refused") return;
+  const quietMs = failure.kind === "slow-down" ? failure.retryAfterMs : backoffMs(message.attempts);
+  budget.quietUntil(performance.now() + quietMs);
+}
+
+async function settleFailure(
+  tx: Transaction,
+  now: Date,
+  message: DueMessage,
+  { failure }: Extract<Delivery, { readonly kind: "failed" }>,
+): Promise<void> {
+  switch (failure.kind) {
+    case "slow-down":
+      return putOff(tx, message.id, new Date(now.getTime() + failure.retryAfterMs), true);
+    case "in-doubt":
+      return putOff(
+        tx,
+        message.id,
+        new Date(now.getTime() + backoffMs(message.attempts)),
+        message.messageId !== undefined,
+      );
+    case "refused":
+      return abandon(tx, message.id, describeFailure(failure));
+  }
+}
+
+function backoffMs(attempts: number): number {
+  return BACKOFF_MS[Math.min(attempts, BACKOFF_MS.length - 1)] ?? 1_000;
+}

@@ -1,0 +1,22 @@
+import { z } from "zod";
+
+import { integerSetting, secretSetting, urlSetting } from "../core/setting.ts";
+
+/** The bot's own identity and the one chat it listens to. */
+export const telegramSettings = z.strictObject({
+  token: secretSetting({
+    accepts: (token) =>
+      /^\d+:[\w-]{30,}$/.test(token)
+        ? undefined
+        : "is not a bot token; BotFather gives one such as 123456789:AA…",
+  }),
+  chat: integerSetting({ maximum: -1 }).meta({
+    description: "Id of the ops group; ids of groups are negative",
+    examples: [-1001234567890],
+  }),
+  apiRoot: urlSetting()
+    .default("https://api.telegram.org")
+    .meta({ description: "Another Bot API server, such as one of your own" }),
+});
+
+export type TelegramSettings = z.output<typeof telegramSettings>;

@@ -1,0 +1,49 @@
+import { Api, GrammyError } from "grammy";
+
+import { tokenSafeFetch } from "../systems/token-safe-fetch.ts";
+import type { TelegramSettings } from "./settings.ts";
+
+/** How a call to Telegram ended badly, as its callers need to tell it apart. */
+export type CallFailure =
+  | { readonly kind: "slow-down"; readonly retryAfterMs: number }
+  /** Telegram said no; nothing was done, and asking again would get the same answer. */
+  | { readonly kind: "refused"; readonly code: number; readonly description: string }
+  /** No answer, or none that can be trusted: it may have been done. */
+  | { readonly kind: "in-doubt"; readonly description: string };
+
+const CALL_TIMEOUT_SECONDS = 30;
+
+export function createTelegram(settings: TelegramSettings): Api {
+  return new Api(settings.token.reveal(), {
+    apiRoot: settings.apiRoot,
+    timeoutSeconds: CALL_TIMEOUT_SECONDS,
+    // One place under every call, whoever makes it, where the token stays out of errors.
+    fetch: tokenSafeFetch,
+  });
+}
+
+/** Never hands on the error itself: its neighbours hold the token and the payload. */
+export function failureOf(error: unknown): CallFailure {
+  if (error instanceof GrammyError) {
+    const { error_code: code, description, parameters } = error;
+    if (code === 429) {
+      return { kind: "slow-down", retryAfterMs: (parameters.retry_after ?? 1) * 1000 };
+    }
+    return code >= 500
+      ? { kind: "in-doubt", description: `${code}: ${description}` }
+      : { kind: "refused", code, description };
+  }
+  const cause = error instanceof Error && "error" in error ? error.error : error;
+  return { kind: "in-doubt", description: cause instanceof Error ? cause.message : "no answer" };
+}
+
+export function describeFailure(failure: CallFailure): string {
+  switch (failure.kind) {
+    case "slow-down":
+      return `Telegram asks to wait ${Math.ceil(failure.retryAfterMs / 1000)} s`;
+    case "refused":
+      return `Telegram refused: ${failure.code} ${failure.description}`;
+    case "in-doubt":
+      return `no certain answer from Telegram: ${failure.description}`;
+  }
+}

@@ -1,0 +1,19 @@
+import { cancel } from "./cancel.ts";
+import type { Command } from "./command.ts";
+import { decide } from "./decide.ts";
+import { evidence } from "./evidence.ts";
+import { createHelp } from "./help.ts";
+import { preflight } from "./preflight.ts";
+import { runs } from "./runs.ts";
+import { whoami } from "./whoami.ts";
+
+/** Every command, in the order of menus and help; the chat and the terminal share them. */
+export const commands: readonly Command[] = [
+  preflight,
+  runs,
+  cancel,
+  evidence,
+  whoami,
+  createHelp(() => commands),
+  decide,
+];

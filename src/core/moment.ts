@@ -1,0 +1,17 @@
+import { formatDuration } from "./duration.ts";
+
+/** A moment in the team's time zone, as short as its distance allows: `03:04:05`, or `21 Nov 03:04` on another day. */
+export function clockTime(at: Date, now: Date, timeZone: string): string {
+  const day = new Intl.DateTimeFormat("en-GB", { timeZone, dateStyle: "short" });
+  const sameDay = day.format(at) === day.format(now);
+  const format = sameDay
+    ? ({ hour: "2-digit", minute: "2-digit", second: "2-digit" } as const)
+    : ({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" } as const);
+  return new Intl.DateTimeFormat("en-GB", { timeZone, ...format }).format(at).replace(", ", " ");
+}
+
+/** How long ago: `12s ago`, `3m 20s ago`, `5h 2m ago`. */
+export function age(at: Date, now: Date): string {
+  const seconds = Math.max(0, Math.floor((now.getTime() - at.getTime()) / 1000));
+  return seconds === 0 ? "just now" : `${formatDuration(seconds * 1000)} ago`;
+}

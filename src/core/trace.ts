@@ -1,0 +1,22 @@
+import { channel } from "node:diagnostics_channel";
+
+/** The moments after which a crash must not matter, in the order in which a command lives through them. */
+export type Moment =
+  | "inbox.stored"
+  | "inbox.handled"
+  | "run.claimed"
+  | "step.opened"
+  | "act.begins"
+  | "act.returned"
+  | "step.closed"
+  | "run.ended"
+  | "message.sending"
+  | "message.accepted"
+  | "message.recorded";
+
+const moments = channel("flightdeck.moments");
+
+/** Tells whoever listens on the `flightdeck.moments` channel where the process is. Costs nothing when nobody does. */
+export function pass(moment: Moment, about: string): void {
+  if (moments.hasSubscribers) moments.publish({ moment, about });
+}

@@ -1,0 +1,54 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** Waits, or returns early when the signal aborts; never throws. */
+export async function pause(durationMs: number, signal: AbortSignal): Promise<void> {
+  await sleep(durationMs, undefined, { signal }).catch(() => {});
+}
+
+/**
+ * Settles with the work, or rejects with the signal's reason as soon as it aborts, even if the work ignores its signal.
+ */
+export async function untilAborted<Result>(
+  work: Promise<Result>,
+  signal: AbortSignal,
+): Promise<Result> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason as Error);
+  signal.addEventListener("abort", onAbort, { once: true });
+  // Whichever loses the race may still reject later, when nobody listens any more.
+  aborted.promise.catch(() => {});
+  work.catch(() => {});
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Something to wait for that others can trigger: a trigger before the wait is not lost. */
+export type Bell = {
+  ring(): void;
+  /** Resolves at the next ring, after `atMostMs`, or when the signal aborts. */
+  wait(atMostMs: number, signal: AbortSignal): Promise<void>;
+};
+
+export function createBell(): Bell {
+  let rung = false;
+  let wakeUp = (): void => {};
+  return {
+    ring() {
+      rung = true;
+      wakeUp();
+    },
+    async wait(atMostMs, signal) {
+      if (!rung && !signal.aborted) {
+        const heard = new AbortController();
+        wakeUp = () => heard.abort();
+        await pause(atMostMs, AbortSignal.any([signal, heard.signal]));
+        wakeUp = () => {};
+      }
+      rung = false;
+    },
+  };
+}

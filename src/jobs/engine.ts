@@ -1,0 +1,224 @@
+import type { Actor } from "../core/actor.ts";
+import type { Card } from "../core/card.ts";
+import { Interruption } from "../core/interruption.ts";
+import type { Json } from "../core/json.ts";
+import { runName } from "../core/run-name.ts";
+import { pass } from "../core/trace.ts";
+import type { Database, Transaction } from "../storage/database.ts";
+import { openSubject, stateChanged, type Place } from "../storage/outbox.ts";
+import { clearStep, endStep, stepsOf } from "../storage/run-step.ts";
+import {
+  admitRun,
+  claimRun,
+  endRun,
+  findRun,
+  holdsLease,
+  releaseLease,
+  requestCancel,
+  resumeRun,
+  type Run,
+  type RunAdmission,
+  type RunOutcome,
+} from "../storage/run.ts";
+import { SystemError } from "../systems/system-error.ts";
+import { holdLease } from "./lease.ts";
+import type { Operation, RunView } from "./operation.ts";
+import { record, subjectOf, type RecordOrigin } from "./run-record.ts";
+import type { EngineSettings } from "./settings.ts";
+import { performStep, StepFailure, Suspension, type StepRunner } from "./step-runner.ts";
+
+/** A run that was claimed this often and never ended is beyond help by more tries. */
+const CLAIM_LIMIT = 50;
+
+export type EngineParts = {
+  readonly database: Database;
+  readonly operations: readonly Operation[];
+  readonly settings: EngineSettings;
+  readonly origin: RecordOrigin;
+  readonly target: string;
+  readonly timeZone: string;
+  readonly configHash: string;
+  readonly onError: (error: unknown, during: string) => void;
+};
+
+export type RunOrder = {
+  readonly operation: string;
+  readonly input: Json;
+  readonly cause: string;
+  readonly actor: Actor;
+  /** Where its card goes; none for a run that is watched elsewhere. */
+  readonly place?: Place | undefined;
+};
+
+/** What a person says of an effect that is in doubt. */
+export type Decision = "happened" | "retry" | "abort";
+
+export type Engine = ReturnType<typeof createEngine>;
+
+/**
+ * Executes runs. Anybody may call `execute` for any run at any time, as often as they like: the journal in the database
+ * decides who really does, and what is left to do.
+ */
+export function createEngine(parts: EngineParts) {
+  const { database, origin, settings } = parts;
+  const operations = new Map(parts.operations.map((operation) => [operation.name, operation]));
+  const operationNamed = (name: string): Operation => {
+    const operation = operations.get(name);
+    if (!operation) throw new Error(`This version knows no operation "${name}".`);
+    return operation;
+  };
+
+  return {
+    /** Commits a run, and the intent of one that will have effects; whoever is first to see it executes it. */
+    async admit(tx: Transaction, now: Date, order: RunOrder): Promise<RunAdmission> {
+      const operation = operationNamed(order.operation);
+      const admission = await admitRun(tx, now, {
+        target: parts.target,
+        operation: operation.name,
+        input: order.input,
+        mutating: operation.effect === "mutate",
+        cause: order.cause,
+        actor: order.actor,
+        configHash: parts.configHash,
+      });
+      if (admission.kind !== "created") return admission;
+      if (order.place) await openSubject(tx, now, subjectOf(admission.run), order.place);
+      if (operation.effect === "mutate") {
+        await record(tx, now, origin, admission.run, { kind: "run.intent" });
+      }
+      return admission;
+    },
+
+    /** Executes a run as far as it can be; returns without a word when it is somebody else's or has ended. */
+    async execute(runId: string, stop: AbortSignal): Promise<void> {
+      if (stop.aborted) return;
+      const run = await database.transaction(async (tx, now) =>
+        claimRun(tx, now, { runId, owner: origin.instance, leaseMs: settings.lease }),
+      );
+      if (!run) return;
+      pass("run.claimed", run.id);
+      const claim = { runId: run.id, epoch: run.epoch };
+      await using lease = holdLease(database, claim, settings.lease, (error) =>
+        parts.onError(error, `renewing the lease of ${runName(run.id)}`),
+      );
+      try {
+        const ending = await performAll({ database, origin, run, lease, stop });
+        await finish(run, ending);
+      } catch (error) {
+        if (error instanceof Suspension) return;
+        if (error instanceof Interruption && error.because === "fenced") return;
+        if (error instanceof Interruption && error.because === "stopping") {
+          await database.transaction(async (tx, now) => releaseLease(tx, now, claim));
+          return;
+        }
+        parts.onError(error, `executing ${runName(run.id)}`);
+        // Without the database nothing can be said; the lease runs out and somebody tries again.
+        if (error instanceof SystemError && error.system === "storage") return;
+        await finish(run, {
+          state: "failed",
+          reason: `Flightdeck itself failed: ${origin.scrub(String(error))}`,
+        });
+      }
+    },
+
+    /** Asks a run to stop where it can. False: it had ended already. */
+    async cancel(tx: Transaction, now: Date, runId: string): Promise<boolean> {
+      const asked = await requestCancel(tx, now, runId);
+      if (asked) await stateChanged(tx, now, subjectOf({ id: runId }));
+      return asked;
+    },
+
+    /** A person's word on an effect in doubt, an entry of its own. False: nothing is in doubt any more. */
+    async decide(
+      tx: Transaction,
+      now: Date,
+      runId: string,
+      decision: Decision,
+      actor: Actor,
+    ): Promise<boolean> {
+      const run = await findRun(tx, runId, "for update");
+      if (run?.state !== "unknown") return false;
+      if (decision === "happened") {
+        const doubtful = (await stepsOf(tx, runId)).find((step) => step.state === "unknown");
+        if (doubtful) {
+          const end = { state: "done", result: { decidedBy: actor.name } } as const;
+          await endStep(tx, now, { runId, n: doubtful.n }, end);
+        }
+      }
+      if (decision === "retry") await clearStep(tx, runId);
+      if (decision === "abort") {
+        const reason = `given up by ${actor.name} with an effect in doubt`;
+        await endRun(tx, now, runId, { state: "failed", reason });
+      } else {
+        await resumeRun(tx, runId);
+      }
+      await stateChanged(tx, now, subjectOf(run));
+      await record(tx, now, origin, run, { kind: "run.decision", result: decision, actor });
+      if (decision === "abort") {
+        await record(tx, now, origin, run, { kind: "run.result", result: "failed", actor });
+      }
+      return true;
+    },
+
+    /** The card of a run as it stands. */
+    async cardOf(tx: Transaction, now: Date, runId: string): Promise<Card | undefined> {
+      const run = await findRun(tx, runId);
+      const operation = run && operations.get(run.operation);
+      if (!run || !operation) return undefined;
+      const steps = await stepsOf(tx, runId);
+      const view: RunView<Json> = { run, input: run.input, steps, now, timeZone: parts.timeZone };
+      return operation.card(view);
+    },
+  };
+
+  type Ending = {
+    readonly state: RunOutcome;
+    readonly verdict?: string;
+    readonly reason?: string;
+    readonly facts?: Readonly<Record<string, string>>;
+  };
+
+  async function performAll(runner: StepRunner): Promise<Ending> {
+    const { run } = runner;
+    if (run.epoch > CLAIM_LIMIT) {
+      return { state: "failed", reason: `given up after ${CLAIM_LIMIT} attempts` };
+    }
+    const operation = operationNamed(run.operation);
+    const journal = await database.transaction(async (tx) => stepsOf(tx, run.id));
+    const results: Record<string, Json> = {};
+    try {
+      for (const [n, step] of operation.steps(run.input).entries()) {
+        if (run.cancelRequestedAt) return cancelled();
+        runner.lease.cancelled.throwIfAborted();
+        runner.stop.throwIfAborted();
+        const journalled = journal.find((earlier) => earlier.n === n);
+        results[step.name] = await performStep(runner, step, { n, journalled, results });
+      }
+    } catch (error) {
+      if (error instanceof StepFailure)
+        return { state: "failed", reason: origin.scrub(error.message) };
+      if (error instanceof Interruption && error.because === "cancelled") return cancelled();
+      throw error;
+    }
+    return { state: "ok", ...operation.conclude(run.input, results) };
+  }
+
+  async function finish(run: Run, ending: Ending): Promise<void> {
+    await database.transaction(async (tx, now) => {
+      if (!(await holdsLease(tx, { runId: run.id, epoch: run.epoch }))) return;
+      await endRun(tx, now, run.id, ending);
+      await stateChanged(tx, now, subjectOf(run));
+      const reason = ending.reason === undefined ? {} : { reason: ending.reason };
+      await record(tx, now, origin, run, {
+        kind: "run.result",
+        result: ending.verdict ?? ending.state,
+        facts: { ...ending.facts, ...reason },
+      });
+    });
+    pass("run.ended", run.id);
+  }
+}
+
+function cancelled(): { readonly state: "cancelled"; readonly reason: string } {
+  return { state: "cancelled", reason: "cancelled by an operator" };
+}

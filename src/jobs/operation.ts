@@ -1,0 +1,97 @@
+import type { z } from "zod";
+
+import type { Card } from "../core/card.ts";
+import type { Json } from "../core/json.ts";
+import type { JournalledStep } from "../storage/run-step.ts";
+import type { Run } from "../storage/run.ts";
+
+export type StepContext = {
+  /** Aborts on cancel, on a lost lease, at the step's deadline and when the process stops. */
+  readonly signal: AbortSignal;
+  /** The same for every attempt of this step, for outside systems that take an idempotency key. */
+  readonly key: string;
+  /** The results of the steps before, by name. */
+  readonly results: Results;
+  /** Brings the step's row, and with it the card, up to date; calls in quick succession are merged. */
+  report(progress: Json): void;
+};
+
+export type Results = Readonly<Record<string, Json>>;
+
+/** What a look finds out about an effect: it is there, it is surely not there, or nobody can tell. */
+export type Occurrence =
+  | { readonly kind: "happened"; readonly result: Json }
+  | { readonly kind: "absent" }
+  | { readonly kind: "unclear"; readonly reason: string };
+
+/** Reads only: may be repeated at will. */
+export type LookStep = {
+  readonly kind: "look";
+  readonly name: string;
+  readonly timeoutMs: number;
+  look(context: StepContext): Promise<Json>;
+};
+
+/** Has an effect outside: is done once, and after any doubt looked for before it is done again. */
+export type ActStep = {
+  readonly kind: "act";
+  readonly name: string;
+  readonly timeoutMs: number;
+  /** What `observe` needs to tell the effect from what was there before; journalled before the act. */
+  baseline?(context: StepContext): Promise<Json>;
+  observe(context: StepContext & { readonly baseline: Json }): Promise<Occurrence>;
+  act(context: StepContext & { readonly baseline: Json }): Promise<Json>;
+};
+
+export type Step = LookStep | ActStep;
+
+/** What all steps together came to. The run's state speaks of the run; the verdict speaks of the target. */
+export type Conclusion = {
+  readonly verdict: string;
+  /** What the evidence keeps; an allow-list, so nothing else gets in. */
+  readonly facts: Readonly<Record<string, string>>;
+};
+
+/** A run as a card draws it. */
+export type RunView<Input> = {
+  readonly run: Run;
+  readonly input: Input;
+  readonly steps: readonly JournalledStep[];
+  readonly now: Date;
+  readonly timeZone: string;
+};
+
+type OperationParts<Schema extends z.ZodType> = {
+  readonly name: string;
+  readonly summary: string;
+  readonly effect: "read" | "mutate";
+  readonly input: Schema;
+  steps(input: z.output<Schema>): readonly Step[];
+  conclude(input: z.output<Schema>, results: Results): Conclusion;
+  /** Called in the transaction that ends the run, for what the operation keeps beyond its entry. */
+  card(view: RunView<z.output<Schema>>): Card;
+};
+
+/** Something Flightdeck does, with its input already understood by whoever calls. */
+export type Operation = {
+  readonly name: string;
+  readonly summary: string;
+  readonly effect: "read" | "mutate";
+  steps(input: Json): readonly Step[];
+  conclude(input: Json, results: Results): Conclusion;
+  card(view: RunView<Json>): Card;
+};
+
+/** Closes over the schema of the input: handlers are typed, the list of operations is homogeneous. */
+export function defineOperation<Schema extends z.ZodType>(
+  parts: OperationParts<Schema>,
+): Operation {
+  return {
+    name: parts.name,
+    summary: parts.summary,
+    effect: parts.effect,
+    steps: (input) => parts.steps(parts.input.parse(input)),
+    conclude: (input, results) => parts.conclude(parts.input.parse(input), results),
+    card: (view) => parts.card({ ...view, input: parts.input.parse(view.input) }),
+  };
+}

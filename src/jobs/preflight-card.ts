@@ -1,0 +1,129 @@
+import { z } from "zod";
+
+import { line, type Card, type CardAction, type CardPart } from "../core/card.ts";
+import { formatDuration } from "../core/duration.ts";
+import { clockTime } from "../core/moment.ts";
+import { runName } from "../core/run-name.ts";
+import { shortened } from "../core/visible-text.ts";
+import type { RunView } from "./operation.ts";
+import { reportSchema, VERDICTS, type CheckReport, type Verdict } from "./preflight-verdict.ts";
+
+const TROUBLE_LINES = 8;
+const LINE_LIMIT = 160;
+const MARK: Readonly<Record<Verdict, string>> = { GO: "🟢", "NO-GO": "🔴", UNKNOWN: "🟡" };
+
+/** Target and verdict first, then what is wrong, then the rest folded away. */
+export function preflightCard(view: RunView<{ readonly checks: readonly string[] }>): Card {
+  const { run, input } = view;
+  const reports = reportsOf(view);
+  const name = runName(run.id);
+  switch (run.state) {
+    case "waiting":
+    case "running":
+      return {
+        title: `⏳ ${run.target} · preflight ${reports.length} of ${input.checks.length}`,
+        parts: [...troubleLines(reports), footer(view)],
+        actions: run.cancelRequestedAt ? [] : [[{ label: "Cancel", command: `cancel ${name}` }]],
+      };
+    case "ok": {
+      const verdict = z.enum(VERDICTS).parse(run.verdict);
+      const warnings = reports.filter(
+        (report) => report.severity === "warn" && isTrouble(report),
+      ).length;
+      const plural = warnings === 1 ? "warning" : "warnings";
+      const suffix = warnings > 0 ? ` · ${warnings} ${plural}` : "";
+      return {
+        title: `${MARK[verdict]} ${run.target} · ${verdict}${suffix}`,
+        parts: [summary(reports), ...troubleLines(reports), ...passes(reports), footer(view)],
+        actions: [actionsAfter(reports, name)],
+      };
+    }
+    case "unknown":
+    case "failed":
+    case "refused":
+    case "expired":
+    case "cancelled":
+      return {
+        title: `⚪️ ${run.target} · preflight ${run.state}, no verdict`,
+        parts: [line(run.reason ?? "No reason was recorded."), footer(view)],
+        actions: [[{ label: "Run again", command: "preflight" }]],
+      };
+  }
+}
+
+function reportsOf(view: RunView<unknown>): readonly CheckReport[] {
+  const step = view.steps[0];
+  const parsed = z.array(reportSchema).safeParse(step?.result ?? step?.progress ?? []);
+  return parsed.success ? parsed.data : [];
+}
+
+function isTrouble(report: CheckReport): boolean {
+  return report.status === "fail" || report.status === "unknown";
+}
+
+function summary(reports: readonly CheckReport[]): CardPart {
+  const count = (status: CheckReport["status"]): number =>
+    reports.filter((report) => report.status === status).length;
+  const words = [
+    [count("fail"), "failed"],
+    [count("unknown"), "unknown"],
+    [count("pass"), "passed"],
+    [count("not-configured"), "not configured"],
+  ] as const;
+  const said = words.filter(([number]) => number > 0).map(([number, word]) => `${number} ${word}`);
+  return line(said.length > 0 ? said.join(", ") : "no checks are configured");
+}
+
+function troubleLines(reports: readonly CheckReport[]): readonly CardPart[] {
+  const rank = (report: CheckReport): number =>
+    (report.status === "fail" ? 0 : 2) + (report.severity === "page" ? 0 : 1);
+  const troubles = reports
+    .filter(isTrouble)
+    .toSorted((a, b) => rank(a) - rank(b) || a.check.localeCompare(b.check));
+  const shown = troubles.slice(0, TROUBLE_LINES).map((report) => {
+    const mark = report.status === "fail" ? "✗" : "?";
+    const severity = report.severity === "warn" ? " (warning)" : "";
+    return line(`${mark} `, { bold: report.check }, `${severity}: ${explanation(report)}`);
+  });
+  const rest = troubles.length - shown.length;
+  return rest > 0 ? [...shown, line(`… and ${rest} more under Details`)] : shown;
+}
+
+/** What was seen, in one line. */
+export function explanation(report: CheckReport): string {
+  const wrong = report.observations.find((observation) => !observation.ok);
+  if (report.reason !== undefined) return shortened(report.reason, LINE_LIMIT);
+  if (wrong) {
+    return shortened(`${wrong.what} is ${wrong.actual}, expected ${wrong.expected}`, LINE_LIMIT);
+  }
+  return "nothing was observed";
+}
+
+function passes(reports: readonly CheckReport[]): readonly CardPart[] {
+  const lines = reports
+    .filter((report) => !isTrouble(report))
+    .toSorted((a, b) => a.check.localeCompare(b.check))
+    .map((report) =>
+      report.status === "pass"
+        ? `✓ ${report.check} (${formatDuration(report.durationMs)})`
+        : `– ${report.check}: not configured`,
+    );
+  return lines.length > 0 ? [{ kind: "folded", lines }] : [];
+}
+
+function footer({ run, now, timeZone }: RunView<unknown>): CardPart {
+  const asker = run.actor.name;
+  const at = clockTime(run.endedAt ?? run.createdAt, now, timeZone);
+  const took =
+    run.endedAt && run.startedAt
+      ? ` · took ${formatDuration(run.endedAt.getTime() - run.startedAt.getTime())}`
+      : "";
+  return line({ faint: `${runName(run.id)} · ${asker} · ${at}${took}` });
+}
+
+function actionsAfter(reports: readonly CheckReport[], name: string): readonly CardAction[] {
+  const again: CardAction = reports.some(isTrouble)
+    ? { label: "Re-run failed", command: `preflight --failed-of ${name}`, style: "primary" }
+    : { label: "Run again", command: "preflight" };
+  return [again, { label: "Details", command: `runs ${name}` }];
+}

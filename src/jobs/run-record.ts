@@ -1,0 +1,54 @@
+import type { Actor } from "../core/actor.ts";
+import type { EntryDraft } from "../core/entry.ts";
+import { runName } from "../core/run-name.ts";
+import type { Transaction } from "../storage/database.ts";
+import { append } from "../storage/evidence.ts";
+import type { Run } from "../storage/run.ts";
+
+/** Where and by what entries are written: the same for all entries of a process. */
+export type RecordOrigin = {
+  readonly build: string;
+  readonly instance: string;
+  /** Knows the very secrets of this process; the last net of storage knows only their shapes. */
+  readonly scrub: (text: string) => string;
+};
+
+type RunEvent = {
+  readonly kind: EntryDraft["kind"];
+  readonly step?: string | undefined;
+  readonly result?: string | undefined;
+  readonly actor?: Actor | undefined;
+  readonly facts?: Readonly<Record<string, string>> | undefined;
+};
+
+/** Writes down one event of a run's life; the same event of the same run is written once. */
+export async function record(
+  tx: Transaction,
+  now: Date,
+  origin: RecordOrigin,
+  run: Run,
+  event: RunEvent,
+): Promise<void> {
+  // A decision may be asked for more than once in a run's life, each time under another epoch.
+  const turn = event.kind === "run.unknown" || event.kind === "run.decision" ? run.epoch : 0;
+  await append(tx, now, run.target, `run-${run.id}:${event.step ?? ""}:${event.kind}:${turn}`, {
+    kind: event.kind,
+    target: run.target,
+    actor: event.actor ?? run.actor,
+    operation: run.operation,
+    run: runName(run.id),
+    ...(event.step === undefined ? {} : { step: event.step }),
+    ...(event.result === undefined ? {} : { result: event.result }),
+    config: run.configHash,
+    build: origin.build,
+    instance: origin.instance,
+    facts: Object.fromEntries(
+      Object.entries(event.facts ?? {}).map(([name, fact]) => [name, origin.scrub(fact)]),
+    ),
+  });
+}
+
+/** The subject under which a run's card stands in the outbox. */
+export function subjectOf(run: { readonly id: string }): string {
+  return `run:${run.id}`;
+}

@@ -1,0 +1,25 @@
+import { z } from "zod";
+
+import { durationSetting, integerSetting, secretSetting } from "../core/setting.ts";
+
+/** How runs are executed. The defaults recover a run within 30 s of whatever happened to its process. */
+export const engineSettings = z
+  .strictObject({
+    lease: durationSetting()
+      .default(15_000)
+      .meta({ description: "How long a run stays with a process that gives no sign of life" }),
+    reconcile: durationSetting()
+      .default(5_000)
+      .meta({ description: "How often the leader looks for runs that nobody executes" }),
+    concurrency: integerSetting()
+      .default(4)
+      .meta({ description: "Runs that one process executes at a time" }),
+  })
+  .prefault({});
+
+export type EngineSettings = z.output<typeof engineSettings>;
+
+/** Without `redis` Flightdeck starts a Redis of its own in `data`. */
+export const redisSetting = secretSetting()
+  .optional()
+  .meta({ description: "Redis URL; never production's" });

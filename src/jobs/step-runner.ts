@@ -1,0 +1,275 @@
+import { randomUUID } from "node:crypto";
+
+import { Interruption } from "../core/interruption.ts";
+import type { Json } from "../core/json.ts";
+import { pass } from "../core/trace.ts";
+import { untilAborted } from "../core/waiting.ts";
+import type { Database, Transaction } from "../storage/database.ts";
+import { progressMade, stateChanged } from "../storage/outbox.ts";
+import { endStep, noteProgress, startStep, type JournalledStep } from "../storage/run-step.ts";
+import { holdsLease, suspendRun, type Run } from "../storage/run.ts";
+import { SystemError } from "../systems/system-error.ts";
+import type { HeldLease } from "./lease.ts";
+import type { ActStep, LookStep, Occurrence, Results, Step, StepContext } from "./operation.ts";
+import { createProgressReporter } from "./progress-reporter.ts";
+import { record, subjectOf, type RecordOrigin } from "./run-record.ts";
+
+const LOOK_RETRIES = 2;
+
+/** The run waits for a person: nobody can tell whether the step's effect happened. */
+export class Suspension extends Error {
+  override readonly name = "Suspension";
+}
+
+/** The step failed for good; the message is fit for a card. */
+export class StepFailure extends Error {
+  override readonly name = "StepFailure";
+}
+
+export type StepRunner = {
+  readonly database: Database;
+  readonly origin: RecordOrigin;
+  readonly run: Run;
+  readonly lease: HeldLease;
+  readonly stop: AbortSignal;
+};
+
+/** A step's place in its run, and what the journal already knows of it. */
+export type StepPlace = {
+  readonly n: number;
+  readonly journalled: JournalledStep | undefined;
+  readonly results: Results;
+};
+
+/**
+ * Performs one step and journals it, or takes its result from the journal.
+ *
+ * @throws {StepFailure} when the step failed for good
+ * @throws {Suspension} when an effect is in doubt
+ * @throws {Interruption} when the run was told to stop; the step stays open for whoever goes on
+ */
+export async function performStep(runner: StepRunner, step: Step, place: StepPlace): Promise<Json> {
+  if (place.journalled?.state === "done") return place.journalled.result;
+  return step.kind === "look" ? performLook(runner, step, place) : performAct(runner, step, place);
+}
+
+async function performLook(runner: StepRunner, step: LookStep, place: StepPlace): Promise<Json> {
+  const { stop, lease } = runner;
+  const opened = await openStep(runner, step, place, null);
+  const reporter = createProgressReporter((progress) => saveProgress(runner, place.n, progress));
+  const signal = AbortSignal.any([stop, lease.lost, lease.cancelled, deadline(step)]);
+  try {
+    const context = contextOf(opened, place, signal, reporter.report);
+    const result = await lookWithRetries(step, context);
+    await reporter.close();
+    await closeStep(runner, step, place, result);
+    return result;
+  } catch (error) {
+    await reporter.close();
+    throw await failed(runner, place, error);
+  }
+}
+
+async function lookWithRetries(step: LookStep, context: StepContext): Promise<Json> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await untilAborted(step.look(context), context.signal);
+    } catch (error) {
+      const mayPass = error instanceof SystemError && error.kind === "unreachable";
+      if (!mayPass || attempt >= LOOK_RETRIES) throw error;
+    }
+  }
+}
+
+async function performAct(runner: StepRunner, step: ActStep, place: StepPlace): Promise<Json> {
+  const { lease, stop } = runner;
+  // Cancelling or stopping never cuts an act short: that would only make its outcome doubtful.
+  const signal = AbortSignal.any([lease.lost, deadline(step)]);
+  const context = contextOf(place.journalled ?? { key: randomUUID() }, place, signal, () => {});
+  const earlier = place.journalled;
+  const baseline = earlier
+    ? earlier.baseline
+    : ((await step.baseline?.(context).catch(async (error: unknown) => {
+        throw await failed(runner, place, error);
+      })) ?? null);
+  const withBaseline = { ...context, baseline };
+
+  // A first attempt cannot have happened yet, and a person may have said that an earlier one did not.
+  const inDoubt = earlier !== undefined && earlier.state !== "cleared";
+  let occurrence: Occurrence = inDoubt ? await observe(step, withBaseline) : { kind: "absent" };
+  if (occurrence.kind === "absent") {
+    if (stop.aborted) throw new Interruption("stopping", "stopping before the act");
+    await openStep(runner, step, place, baseline, context.key);
+    pass("act.begins", `${runner.run.id}:${step.name}`);
+    occurrence = await actOnce(runner, step, place, withBaseline);
+    pass("act.returned", `${runner.run.id}:${step.name}`);
+  }
+  if (occurrence.kind === "happened") {
+    await closeStep(runner, step, place, occurrence.result);
+    return occurrence.result;
+  }
+  const reason = occurrence.kind === "unclear" ? occurrence.reason : "nobody can tell";
+  await suspend(runner, step, place, reason);
+  throw new Suspension(reason);
+}
+
+/** Acts; after any doubt looks whether it happened. A surely absent effect is a failure, never a second try. */
+async function actOnce(
+  runner: StepRunner,
+  step: ActStep,
+  place: StepPlace,
+  context: StepContext & { readonly baseline: Json },
+): Promise<Occurrence> {
+  try {
+    return { kind: "happened", result: await untilAborted(step.act(context), context.signal) };
+  } catch (error) {
+    runner.lease.lost.throwIfAborted();
+    const after = { ...context, signal: AbortSignal.any([runner.lease.lost, deadline(step)]) };
+    const occurrence = await observe(step, after);
+    if (occurrence.kind !== "absent") return occurrence;
+    throw await failed(runner, place, error);
+  }
+}
+
+async function observe(
+  step: ActStep,
+  context: StepContext & { readonly baseline: Json },
+): Promise<Occurrence> {
+  try {
+    return await untilAborted(step.observe(context), context.signal);
+  } catch (error) {
+    if (error instanceof Interruption && error.because === "fenced") throw error;
+    return { kind: "unclear", reason: `it could not be looked for: ${messageOf(error)}` };
+  }
+}
+
+async function openStep(
+  runner: StepRunner,
+  step: Step,
+  place: StepPlace,
+  baseline: Json,
+  key: string = randomUUID(),
+): Promise<JournalledStep> {
+  const { run } = runner;
+  const opened = await fenced(runner, async (tx, now) => {
+    const journalled = await startStep(tx, now, {
+      runId: run.id,
+      epoch: run.epoch,
+      n: place.n,
+      name: step.name,
+      kind: step.kind,
+      key,
+      baseline,
+    });
+    await stateChanged(tx, now, subjectOf(run));
+    if (step.kind === "act") {
+      await record(tx, now, runner.origin, run, { kind: "step.intent", step: step.name });
+    }
+    return journalled;
+  });
+  pass("step.opened", `${run.id}:${step.name}`);
+  return opened;
+}
+
+async function closeStep(
+  runner: StepRunner,
+  step: Step,
+  place: StepPlace,
+  result: Json,
+): Promise<void> {
+  const { run } = runner;
+  await fenced(runner, async (tx, now) => {
+    await endStep(tx, now, { runId: run.id, n: place.n }, { state: "done", result });
+    await stateChanged(tx, now, subjectOf(run));
+    if (step.kind === "act") {
+      await record(tx, now, runner.origin, run, {
+        kind: "step.outcome",
+        step: step.name,
+        result: "ok",
+      });
+    }
+  });
+  pass("step.closed", `${run.id}:${step.name}`);
+}
+
+/** Journals a failure and gives back what to throw; an interruption passes through and leaves the step open. */
+async function failed(runner: StepRunner, place: StepPlace, error: unknown): Promise<Error> {
+  if (error instanceof Interruption && error.because !== "deadline") return error;
+  if (error instanceof SystemError && error.system === "storage") return error;
+  const { run } = runner;
+  const failure = new StepFailure(messageOf(error), { cause: error });
+  await fenced(runner, async (tx, now) => {
+    await endStep(
+      tx,
+      now,
+      { runId: run.id, n: place.n },
+      { state: "failed", error: failure.message },
+    );
+    await stateChanged(tx, now, subjectOf(run));
+  });
+  return failure;
+}
+
+async function suspend(
+  runner: StepRunner,
+  step: Step,
+  place: StepPlace,
+  reason: string,
+): Promise<void> {
+  const { run } = runner;
+  await fenced(runner, async (tx, now) => {
+    await suspendRun(tx, run.id, reason);
+    await endStep(tx, now, { runId: run.id, n: place.n }, { state: "unknown", error: reason });
+    await stateChanged(tx, now, subjectOf(run));
+    await record(tx, now, runner.origin, run, {
+      kind: "run.unknown",
+      step: step.name,
+      result: "unknown",
+      facts: { reason },
+    });
+  });
+}
+
+/** A transaction that counts only while this process still holds the run. */
+async function fenced<Result>(
+  runner: StepRunner,
+  work: (tx: Transaction, now: Date) => Promise<Result>,
+): Promise<Result> {
+  return runner.database.transaction(async (tx, now) => {
+    if (!(await holdsLease(tx, { runId: runner.run.id, epoch: runner.run.epoch }))) {
+      throw new Interruption("fenced", "another process took over");
+    }
+    return work(tx, now);
+  });
+}
+
+async function saveProgress(runner: StepRunner, n: number, progress: Json): Promise<void> {
+  const { run } = runner;
+  await runner.database.transaction(async (tx, now) => {
+    await noteProgress(tx, { runId: run.id, n, epoch: run.epoch }, progress);
+    await progressMade(tx, now, subjectOf(run));
+  });
+}
+
+function contextOf(
+  journalled: { readonly key: string },
+  place: StepPlace,
+  signal: AbortSignal,
+  report: (progress: Json) => void,
+): StepContext {
+  return { signal, key: journalled.key, results: place.results, report };
+}
+
+function deadline(step: Step): AbortSignal {
+  const controller = new AbortController();
+  const seconds = Math.round(step.timeoutMs / 1000);
+  setTimeout(
+    () => controller.abort(new Interruption("deadline", `${step.name}: no end within ${seconds}s`)),
+    step.timeoutMs,
+  ).unref();
+  return controller.signal;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

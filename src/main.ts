@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { hostname, userInfo } from "node:os";
+
+import { runCommandLine } from "./cli.ts";
+
+const stopping = new AbortController();
+for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stopping.abort());
+
+process.exitCode = await runCommandLine({
+  argv: process.argv.slice(2),
+  sources: {
+    environment: process.env,
+    readFile: (path) => readFileSync(path, "utf8"),
+  },
+  osUser: userInfo().username,
+  instance: `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`,
+  stdout: (text) => void process.stdout.write(text),
+  stderr: (text) => void process.stderr.write(text),
+  signal: stopping.signal,
+});

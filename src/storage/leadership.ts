@@ -1,0 +1,101 @@
+import { Client } from "pg";
+
+import type { Secret } from "../core/secret.ts";
+import { pause } from "../core/waiting.ts";
+import { postgresOptions } from "../systems/postgres.ts";
+
+/** An arbitrary constant that names the lock; every process of one database must use the same. */
+const LOCK = 70_171_313;
+const RETRY_MS = 1_000;
+const HEARTBEAT_MS = 5_000;
+const ANSWER_WITHIN_MS = 5_000;
+
+/** What a leader does for as long as it leads: runs until the signal and lets go of everything before it returns. */
+export type Duties = (
+  signal: AbortSignal,
+  notified: (listener: () => void) => void,
+) => Promise<void>;
+
+export type LeadershipOptions = {
+  readonly url: Secret;
+  readonly channel: string;
+  readonly duties: Duties;
+  readonly onChange: (leads: boolean, error?: unknown) => void;
+};
+
+/**
+ * Competes for the one leadership of a database until disposed: a session advisory lock on a connection of its own.
+ * When that connection is lost the duties stop before anything else is tried.
+ */
+export function startLeadership(options: LeadershipOptions): AsyncDisposable {
+  const stopping = new AbortController();
+  const competing = compete(options, stopping.signal);
+  return {
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await competing;
+    },
+  };
+}
+
+async function compete(options: LeadershipOptions, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await leadOnce(options, signal).catch((error: unknown) => options.onChange(false, error));
+    await pause(RETRY_MS, signal);
+  }
+}
+
+async function leadOnce(options: LeadershipOptions, signal: AbortSignal): Promise<void> {
+  const client = new Client({
+    ...postgresOptions(options.url),
+    connectionTimeoutMillis: ANSWER_WITHIN_MS,
+    query_timeout: ANSWER_WITHIN_MS,
+    keepAlive: true,
+  });
+  const lost = new AbortController();
+  client.on("error", (error) => lost.abort(error));
+  client.on("end", () => lost.abort());
+  const listeners = new Set<() => void>();
+  client.on("notification", () => {
+    for (const listener of listeners) listener();
+  });
+  try {
+    await client.connect();
+    if (!(await takeLock(client, signal))) return;
+    await client.query(`listen ${options.channel}`);
+    options.onChange(true);
+    const leading = AbortSignal.any([signal, lost.signal]);
+    const heartbeat = keepAlive(client, lost, leading);
+    await options.duties(leading, (listener) => listeners.add(listener));
+    lost.abort();
+    await heartbeat;
+    options.onChange(false);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+async function takeLock(client: Client, signal: AbortSignal): Promise<boolean> {
+  while (!signal.aborted) {
+    const { rows } = await client.query<{ taken: boolean }>(
+      `select pg_try_advisory_lock($1) as taken`,
+      [LOCK],
+    );
+    if (rows[0]?.taken === true) return true;
+    await pause(RETRY_MS, signal);
+  }
+  return false;
+}
+
+/** A connection can die without a word; a leader that only thinks it leads must notice. */
+async function keepAlive(
+  client: Client,
+  lost: AbortController,
+  leading: AbortSignal,
+): Promise<void> {
+  while (!leading.aborted) {
+    await pause(HEARTBEAT_MS, leading);
+    if (leading.aborted) return;
+    await client.query("select 1").catch((error: unknown) => lost.abort(error));
+  }
+}

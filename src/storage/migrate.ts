@@ -1,0 +1,62 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+
+import { runner } from "node-pg-migrate";
+import { Client } from "pg";
+
+import type { Secret } from "../core/secret.ts";
+import { postgresError, postgresOptions } from "../systems/postgres.ts";
+
+const FOLDER = join(import.meta.dirname, "migrations");
+const TABLE = "migration";
+
+/** The schema of this database is newer than this program; going on could damage what it does not know. */
+export class NewerSchemaError extends Error {
+  override readonly name = "NewerSchemaError";
+}
+
+/**
+ * Brings the schema up to date under the library's advisory lock, so that several processes may start at once.
+ *
+ * @throws {NewerSchemaError} when the database knows migrations that this program does not
+ * @throws {SystemError} when the database cannot be reached
+ */
+export async function migrate(url: Secret, log: (message: string) => void): Promise<void> {
+  const client = new Client({ ...postgresOptions(url), connectionTimeoutMillis: 5_000 });
+  // A server that dies in the middle tells the pending query; this listener only keeps the process alive.
+  client.on("error", () => {});
+  await client.connect().catch((error: unknown) => {
+    throw postgresError("storage", "connect to Flightdeck's database", error);
+  });
+  try {
+    await refuseNewerSchema(client);
+    await runner({
+      dbClient: client,
+      dir: FOLDER,
+      migrationsTable: TABLE,
+      direction: "up",
+      checkOrder: true,
+      singleTransaction: true,
+      log: () => {},
+      logger: { debug: () => {}, info: () => {}, warn: log, error: log },
+    });
+  } finally {
+    await client.end();
+  }
+}
+
+async function refuseNewerSchema(client: Client): Promise<void> {
+  const { rows } = await client.query<{ present: boolean }>(
+    "select to_regclass($1) is not null as present",
+    [TABLE],
+  );
+  if (rows[0]?.present !== true) return;
+  const known = new Set(readdirSync(FOLDER).map((file) => file.replace(/\.sql$/, "")));
+  const applied = await client.query<{ name: string }>(`select name from ${TABLE} order by id`);
+  const foreign = applied.rows.map((row) => row.name).filter((name) => !known.has(name));
+  if (foreign.length === 0) return;
+  throw new NewerSchemaError(
+    `The database has migrations that this version does not know (${foreign.join(", ")}). ` +
+      "Start the newer version again, or restore Flightdeck's own data from before the upgrade.",
+  );
+}

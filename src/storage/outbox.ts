@@ -1,0 +1,202 @@
+import { z } from "zod";
+
+import { cardSchema, type Card } from "../core/card.ts";
+import type { Transaction } from "./database.ts";
+
+/** The leader listens here; a commit that wants something sent wakes its sender at once. */
+export const OUTBOX_CHANNEL = "flightdeck_outbox";
+
+/** Lower goes first. A person who asked is answered before a card that merely makes progress. */
+export const PRIORITY = { answer: 1, run: 2, progress: 3 } as const;
+
+const EDIT_SPACING_MS = 10_000;
+
+export type Place = {
+  readonly chatId: number;
+  readonly topicId: number | undefined;
+  readonly replyTo: number | undefined;
+};
+
+const dueRow = z
+  .object({
+    id: z.string(),
+    subject: z.string(),
+    chat_id: z.string(),
+    topic_id: z.string().nullable(),
+    reply_to: z.string().nullable(),
+    card: cardSchema.nullable(),
+    wanted_version: z.number(),
+    attempts: z.number(),
+    sending_since: z.date().nullable(),
+    resent: z.boolean(),
+    message_id: z.string().nullable(),
+    message_kind: z.enum(["text", "document"]).nullable(),
+  })
+  .transform((row) => ({
+    id: row.id,
+    subject: row.subject,
+    chatId: Number(row.chat_id),
+    topicId: row.topic_id === null ? undefined : Number(row.topic_id),
+    replyTo: row.reply_to === null ? undefined : Number(row.reply_to),
+    card: row.card,
+    wantedVersion: row.wanted_version,
+    attempts: row.attempts,
+    perhapsSent: row.sending_since !== null,
+    resent: row.resent,
+    messageId: row.message_id === null ? undefined : Number(row.message_id),
+    messageKind: row.message_kind,
+  }));
+
+/** A subject whose message in the chat is behind its state. */
+export type DueMessage = z.output<typeof dueRow>;
+
+/** A message about a subject that is drawn from its own rows whenever it is sent. */
+export async function openSubject(
+  tx: Transaction,
+  now: Date,
+  subject: string,
+  place: Place,
+): Promise<void> {
+  await insert(tx, now, { subject, place, card: null, priority: PRIORITY.run });
+}
+
+/** A message that says what it says; the same subject twice is one message. */
+export async function answer(
+  tx: Transaction,
+  now: Date,
+  subject: string,
+  place: Place,
+  card: Card,
+): Promise<void> {
+  await insert(tx, now, { subject, place, card, priority: PRIORITY.answer });
+}
+
+/** The state of a subject changed: its card is due at once. */
+export async function stateChanged(tx: Transaction, now: Date, subject: string): Promise<void> {
+  await tx.change(
+    `update outbox set wanted_version = wanted_version + 1, priority = $3,
+       not_before = case when attempts > 0 then not_before else $2 end
+     where subject = $1`,
+    [subject, now, PRIORITY.run],
+  );
+  await wake(tx);
+}
+
+/** A subject made progress: its card follows, but never more often than the chat bears. */
+export async function progressMade(tx: Transaction, now: Date, subject: string): Promise<void> {
+  await tx.change(
+    `update outbox set wanted_version = wanted_version + 1, priority = $4,
+       not_before = greatest(not_before, coalesce(sent_at, $2) + $3 * interval '1 millisecond')
+     where subject = $1 and wanted_version = sent_version`,
+    [subject, now, EDIT_SPACING_MS, PRIORITY.progress],
+  );
+}
+
+/** The chats that have something due now, and when the next one comes due. */
+export async function dueChats(tx: Transaction, now: Date): Promise<readonly number[]> {
+  const rows = await tx.rows(
+    z.object({ chat_id: z.string() }),
+    `select distinct chat_id from outbox
+     where wanted_version > sent_version and abandoned_because is null and not_before <= $1`,
+    [now],
+  );
+  return rows.map((row) => Number(row.chat_id));
+}
+
+export async function nextDue(
+  tx: Transaction,
+  now: Date,
+  chatId: number,
+): Promise<DueMessage | undefined> {
+  const [row] = await tx.rows(
+    dueRow,
+    `select id, subject, chat_id, topic_id, reply_to, card, wanted_version, attempts, sending_since, resent,
+       message_id, message_kind
+     from outbox
+     where chat_id = $1 and wanted_version > sent_version and abandoned_because is null and not_before <= $2
+     order by priority, id limit 1`,
+    [chatId, now],
+  );
+  return row;
+}
+
+/** Written before a first send: found again after a crash, it means that the message may be in the chat already. */
+export async function markSending(tx: Transaction, now: Date, id: string): Promise<void> {
+  await tx.change(
+    `update outbox set resent = resent or sending_since is not null, sending_since = $2 where id = $1`,
+    [id, now],
+  );
+}
+
+export async function markSent(
+  tx: Transaction,
+  now: Date,
+  sent: {
+    readonly id: string;
+    readonly version: number;
+    readonly messageId: number;
+    readonly messageKind: "text" | "document";
+  },
+): Promise<void> {
+  await tx.change(
+    `update outbox set sent_version = greatest(sent_version, $2), message_id = $3, message_kind = $4,
+       sending_since = null, attempts = 0, sent_at = $5 where id = $1`,
+    [sent.id, sent.version, sent.messageId, sent.messageKind, now],
+  );
+}
+
+/** Puts a message off. `surelyNotSent` clears the doubt that `markSending` left. */
+export async function putOff(
+  tx: Transaction,
+  id: string,
+  notBefore: Date,
+  surelyNotSent: boolean,
+): Promise<void> {
+  await tx.change(
+    `update outbox set attempts = attempts + 1, not_before = $2,
+       sending_since = case when $3 then null else sending_since end where id = $1`,
+    [id, notBefore, surelyNotSent],
+  );
+}
+
+/** The message in the chat is gone; the next send makes a new one. */
+export async function forgetMessage(tx: Transaction, id: string): Promise<void> {
+  await tx.change(`update outbox set message_id = null, message_kind = null where id = $1`, [id]);
+}
+
+export async function abandon(tx: Transaction, id: string, because: string): Promise<void> {
+  await tx.change(`update outbox set abandoned_because = $2, sending_since = null where id = $1`, [
+    id,
+    because,
+  ]);
+}
+
+async function insert(
+  tx: Transaction,
+  now: Date,
+  message: {
+    readonly subject: string;
+    readonly place: Place;
+    readonly card: Card | null;
+    readonly priority: number;
+  },
+): Promise<void> {
+  await tx.change(
+    `insert into outbox (subject, chat_id, topic_id, reply_to, card, priority, not_before)
+     values ($1, $2, $3, $4, $5, $6, $7) on conflict (subject) do nothing`,
+    [
+      message.subject,
+      message.place.chatId,
+      message.place.topicId ?? null,
+      message.place.replyTo ?? null,
+      message.card === null ? null : JSON.stringify(message.card),
+      message.priority,
+      now,
+    ],
+  );
+  await wake(tx);
+}
+
+async function wake(tx: Transaction): Promise<void> {
+  await tx.change(`select pg_notify('${OUTBOX_CHANNEL}', '')`);
+}

@@ -1,0 +1,120 @@
+import { z } from "zod";
+
+import { jsonSchema, type Json } from "../core/json.ts";
+import type { Transaction } from "./database.ts";
+
+const stepRow = z
+  .object({
+    n: z.number(),
+    name: z.string(),
+    kind: z.enum(["look", "act"]),
+    state: z.enum(["started", "done", "failed", "unknown", "cleared"]),
+    idempotency_key: z.string(),
+    baseline: jsonSchema.nullable(),
+    progress: jsonSchema.nullable(),
+    result: jsonSchema.nullable(),
+    error: z.string().nullable(),
+    started_at: z.date(),
+    ended_at: z.date().nullable(),
+  })
+  .transform((row) => ({
+    n: row.n,
+    name: row.name,
+    kind: row.kind,
+    state: row.state,
+    key: row.idempotency_key,
+    baseline: row.baseline,
+    progress: row.progress,
+    result: row.result,
+    error: row.error,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+  }));
+
+const COLUMNS =
+  "n, name, kind, state, idempotency_key, baseline, progress, result, error, started_at, ended_at";
+
+/** A step of a run as the journal has it. */
+export type JournalledStep = z.output<typeof stepRow>;
+
+export async function stepsOf(tx: Transaction, runId: string): Promise<readonly JournalledStep[]> {
+  return tx.rows(stepRow, `select ${COLUMNS} from run_step where run_id = $1 order by n`, [runId]);
+}
+
+/**
+ * Opens a step, or takes it up again under a new epoch. Its key and baseline are those of the first time, so that a
+ * resumed step speaks of the same effect.
+ */
+export async function startStep(
+  tx: Transaction,
+  now: Date,
+  step: {
+    readonly runId: string;
+    readonly epoch: number;
+    readonly n: number;
+    readonly name: string;
+    readonly kind: "look" | "act";
+    readonly key: string;
+    readonly baseline: Json;
+  },
+): Promise<JournalledStep> {
+  const [row] = await tx.rows(
+    stepRow,
+    `insert into run_step (run_id, n, name, kind, state, epoch, idempotency_key, baseline, started_at)
+     values ($1, $2, $3, $4, 'started', $5, $6, $7, $8)
+     on conflict (run_id, n) do update set epoch = excluded.epoch, state = 'started', error = null
+     returning ${COLUMNS}`,
+    [
+      step.runId,
+      step.n,
+      step.name,
+      step.kind,
+      step.epoch,
+      step.key,
+      JSON.stringify(step.baseline),
+      now,
+    ],
+  );
+  if (!row) throw new Error(`Step ${step.n} of run ${step.runId} could not be journalled.`);
+  return row;
+}
+
+export async function noteProgress(
+  tx: Transaction,
+  place: { readonly runId: string; readonly n: number; readonly epoch: number },
+  progress: Json,
+): Promise<void> {
+  await tx.change(
+    `update run_step set progress = $4 where run_id = $1 and n = $2 and epoch = $3 and state = 'started'`,
+    [place.runId, place.n, place.epoch, JSON.stringify(progress)],
+  );
+}
+
+/** A person said that the effect in doubt did not happen: the next attempt acts without looking. */
+export async function clearStep(tx: Transaction, runId: string): Promise<void> {
+  await tx.change(
+    `update run_step set state = 'cleared', error = null where run_id = $1 and state = 'unknown'`,
+    [runId],
+  );
+}
+
+export async function endStep(
+  tx: Transaction,
+  now: Date,
+  place: { readonly runId: string; readonly n: number },
+  end:
+    | { readonly state: "done"; readonly result: Json }
+    | { readonly state: "failed" | "unknown"; readonly error: string },
+): Promise<void> {
+  await tx.change(
+    `update run_step set state = $3, result = $4, error = $5, ended_at = $6 where run_id = $1 and n = $2`,
+    [
+      place.runId,
+      place.n,
+      end.state,
+      end.state === "done" ? JSON.stringify(end.result) : null,
+      end.state === "done" ? null : end.error,
+      now,
+    ],
+  );
+}

@@ -1,0 +1,20 @@
+import { z } from "zod";
+
+import { secretSetting, textSetting } from "../core/setting.ts";
+
+/** Where Flightdeck keeps its own state. Without `database` it starts a PostgreSQL of its own in `data`. */
+export const storageSettings = {
+  data: textSetting().default("data").meta({ description: "Folder for state that must survive" }),
+  database: secretSetting().optional().meta({ description: "PostgreSQL URL; never production's" }),
+  sealKey: secretSetting().optional().meta({
+    description: "32 bytes in base64 that seal stored updates; made in `data` by default",
+  }),
+};
+
+export const evidenceSetting = z
+  .strictObject({
+    origin: textSetting()
+      .optional()
+      .meta({ description: "Name of this log for ever; by default flightdeck/evidence/<target>" }),
+  })
+  .prefault({});
