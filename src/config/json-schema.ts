@@ -17,7 +17,14 @@ export type JsonSchema = {
 
 /** What a person may write, as JSON Schema; references are allowed wherever a scalar is. */
 export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
-  return z.toJSONSchema(schema, { io: "input" }) as JsonSchema;
+  return z.toJSONSchema(schema, {
+    io: "input",
+    // zod takes the examples of a setting that converts for examples of its output; ours are what people write.
+    override: ({ zodSchema, jsonSchema }) => {
+      const examples = z.globalRegistry.get(zodSchema)?.examples;
+      if (Array.isArray(examples)) jsonSchema.examples = examples;
+    },
+  }) as JsonSchema;
 }
 
 /** The schema at a path; where there are alternatives, those that fit the `kind` that the tree holds there. */

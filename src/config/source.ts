@@ -23,7 +23,7 @@ export function readYaml(text: string): Read {
     lineCounter: lines,
     prettyErrors: false,
     merge: true,
-    logLevel: "silent",
+    logLevel: "error",
   });
   const at = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
