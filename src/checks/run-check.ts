@@ -58,21 +58,33 @@ export async function runCheck(
   }
 }
 
-async function observe(
-  check: Runnable,
-  deadline: AbortSignal,
-): Promise<{ readonly observed: CheckObserved; readonly retries: number }> {
+type Observed = { readonly observed: CheckObserved; readonly retries: number };
+
+async function observe(check: Runnable, deadline: AbortSignal): Promise<Observed> {
   for (let retries = 0; ; retries += 1) {
-    const isLast = retries >= check.retryAfterFailure;
-    try {
-      const observed = await check.observe(deadline);
-      if (isLast || statusOf(observed.observations) === "pass") return { observed, retries };
-    } catch (error) {
-      // A bug gives the same answer every time, and a deadline that has passed leaves no time.
-      if (isLast || deadline.aborted || !(error instanceof SystemError)) throw error;
-    }
-    await pause(RETRY_PAUSE_MS, deadline);
+    const outcome = await look(check, deadline);
+    const isWorthAnother = retries < check.retryAfterFailure && mayChange(outcome);
+    if (isWorthAnother) await pause(RETRY_PAUSE_MS, deadline);
+    if (isWorthAnother && !deadline.aborted) continue;
+    if ("error" in outcome) throw outcome.error;
+    return { observed: outcome, retries };
   }
+}
+
+type Outcome = CheckObserved | { readonly error: unknown };
+
+async function look(check: Runnable, deadline: AbortSignal): Promise<Outcome> {
+  try {
+    return await check.observe(deadline);
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** A pass is a pass, and a bug gives the same answer every time. */
+function mayChange(outcome: Outcome): boolean {
+  if ("error" in outcome) return outcome.error instanceof SystemError;
+  return statusOf(outcome.observations) !== "pass";
 }
 
 function shownObservation(

@@ -21,8 +21,8 @@ export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
     io: "input",
     // zod takes the examples of a setting that converts for examples of its output; ours are what people write.
     override: ({ zodSchema, jsonSchema }) => {
-      const examples = z.globalRegistry.get(zodSchema)?.examples;
-      if (Array.isArray(examples)) jsonSchema.examples = examples;
+      const examples = z.globalRegistry.get(zodSchema)?.["examples"];
+      if (Array.isArray(examples)) jsonSchema.examples = [...examples];
     },
   }) as JsonSchema;
 }
