@@ -3,9 +3,6 @@ import type { Controls } from "./page/page.ts";
 import type { Changes } from "./telegram/changes.ts";
 import type { World } from "./world.ts";
 
-/** An effect may be counted a thousand times a second; a page needs to look a few times. */
-const noticeEveryMs = 200;
-
 /** What the buttons of the page do. */
 export function createControls(options: {
   readonly world: Pick<World, "faults" | "isFault" | "break" | "heal" | "healAll" | "effects">;
@@ -31,18 +28,6 @@ export function createControls(options: {
       if (action === undefined) throw new Error(`There is no action "${name}".`);
       await action.run();
     },
-    onChange: (listener) => {
-      let timer: NodeJS.Timeout | undefined;
-      const stop = changes.onChange(() => {
-        timer ??= setTimeout(() => {
-          timer = undefined;
-          listener();
-        }, noticeEveryMs);
-      });
-      return () => {
-        stop();
-        clearTimeout(timer);
-      };
-    },
+    onChange: (listener) => changes.onChange(listener),
   };
 }

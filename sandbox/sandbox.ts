@@ -31,7 +31,8 @@ export type SandboxOptions = {
 /** The world, the bot in it, and the page to see both. */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   await using opened = new AsyncDisposableStack();
-  await mkdir(options.dataDirectory, { recursive: true, mode: 0o700 });
+  // Open to passage: what the bot keeps in there may belong to the users whom its servers run as.
+  await mkdir(options.dataDirectory, { recursive: true });
   const world = opened.use(await startWorld({ floodControl: true }));
   const changes = createChanges();
   world.onChange(() => changes.announce());
