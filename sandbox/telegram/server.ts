@@ -59,6 +59,7 @@ export type TelegramServer = AsyncDisposable & {
   /** The API's root, for a client that appends `/bot<token>/<method>`. */
   readonly url: string;
   readonly botId: number;
+  readonly botName: string;
   /** The ops group, a supergroup in which the bot is an administrator. */
   readonly chatId: number;
   readonly chatTitle: string;
@@ -191,6 +192,7 @@ export async function startTelegram(options: TelegramOptions): Promise<TelegramS
   const telegram: TelegramServer = {
     url: `http://127.0.0.1:${port}`,
     botId: bot.id,
+    botName: bot.first_name,
     chatId: GROUP_ID,
     chatTitle: GROUP_TITLE,
     as: (who) => {
