@@ -10,7 +10,7 @@ export type CheckObserved = {
   readonly measurements?: readonly Measurement[];
 };
 
-export type CheckContext<Settings, Needs extends keyof Systems> = {
+type CheckContext<Settings, Needs extends keyof Systems> = {
   readonly systems: Pick<Systems, Needs>;
   readonly settings: Settings;
 };

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { choiceSetting, durationSetting, integerSetting, textSetting } from "../core/setting.ts";
 
 /** `page` sounds on a phone; `warn` is silent, and does not make a preflight NO-GO by itself. */
-export const SEVERITIES = ["page", "warn"] as const;
+const SEVERITIES = ["page", "warn"] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
 /** What every check has, whatever its kind. */

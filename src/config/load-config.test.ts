@@ -223,6 +223,13 @@ describe("a file that is no YAML", () => {
     );
   });
 
+  test("cannot write to the terminal by the name of a key", () => {
+    const problems = problemsOf(`${MINIMAL}"\\e[31m\\nred": 1\n`);
+    expect(problems).toEqual([
+      expect.stringContaining("  ⟨U+001B⟩[31m⟨U+000A⟩red: there is no setting of this name"),
+    ]);
+  });
+
   test("cannot make aliases multiply without a bound", () => {
     const layers = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"];
     for (const depth of [1, 2, 3, 4]) {

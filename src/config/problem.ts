@@ -1,3 +1,6 @@
+import { scrub } from "../core/redaction.ts";
+import { shortened, visibleText } from "../core/visible-text.ts";
+
 export type Path = readonly (string | number)[];
 
 /** One mistake in a configuration file. None of its words may hold a value from the file: it could be a secret. */
@@ -25,9 +28,14 @@ export function formatProblems(problems: readonly Problem[], fileName: string): 
     .map(({ line, column, path, message, example }) => {
       const where = path === "" ? "" : `${path}: `;
       const hint = example === undefined ? "" : ` (example: ${example})`;
-      return `${fileName}:${line}:${column}  ${where}${message}${hint}`;
+      return `${fileName}:${line}:${column}  ${shown(`${where}${message}`)}${hint}`;
     })
     .join("\n");
+}
+
+/** Names come from the file, and somebody may have written anything in place of one. */
+function shown(text: string): string {
+  return shortened(visibleText(scrub(text)), 400);
 }
 
 export function formatPath(path: Path): string {

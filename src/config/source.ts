@@ -3,7 +3,7 @@ import { LineCounter, isAlias, isMap, isPair, isScalar, isSeq, parseDocument, vi
 
 import type { Path, Problem } from "./problem.ts";
 
-export type Position = { readonly line: number; readonly column: number };
+type Position = { readonly line: number; readonly column: number };
 
 export type Source = {
   /** The file as plain values, its references unresolved. */

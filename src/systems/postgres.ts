@@ -10,7 +10,7 @@ import { isTimeout } from "./deadline.ts";
 import { SystemError, codeOf, safeCause } from "./system-error.ts";
 import type { SystemErrorKind } from "./system-error.ts";
 
-export type PostgresQuery = {
+type PostgresQuery = {
   readonly url: Secret;
   /** One statement that reads. */
   readonly sql: string;
@@ -97,6 +97,8 @@ export function postgresUrlProblem(url: string): string | undefined {
   if (/^[^:]+:\/\/[^/?#]*[/?#][^?]*@/.test(url)) {
     return "a special character of the password is not encoded; expected %2F for /, %3F for ?, %23 for #";
   }
+  // The host may be missing, as it is in the address of a socket.
+  if (!URL.canParse(url.replace("@/", "@socket/"))) return "expected a valid port and host";
   const sslMode = /[?&]sslmode=([^&]*)/.exec(url)?.[1];
   // What the modes between mean changes from one version of the client to the next.
   if (sslMode !== undefined && sslMode !== "disable" && sslMode !== "verify-full") {

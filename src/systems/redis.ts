@@ -107,7 +107,7 @@ function placeOf(options: RedisOptions): string {
 }
 
 /** A client's error as ours. `attempt` is a verb and its object. */
-export function redisError(attempt: string, error: unknown, url?: Secret): SystemError {
+function redisError(attempt: string, error: unknown, url?: Secret): SystemError {
   if (error instanceof SystemError) return error;
   const cause = safeCause(error, createScrubber(url === undefined ? [] : [url]));
   const code = redisCode(error);
