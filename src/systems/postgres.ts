@@ -37,11 +37,7 @@ async function queryOnce(
   signal.throwIfAborted();
   const startedAt = performance.now();
   const socket = new Socket();
-  const client = new Client({
-    ...postgresOptions(url),
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    stream: () => socket,
-  });
+  const client = createClient(url, socket);
   // What befalls the connection rejects the query too; without a listener it would end the process.
   client.on("error", () => {});
   // A frozen server reads no farewell, so only the socket's end frees us in time.
@@ -72,6 +68,22 @@ async function queryOnce(
   } finally {
     signal.removeEventListener("abort", hangUp);
     socket.destroy();
+  }
+}
+
+function createClient(url: Secret, socket: Socket): Client {
+  const options = postgresOptions(url);
+  try {
+    return new Client({
+      ...options,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      stream: () => socket,
+    });
+  } catch (error) {
+    // The URL may name files, such as sslrootcert, which are read here.
+    const cause = safeCause(error, createScrubber([url]));
+    const message = `the database URL cannot be used: ${cause.message}`;
+    throw new SystemError("postgres", "rejected", message, { cause, code: codeOf(error) });
   }
 }
 

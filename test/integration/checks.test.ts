@@ -336,6 +336,23 @@ describe("PostgreSQL", () => {
     expect((await look(new Secret(url))).status).toBe("pass");
   });
 
+  test("whose address names a certificate that is not there is unknown", async () => {
+    const url = `${urlOf("reader").reveal()}?sslmode=verify-full&sslrootcert=/nowhere.pem`;
+    const result = await look(new Secret(url));
+    expect([result.status, result.reason]).toEqual([
+      "unknown",
+      expect.stringMatching(/^the database URL cannot be used: ENOENT.*nowhere\.pem/),
+    ]);
+  });
+
+  test("that has no TLS is unknown where TLS is demanded", async () => {
+    const result = await look(new Secret(`${urlOf("reader").reveal()}?sslmode=verify-full`));
+    expect([result.status, result.reason]).toEqual([
+      "unknown",
+      expect.stringContaining("does not support SSL"),
+    ]);
+  });
+
   test("is never written to by a query of ours, and takes one statement", async () => {
     const url = new Secret(postgres.url());
     await expect(
