@@ -179,7 +179,10 @@ export async function startApp(parts: Parts): Promise<App> {
     await Promise.all([
       intake(),
       routeInbox({ ...shared, ...routing }, signal),
-      sendDue({ ...shared, scrub, bell: outboxBell, cardOf }, signal),
+      sendDue(
+        { ...shared, scrub, bell: outboxBell, groupPerMinute: telegram.messagesPerMinute, cardOf },
+        signal,
+      ),
       reconcile({ ...shared, queue, engine, settings: timing }, signal),
       keepHouse(database, [inbox.forget], onError, signal),
       keepMenus({ api, chatId, commands, operators, onError }, signal),

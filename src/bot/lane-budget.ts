@@ -1,7 +1,6 @@
-/** What a chat bears: a burst, then one message a second, and in a group no more than twenty a minute. */
+/** What every chat bears: a burst, then one message a second. A group bears only so many a minute besides. */
 const BURST = 5;
 const PER_SECOND_MS = 1_000;
-const GROUP_PER_MINUTE = 20;
 const MINUTE_MS = 60_000;
 
 export type LaneBudget = {
@@ -13,11 +12,11 @@ export type LaneBudget = {
   quietUntil(untilMs: number): void;
 };
 
-/** Two token buckets and a pause, by a monotonic clock that the caller reads. */
-export function createLaneBudget(isGroup: boolean): LaneBudget {
+/** Token buckets and a pause, by a monotonic clock that the caller reads. Without `perMinute` it is no group. */
+export function createLaneBudget(perMinute: number | undefined): LaneBudget {
   const buckets = [
     createBucket(BURST, PER_SECOND_MS),
-    ...(isGroup ? [createBucket(GROUP_PER_MINUTE, MINUTE_MS / GROUP_PER_MINUTE)] : []),
+    ...(perMinute === undefined ? [] : [createBucket(perMinute, MINUTE_MS / perMinute)]),
   ];
   let quietMs = 0;
   return {

@@ -29,6 +29,8 @@ export type SubjectCards = (
 export type SenderParts = Courier & {
   readonly database: Database;
   readonly bell: Bell;
+  /** How many calls a minute a group bears. */
+  readonly groupPerMinute: number;
   readonly cardOf: SubjectCards;
   readonly onError: (error: unknown, during: string) => void;
 };
@@ -41,7 +43,8 @@ export async function sendDue(parts: SenderParts, signal: AbortSignal): Promise<
   const lanes = new Map<number, Promise<void>>();
   const budgets = new Map<number, LaneBudget>();
   const budgetOf = (chatId: number): LaneBudget => {
-    const budget = budgets.get(chatId) ?? createLaneBudget(chatId < 0);
+    const budget =
+      budgets.get(chatId) ?? createLaneBudget(chatId < 0 ? parts.groupPerMinute : undefined);
     budgets.set(chatId, budget);
     return budget;
   };

@@ -17,6 +17,9 @@ export const telegramSettings = z.strictObject({
   apiRoot: urlSetting()
     .default("https://api.telegram.org")
     .meta({ description: "Another Bot API server, such as one of your own" }),
+  messagesPerMinute: integerSetting({ minimum: 1, maximum: 1_000 })
+    .default(20)
+    .meta({ description: "How many messages and edits a minute the group bears" }),
 });
 
 export type TelegramSettings = z.output<typeof telegramSettings>;

@@ -17,7 +17,7 @@ export type CommandContext = {
   readonly timeZone: string;
   /** The names of all checks. */
   readonly checks: readonly string[];
-  readonly engine: Pick<Engine, "cancel" | "cardOf" | "decide">;
+  readonly engine: Pick<Engine, "cancel" | "decide" | "detailsOf">;
   /** Commits a run of an operation with the command as its cause and its card as the answer. */
   start(operation: string, input: Json): Promise<RunAdmission>;
 };

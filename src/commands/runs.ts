@@ -1,6 +1,5 @@
 import { line, type CardPart } from "../core/card.ts";
 import { formatDuration } from "../core/duration.ts";
-import type { Json } from "../core/json.ts";
 import { age, clockTime } from "../core/moment.ts";
 import { parseRunName, runName } from "../core/run-name.ts";
 import { stepsOf, type JournalledStep } from "../storage/run-step.ts";
@@ -55,7 +54,8 @@ async function showRun(context: CommandContext, runId: string): Promise<Answer> 
       parts: [
         line(`${run.target}, ${asked}`),
         ...(run.reason === null ? [] : [line(run.reason)]),
-        ...steps.flatMap(stepParts),
+        ...steps.map(stepLine),
+        ...(await context.engine.detailsOf(context.tx, now, runId)),
       ],
       actions: [],
     },
@@ -66,31 +66,11 @@ function outcome(run: Run): string {
   return run.verdict ?? run.state;
 }
 
-function stepParts(step: JournalledStep): readonly CardPart[] {
+/** How far each step came; what it saw is told by the operation's own details. */
+function stepLine(step: JournalledStep): CardPart {
   const took = step.endedAt
     ? ` in ${formatDuration(step.endedAt.getTime() - step.startedAt.getTime())}`
     : "";
-  const heading = line({ bold: step.name }, ` · ${step.state}${took}`);
-  const detail = step.error ?? (step.result === null ? undefined : readable(step.result));
-  return detail === undefined ? [heading] : [heading, { kind: "code", text: detail }];
-}
-
-/** A journalled result as people read it: one line per value, nested values indented. */
-function readable(value: Json, indent = ""): string {
-  if (value === null || typeof value !== "object") return `${indent}${String(value)}`;
-  const members = Array.isArray(value)
-    ? value.map((member: Json) => ["-", member] as const)
-    : Object.entries(value).map(([name, member]) => [`${name}:`, member as Json] as const);
-  return members
-    .filter(([, member]) => !isEmpty(member))
-    .map(([label, member]) =>
-      typeof member === "object" && member !== null
-        ? `${indent}${label}\n${readable(member, `${indent}  `)}`
-        : `${indent}${label} ${String(member)}`,
-    )
-    .join("\n");
-}
-
-function isEmpty(value: Json): boolean {
-  return value === null || (typeof value === "object" && Object.keys(value).length === 0);
+  const error = step.error === null ? "" : `: ${step.error}`;
+  return line({ faint: step.name }, ` · ${step.state}${took}${error}`);
 }

@@ -1,5 +1,5 @@
 import type { Actor } from "../core/actor.ts";
-import type { Card } from "../core/card.ts";
+import type { Card, CardPart } from "../core/card.ts";
 import { Interruption } from "../core/interruption.ts";
 import type { Json } from "../core/json.ts";
 import { runName } from "../core/run-name.ts";
@@ -160,16 +160,31 @@ export function createEngine(parts: EngineParts) {
       return true;
     },
 
-    /** The card of a run as it stands. */
+    /** The card of a run as it stands; undefined when this version does not know its operation. */
     async cardOf(tx: Transaction, now: Date, runId: string): Promise<Card | undefined> {
-      const run = await findRun(tx, runId);
-      const operation = run && operations.get(run.operation);
-      if (!run || !operation) return undefined;
-      const steps = await stepsOf(tx, runId);
-      const view: RunView<Json> = { run, input: run.input, steps, now, timeZone: parts.timeZone };
-      return operation.card(view);
+      const known = await viewOf(tx, now, runId);
+      return known?.operation.card(known.view);
+    },
+
+    /** All that a run saw, as its operation tells it. */
+    async detailsOf(tx: Transaction, now: Date, runId: string): Promise<readonly CardPart[]> {
+      const known = await viewOf(tx, now, runId);
+      return known?.operation.details(known.view) ?? [];
     },
   };
+
+  async function viewOf(
+    tx: Transaction,
+    now: Date,
+    runId: string,
+  ): Promise<{ readonly operation: Operation; readonly view: RunView<Json> } | undefined> {
+    const run = await findRun(tx, runId);
+    const operation = run && operations.get(run.operation);
+    if (!run || !operation) return undefined;
+    const steps = await stepsOf(tx, runId);
+    const view = { run, input: run.input, steps, now, timeZone: parts.timeZone };
+    return { operation, view };
+  }
 
   type Ending = {
     readonly state: RunOutcome;

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 
-import type { Card } from "../core/card.ts";
+import type { Card, CardPart } from "../core/card.ts";
 import type { Json } from "../core/json.ts";
 import type { JournalledStep } from "../storage/run-step.ts";
 import type { Run } from "../storage/run.ts";
@@ -68,8 +68,10 @@ type OperationParts<Schema extends z.ZodType> = {
   readonly input: Schema;
   steps(input: z.output<Schema>): readonly Step[];
   conclude(input: z.output<Schema>, results: Results): Conclusion;
-  /** Called in the transaction that ends the run, for what the operation keeps beyond its entry. */
+  /** The live card, twelve lines at most before its folded part. */
   card(view: RunView<z.output<Schema>>): Card;
+  /** Everything that the run saw, for whoever opens the details. */
+  details(view: RunView<z.output<Schema>>): readonly CardPart[];
 };
 
 /** Something Flightdeck does, with its input already understood by whoever calls. */
@@ -80,18 +82,24 @@ export type Operation = {
   steps(input: Json): readonly Step[];
   conclude(input: Json, results: Results): Conclusion;
   card(view: RunView<Json>): Card;
+  details(view: RunView<Json>): readonly CardPart[];
 };
 
 /** Closes over the schema of the input: handlers are typed, the list of operations is homogeneous. */
 export function defineOperation<Schema extends z.ZodType>(
   parts: OperationParts<Schema>,
 ): Operation {
+  const typed = (view: RunView<Json>): RunView<z.output<Schema>> => ({
+    ...view,
+    input: parts.input.parse(view.input),
+  });
   return {
     name: parts.name,
     summary: parts.summary,
     effect: parts.effect,
     steps: (input) => parts.steps(parts.input.parse(input)),
     conclude: (input, results) => parts.conclude(parts.input.parse(input), results),
-    card: (view) => parts.card({ ...view, input: parts.input.parse(view.input) }),
+    card: (view) => parts.card(typed(view)),
+    details: (view) => parts.details(typed(view)),
   };
 }

@@ -12,6 +12,13 @@ const TROUBLE_LINES = 8;
 const LINE_LIMIT = 160;
 const MARK: Readonly<Record<Verdict, string>> = { GO: "🟢", "NO-GO": "🔴", UNKNOWN: "🟡" };
 
+const SIGN: Readonly<Record<CheckReport["status"], string>> = {
+  fail: "✗",
+  unknown: "?",
+  pass: "✓",
+  "not-configured": "–",
+};
+
 /** Target and verdict first, then what is wrong, then the rest folded away. */
 export function preflightCard(view: RunView<{ readonly checks: readonly string[] }>): Card {
   const { run, input } = view;
@@ -51,6 +58,31 @@ export function preflightCard(view: RunView<{ readonly checks: readonly string[]
   }
 }
 
+/** Every check with every observation, worst first. */
+export function preflightDetails(view: RunView<unknown>): readonly CardPart[] {
+  return reportsOf(view)
+    .toSorted((a, b) => rank(a) - rank(b) || a.check.localeCompare(b.check))
+    .flatMap((report) => [
+      line(`${SIGN[report.status]} `, { bold: report.check }, ` · ${answered(report)}`),
+      ...observationBlock(report),
+    ]);
+}
+
+function answered(report: CheckReport): string {
+  const took = formatDuration(report.durationMs);
+  const reason = report.reason === undefined ? "" : `: ${report.reason}`;
+  return `${report.status} in ${took}${reason}`;
+}
+
+function observationBlock(report: CheckReport): readonly CardPart[] {
+  const seen = report.observations.map(({ what, actual, expected, ok }) =>
+    ok ? `✓ ${what}: ${actual}` : `✗ ${what}: ${actual}\n  expected ${expected}`,
+  );
+  const measured = report.measurements.map(({ name, value }) => `  ${name} ${value}`);
+  const lines = [...seen, ...measured];
+  return lines.length > 0 ? [{ kind: "code", text: lines.join("\n") }] : [];
+}
+
 function reportsOf(view: RunView<unknown>): readonly CheckReport[] {
   const step = view.steps[0];
   const parsed = z.array(reportSchema).safeParse(step?.result ?? step?.progress ?? []);
@@ -59,6 +91,12 @@ function reportsOf(view: RunView<unknown>): readonly CheckReport[] {
 
 function isTrouble(report: CheckReport): boolean {
   return report.status === "fail" || report.status === "unknown";
+}
+
+/** The worst first; of two equally bad the one that decides. */
+function rank(report: CheckReport): number {
+  const badness = ["fail", "unknown", "pass", "not-configured"].indexOf(report.status);
+  return 2 * badness + (report.severity === "page" ? 0 : 1);
 }
 
 function summary(reports: readonly CheckReport[]): CardPart {
@@ -75,15 +113,16 @@ function summary(reports: readonly CheckReport[]): CardPart {
 }
 
 function troubleLines(reports: readonly CheckReport[]): readonly CardPart[] {
-  const rank = (report: CheckReport): number =>
-    (report.status === "fail" ? 0 : 2) + (report.severity === "page" ? 0 : 1);
   const troubles = reports
     .filter(isTrouble)
     .toSorted((a, b) => rank(a) - rank(b) || a.check.localeCompare(b.check));
   const shown = troubles.slice(0, TROUBLE_LINES).map((report) => {
-    const mark = report.status === "fail" ? "✗" : "?";
     const severity = report.severity === "warn" ? " (warning)" : "";
-    return line(`${mark} `, { bold: report.check }, `${severity}: ${explanation(report)}`);
+    return line(
+      `${SIGN[report.status]} `,
+      { bold: report.check },
+      `${severity}: ${explanation(report)}`,
+    );
   });
   const rest = troubles.length - shown.length;
   return rest > 0 ? [...shown, line(`… and ${rest} more under Details`)] : shown;
@@ -105,8 +144,8 @@ function passes(reports: readonly CheckReport[]): readonly CardPart[] {
     .toSorted((a, b) => a.check.localeCompare(b.check))
     .map((report) =>
       report.status === "pass"
-        ? `✓ ${report.check} (${formatDuration(report.durationMs)})`
-        : `– ${report.check}: not configured`,
+        ? `${SIGN.pass} ${report.check} (${formatDuration(report.durationMs)})`
+        : `${SIGN["not-configured"]} ${report.check}: not configured`,
     );
   return lines.length > 0 ? [{ kind: "folded", lines }] : [];
 }

@@ -5,7 +5,7 @@ import type { CheckResult } from "../core/status.ts";
 import type { Database } from "../storage/database.ts";
 import { keepSamples } from "../storage/sample.ts";
 import { defineOperation, type Operation } from "./operation.ts";
-import { preflightCard } from "./preflight-card.ts";
+import { preflightCard, preflightDetails } from "./preflight-card.ts";
 import { reportSchema, verdictOf, type CheckReport } from "./preflight-verdict.ts";
 
 /** A check as preflight needs it: it can be asked, and it answers within its own timeout. */
@@ -79,6 +79,7 @@ export function createPreflight(parts: PreflightParts): Operation {
       return { verdict, facts: Object.fromEntries(kept) };
     },
     card: preflightCard,
+    details: preflightDetails,
   });
 }
 

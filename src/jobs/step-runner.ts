@@ -161,8 +161,9 @@ async function openStep(
       key,
       baseline,
     });
-    await stateChanged(tx, now, subjectOf(run));
+    // That a look began is no news; that something is about to be done is.
     if (step.kind === "act") {
+      await stateChanged(tx, now, subjectOf(run));
       await record(tx, now, runner.origin, run, { kind: "step.intent", step: step.name });
     }
     return journalled;

@@ -1,0 +1,32 @@
+/** A whole bot as a process of its own, with the test's operation beside ours: what tests kill, pause and double. */
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+
+import { startApp } from "../../src/app.ts";
+import { parseConfig } from "../../src/config/load-config.ts";
+import { createScrubber } from "../../src/core/redaction.ts";
+import { createLogger } from "../../src/logger.ts";
+import { brokenCommand, createMarkOperation, markCommand } from "./mark.ts";
+
+const [, , configFile = ""] = process.argv;
+const stopping = new AbortController();
+process.on("SIGTERM", () => stopping.abort());
+
+const config = parseConfig(readFileSync(configFile, "utf8"), {
+  environment: process.env,
+  readFile: (path) => readFileSync(path, "utf8"),
+});
+if (!config.ok) throw new Error(config.problems.map((problem) => problem.message).join("\n"));
+
+await using app = await startApp({
+  config,
+  logger: createLogger((line) => process.stdout.write(line), createScrubber(config.secrets)),
+  instance: `child-${process.pid}-${randomBytes(3).toString("hex")}`,
+  signal: stopping.signal,
+  overrides: {
+    operations: [createMarkOperation(process.env["MARK_URL"] ?? "http://127.0.0.1:9")],
+    commands: [markCommand, brokenCommand],
+  },
+});
+process.stdout.write(`${JSON.stringify({ ready: app.flightdeck.context.target })}\n`);
+await new Promise((resolve) => stopping.signal.addEventListener("abort", resolve));
