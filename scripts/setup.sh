@@ -38,7 +38,7 @@ install_by_apt() {
   # The script goes in as root by standard input, so nothing is left behind when it ends early.
   "$@" bash -s -- "${apt[@]}" <<'AS_ROOT' >&2
 set -euo pipefail
-export DEBIAN_FRONTEND=noninteractive
+export DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes
 # Flightdeck starts servers of its own: the packages must neither make a cluster nor start or enable anything.
 cluster=/etc/postgresql-common/createcluster.d/flightdeck-setup.conf
 policy=/usr/sbin/policy-rc.d

@@ -8,7 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
-export type Output = "inherit" | "ignore" | "pipe" | number;
+type Output = "inherit" | "ignore" | "pipe" | number;
 
 export type GuardedOptions = {
   readonly cwd?: string;

@@ -32,7 +32,7 @@ export type PostgresOptions = {
   readonly programDirectories?: readonly string[];
 };
 
-export type PostgresLogin = {
+type PostgresLogin = {
   readonly user: string;
   readonly password: string;
   readonly database: string;

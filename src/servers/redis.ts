@@ -30,7 +30,7 @@ export type RedisOptions = {
   readonly programDirectories?: readonly string[];
 };
 
-export type RedisLogin = { readonly user: string; readonly password: string };
+type RedisLogin = { readonly user: string; readonly password: string };
 
 export type RedisServer = AsyncDisposable & {
   readonly pid: number;

@@ -3,7 +3,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
-import { platform, tmpdir } from "node:os";
+import { platform, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -278,6 +278,35 @@ describe("a Redis of our own", () => {
   });
 });
 
+describe.skipIf(userInfo().uid !== 0)("the servers of root", () => {
+  test("run as somebody else, in directories that he can reach whatever the umask", async () => {
+    await using temporary = await temporaryDirectory("test");
+    const directory = join(temporary.path, "made", "on the way", "redis");
+    const umask = process.umask(0o077);
+    try {
+      await using redis = await startRedis({ directory, durable: true });
+      expect((await stat(join(directory, "redis.log"))).isFile()).toBe(true);
+      expect((await stat(redis.socket)).uid).not.toBe(0);
+      expect(await ping(redis.url())).toBe("PONG");
+    } finally {
+      process.umask(umask);
+    }
+  });
+
+  test("are refused a directory that he cannot reach, with the command that opens the way", async () => {
+    await using temporary = await temporaryDirectory("test");
+    const closed = join(temporary.path, "closed");
+    await mkdir(closed, { mode: 0o700 });
+    await expect(
+      startPostgres({ directory: join(closed, "data", "postgres"), durable: true }),
+    ).rejects.toThrow(
+      new RegExp(
+        `cannot enter ${closed} on the way to .* Allow passage \\(chmod o\\+x ${closed}\\)`,
+      ),
+    );
+  });
+});
+
 describe("the servers of a process that is killed", () => {
   test("end in order within seconds, and keep their data", async () => {
     await using temporary = await temporaryDirectory("test");
@@ -385,6 +414,17 @@ describe("a guarded child", () => {
     expect(await child.exited).toEqual({ code: 127, signal: null });
     expect(Buffer.concat(chunks as Buffer[]).toString()).toContain("/no/such/program");
   });
+
+  test.skipIf(platform() !== "linux")(
+    "leads a process group of its own, so that Ctrl-C reaches only the parent",
+    async () => {
+      await using child = await startGuarded("sleep", ["30"], { env });
+      const [, , group] = readFileSync(`/proc/${child.pid}/stat`, "utf8")
+        .split(") ")[1]!
+        .split(" ");
+      expect(Number(group)).toBe(child.pid);
+    },
+  );
 
   test.each(["stubborn", "paused"])("that is %s is stopped all the same", async (state) => {
     const script =
