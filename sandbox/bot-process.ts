@@ -59,8 +59,9 @@ export function startBotProcess(options: BotOptions): BotProcess {
       graceMs,
     });
     child = started;
-    if (ending.signal.aborted) await started.stop();
+    // Output that nobody reads by the time of the exit is thrown away, and its end with it.
     const copied = [started.stdout, started.stderr].map((output) => copyLines(output, log, say));
+    if (ending.signal.aborted) await started.stop();
     enter("running");
     const exit = await started.exited;
     child = undefined;

@@ -13,8 +13,10 @@ export function createDeadLetters(options: {
   readonly postgres: Pick<ProductPostgres, "query">;
   readonly redis: Pick<ProductRedis, "run">;
   readonly everyMs: number;
+  /** They grow no longer than this. */
+  readonly signal: AbortSignal;
 }): DeadLetters {
-  const { postgres, redis, everyMs } = options;
+  const { postgres, redis, everyMs, signal } = options;
   const buried = new Map<string, string>();
   let timer: NodeJS.Timeout | undefined;
   let burying: Promise<void> = Promise.resolve();
@@ -27,6 +29,8 @@ export function createDeadLetters(options: {
     await redis.run((redis) => redis.rpush(queues.dead, letter));
     await logDeath(postgres, job);
   };
+
+  signal.addEventListener("abort", () => clearInterval(timer));
 
   return {
     async grow() {

@@ -31,6 +31,8 @@ export type Breakable = {
   readonly xai: Xai;
   readonly telegram: Pick<TelegramServer, "faults">;
   readonly deadLetterEveryMs: number;
+  /** Aborted when the world ends. */
+  readonly signal: AbortSignal;
 };
 
 const head = "c3a2b7d9f1e0";
@@ -44,7 +46,12 @@ const redisFaults: readonly FaultName[] = ["redis-down", "redis-frozen"];
 export function faultsOf(world: Breakable): readonly Fault<FaultName>[] {
   const { product, postgres, redis, xai, telegram } = world;
   const { switches, worker } = product;
-  const deadLetters = createDeadLetters({ postgres, redis, everyMs: world.deadLetterEveryMs });
+  const deadLetters = createDeadLetters({
+    postgres,
+    redis,
+    everyMs: world.deadLetterEveryMs,
+    signal: world.signal,
+  });
   const backlog = createQueueBacklog({ worker, redis });
   return [
     {

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { styleText } from "node:util";
 
@@ -16,30 +17,39 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   });
 }
 
-console.log("Starting a small world: Postgres, Redis, the product, xAI and Telegram …");
-await using sandbox = await startSandbox({
-  port: portFrom(process.env["SANDBOX_PORT"]),
-  bot: { command: process.execPath, args: ["src/main.ts", "start", "ops/sandbox.yaml"] },
-  directory,
-  dataDirectory: join(directory, "data", "sandbox"),
-  environment: definedOnly(process.env),
-  say: (line) => console.log(line),
-});
-console.log(banner(sandbox.url));
-openBrowser(sandbox.url);
-if (!stopping.signal.aborted) {
-  await new Promise<void>((resolve) => {
-    stopping.signal.addEventListener("abort", () => resolve(), { once: true });
+const port = portFrom(process.env["SANDBOX_PORT"]);
+if (port === undefined) {
+  console.error(
+    `SANDBOX_PORT is "${process.env["SANDBOX_PORT"]}"; expected a port such as ${usualPort}.`,
+  );
+  process.exitCode = 2;
+} else {
+  await run(port).catch((error: unknown) => {
+    if (!stopping.signal.aborted) throw error;
   });
 }
-console.log("\nStopping …");
 
-function portFrom(text: string | undefined): number {
+async function run(port: number): Promise<void> {
+  console.log("Starting a small world: Postgres, Redis, the product, xAI and Telegram …");
+  await using sandbox = await startSandbox({
+    port,
+    bot: { command: process.execPath, args: ["src/main.ts", "start", "ops/sandbox.yaml"] },
+    directory,
+    dataDirectory: join(directory, "data", "sandbox"),
+    environment: definedOnly(process.env),
+    say: (line) => console.log(line),
+    signal: stopping.signal,
+  });
+  console.log(banner(sandbox.url));
+  openBrowser(sandbox.url);
+  if (!stopping.signal.aborted) await once(stopping.signal, "abort");
+  console.log("\nStopping …");
+}
+
+function portFrom(text: string | undefined): number | undefined {
   if (text === undefined || text === "") return usualPort;
   const port = Number(text);
-  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
-  console.error(`SANDBOX_PORT is "${text}"; expected a port such as ${usualPort}.`);
-  return process.exit(2);
+  return Number.isInteger(port) && port > 0 && port < 65_536 ? port : undefined;
 }
 
 function definedOnly(environment: NodeJS.ProcessEnv): Record<string, string> {

@@ -30,12 +30,15 @@ export async function startProductPostgres(options: {
   readonly directory: string;
   readonly ownerPassword: string;
   readonly readerPassword: string;
+  /** Gives up the first start. */
+  readonly signal: AbortSignal;
 }): Promise<ProductPostgres> {
   const { directory, ownerPassword, readerPassword } = options;
   const port = await quietPort();
-  const launch = () =>
+  const launch = (signal?: AbortSignal) =>
     startPostgres({
       directory,
+      ...(signal === undefined ? {} : { signal }),
       durable: false,
       port,
       // A stop must not lose what was committed; losing it to a power cut is fine for a sandbox.
@@ -43,7 +46,7 @@ export async function startProductPostgres(options: {
     });
 
   await using opened = new AsyncDisposableStack();
-  let server = await launch();
+  let server = await launch(options.signal);
   opened.defer(() => server.stop());
   let frozen: readonly number[] = [];
   opened.defer(() => thawProcesses(frozen));

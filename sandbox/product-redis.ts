@@ -26,12 +26,15 @@ export async function startProductRedis(options: {
   readonly directory: string;
   readonly ownerPassword: string;
   readonly readerPassword: string;
+  /** Gives up the first start. */
+  readonly signal: AbortSignal;
 }): Promise<ProductRedis> {
   const { directory, ownerPassword, readerPassword } = options;
   const port = await quietPort();
-  const launch = () =>
+  const launch = (signal?: AbortSignal) =>
     startRedis({
       directory,
+      ...(signal === undefined ? {} : { signal }),
       durable: true,
       port,
       users: [
@@ -41,7 +44,7 @@ export async function startProductRedis(options: {
       ],
     });
 
-  let server = await launch();
+  let server = await launch(options.signal);
   const ownerUrl = server.urlFor({ user: "default", password: ownerPassword });
   return {
     ownerUrl,

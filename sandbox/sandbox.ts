@@ -25,6 +25,9 @@ export type SandboxOptions = {
   /** What the bot inherits beside the names of the world. */
   readonly environment: Readonly<Record<string, string>>;
   readonly say: (line: string) => void;
+  /** Gives up a start that is under way. */
+  readonly signal?: AbortSignal;
+  /** The bot's, when it has to be started again. */
   readonly pausesMs?: readonly number[];
 };
 
@@ -33,7 +36,9 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   await using opened = new AsyncDisposableStack();
   // Open to passage: what the bot keeps in there may belong to the users whom its servers run as.
   await mkdir(options.dataDirectory, { recursive: true });
-  const world = opened.use(await startWorld({ floodControl: true }));
+  const world = opened.use(
+    await startWorld({ floodControl: true, ...(options.signal && { signal: options.signal }) }),
+  );
   const changes = createChanges();
   world.onChange(() => changes.announce());
   const bot = startBotProcess({

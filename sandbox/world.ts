@@ -48,10 +48,13 @@ export type WorldOptions = {
   readonly deadLetterEveryMs?: number;
   /** Telegram's own limits of messages a minute. */
   readonly floodControl?: boolean;
+  /** Gives up a start that is under way. */
+  readonly signal?: AbortSignal;
 };
 
 /** A small world on loopback: the product with its database and Redis, xAI, and Telegram. Nothing of it is shared. */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const { signal = new AbortController().signal } = options;
   await using opened = new AsyncDisposableStack();
   const secrets = newWorldSecrets();
   const changes = createChanges();
@@ -66,6 +69,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         directory: join(directory.path, "postgres"),
         ownerPassword: secrets.databaseOwnerPassword,
         readerPassword: secrets.databaseReaderPassword,
+        signal,
       }),
     ),
     open(
@@ -73,6 +77,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         directory: join(directory.path, "redis"),
         ownerPassword: secrets.redisOwnerPassword,
         readerPassword: secrets.redisReaderPassword,
+        signal,
       }),
     ),
     open(startXai({ key: secrets.xaiKey, effects })),
@@ -97,6 +102,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       effects,
     ),
   );
+  const ending = new AbortController();
+  opened.defer(() => ending.abort());
   const faults = createFaultRegistry(
     faultsOf({
       product,
@@ -105,6 +112,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       xai,
       telegram,
       deadLetterEveryMs: options.deadLetterEveryMs ?? 4_000,
+      signal: ending.signal,
     }),
     () => changes.announce(),
   );

@@ -23,6 +23,7 @@ export function createDatabase(url: string, poolWaitMs: number): Database {
   const open = new Set<Client>();
   const waiting: PromiseWithResolvers<void>[] = [];
   let places = limit;
+  let closed = false;
 
   const discard = (client: Client): void => {
     open.delete(client);
@@ -30,6 +31,7 @@ export function createDatabase(url: string, poolWaitMs: number): Database {
   };
 
   const connect = async (): Promise<Client> => {
+    if (closed) throw new Error("the pool is closed");
     const client = new Client({ connectionString: url });
     client.on("error", () => {
       // Staying silent is the trap: the pool learns of a dead connection only by using it.
@@ -92,7 +94,11 @@ export function createDatabase(url: string, poolWaitMs: number): Database {
           throw error;
         }
       }),
-    [Symbol.dispose]: () => open.forEach(discard),
+    [Symbol.dispose]: () => {
+      closed = true;
+      idle.length = 0;
+      open.forEach(discard);
+    },
   };
 }
 

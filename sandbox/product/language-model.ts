@@ -38,6 +38,7 @@ const completion = z.object({
 
 export function createLanguageModel(
   settings: Pick<ProductSettings, "modelUrl" | "modelKey" | "timing">,
+  closing: AbortSignal,
 ): LanguageModel {
   const { modelPausesMs } = settings.timing;
   return {
@@ -45,8 +46,9 @@ export function createLanguageModel(
       const startedAt = performance.now();
       const elapsed = (): number => Math.round(performance.now() - startedAt);
       for (const pauseMs of [...modelPausesMs, undefined]) {
-        const answer = await tryOnce(settings, { task, text, parse });
+        const answer = await tryOnce(settings, { task, text, parse }, closing);
         if (answer !== undefined) return { ...answer, model, latencyMs: elapsed() };
+        if (closing.aborted) break;
         if (pauseMs !== undefined) await sleep(pauseMs, undefined, { ref: false });
       }
       return { value: undefined, model, usage: nothing, latencyMs: elapsed() };
@@ -57,6 +59,7 @@ export function createLanguageModel(
 async function tryOnce<Value>(
   settings: Pick<ProductSettings, "modelUrl" | "modelKey" | "timing">,
   { task, text, parse }: { task: string; text: string; parse: (content: string) => Value },
+  closing: AbortSignal,
 ): Promise<{ value: Value; usage: ModelCall["usage"] } | undefined> {
   try {
     const response = await fetch(`${settings.modelUrl}/chat/completions`, {
@@ -72,7 +75,7 @@ async function tryOnce<Value>(
           { role: "user", content: text },
         ],
       }),
-      signal: AbortSignal.timeout(settings.timing.modelTimeoutMs),
+      signal: AbortSignal.any([closing, AbortSignal.timeout(settings.timing.modelTimeoutMs)]),
     });
     const body = completion.safeParse(await response.json());
     if (!response.ok || !body.success) return undefined;

@@ -12,6 +12,7 @@ export type RedisLink = Disposable & {
  */
 export function createRedisLink(url: string, timeoutMs: number): RedisLink {
   let current: Promise<Redis> | undefined;
+  const closing = new AbortController();
   const drop = (): void => {
     void current?.then(
       (redis) => redis.disconnect(),
@@ -21,7 +22,8 @@ export function createRedisLink(url: string, timeoutMs: number): RedisLink {
   };
   return {
     async run(command) {
-      const connecting = (current ??= connect(url, timeoutMs));
+      closing.signal.throwIfAborted();
+      const connecting = (current ??= connect(url, timeoutMs, closing.signal));
       try {
         return await command(await connecting);
       } catch (error) {
@@ -29,11 +31,14 @@ export function createRedisLink(url: string, timeoutMs: number): RedisLink {
         throw error;
       }
     },
-    [Symbol.dispose]: drop,
+    [Symbol.dispose]: () => {
+      closing.abort(new Error("the connection is closed"));
+      drop();
+    },
   };
 }
 
-async function connect(url: string, timeoutMs: number): Promise<Redis> {
+async function connect(url: string, timeoutMs: number, closing: AbortSignal): Promise<Redis> {
   const redis = new Redis(url, {
     lazyConnect: true,
     retryStrategy: () => null,
@@ -49,11 +54,12 @@ async function connect(url: string, timeoutMs: number): Promise<Redis> {
     // The command that is waiting gets the failure; an unheard event would end the process.
   });
   // The deadline of a connection covers TCP only, and a frozen server still accepts that.
-  const deadline = new AbortController();
+  const connected = new AbortController();
+  const signal = AbortSignal.any([closing, connected.signal]);
   try {
     await Promise.race([
       redis.connect(),
-      sleep(timeoutMs, undefined, { signal: deadline.signal, ref: false }).then(() => {
+      sleep(timeoutMs, undefined, { signal, ref: false }).then(() => {
         throw new Error(`Redis did not answer within ${timeoutMs} ms`);
       }),
     ]);
@@ -62,6 +68,6 @@ async function connect(url: string, timeoutMs: number): Promise<Redis> {
     redis.disconnect();
     throw error;
   } finally {
-    deadline.abort();
+    connected.abort();
   }
 }

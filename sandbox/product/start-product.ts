@@ -21,16 +21,22 @@ export async function startProduct(
   effects: Effects,
 ): Promise<RunningProduct> {
   await using opened = new AsyncDisposableStack();
-  const database = opened.use(
-    createDatabase(settings.databaseUrl, settings.timing.databasePoolWaitMs),
-  );
-  const redis = opened.use(createRedisLink(settings.redisUrl, settings.timing.redisTimeoutMs));
+  const closing = new AbortController();
+  // Neither opens anything before it is asked.
+  const database = createDatabase(settings.databaseUrl, settings.timing.databasePoolWaitMs);
+  const redis = createRedisLink(settings.redisUrl, settings.timing.redisTimeoutMs);
   const switches: Switches = { gate: createGate(), failsAlways: false, acceptsStrangers: false };
-  const model = createLanguageModel(settings);
+  const model = createLanguageModel(settings, closing.signal);
   const product: Product = { settings, database, redis, model, effects, switches };
+  const worker = opened.use(startWorker(product, closing.signal));
+  // Closed before the worker is waited for, which may be in the middle of a job on a frozen database.
+  opened.use(database);
+  opened.use(redis);
+  opened.defer(() => {
+    closing.abort();
+    switches.gate.open();
+  });
   const server = opened.use(await startHttpServer(createApi(product).fetch));
-  const worker = opened.use(startWorker(product));
-  opened.defer(() => switches.gate.open());
   const kept = opened.move();
   return {
     url: server.url,

@@ -15,9 +15,8 @@ const blockSeconds = 5;
  * The only consumer of the queue, one job at a time. A job is off the list while it runs and while it waits for its next
  * attempt, so stopping the worker then loses it for good, as it does in the real one.
  */
-export function startWorker(product: Product): Worker {
+export function startWorker(product: Product, closing: AbortSignal): Worker {
   const { settings } = product;
-  const stopping = new AbortController();
   const gate = createGate();
   // Its own connection, because blocking would hold up everybody who shares it.
   const redis = createRedisLink(
@@ -26,13 +25,13 @@ export function startWorker(product: Product): Worker {
   );
 
   const loop = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
+    while (!closing.aborted) {
       try {
         const popped = await redis.run((redis) => redis.blpop(queues.default, blockSeconds));
         await gate.passing();
-        if (popped !== null) await runJob(product, popped[1], stopping.signal);
+        if (popped !== null) await runJob(product, popped[1], closing);
       } catch {
-        await pause(settings.timing.workerErrorPauseMs, stopping.signal);
+        await pause(settings.timing.workerErrorPauseMs, closing);
       }
     }
   };
@@ -42,7 +41,6 @@ export function startWorker(product: Product): Worker {
     pause: () => gate.shut(),
     resume: () => gate.open(),
     async [Symbol.asyncDispose]() {
-      stopping.abort();
       gate.open();
       redis[Symbol.dispose]();
       await ended;

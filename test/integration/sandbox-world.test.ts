@@ -1,0 +1,370 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, readdirSync, readlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+import { Redis } from "ioredis";
+import { Client } from "pg";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+
+import type { FaultName } from "../../sandbox/faults.ts";
+import { type World, startWorld } from "../../sandbox/world.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+/** Only Linux shows, without a program that may be missing, which processes work in a directory. */
+const isLinux = process.platform === "linux";
+
+/** Processes that work on the directories of a world, by the pid of its owner, which is part of their names. */
+function processesOf(owner: number): string[] {
+  const mark = `flightdeck-world-${owner}-`;
+  return readdirSync("/proc").filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      return words.includes(mark) || readlinkSync(`/proc/${pid}/cwd`).includes(mark);
+    } catch {
+      return false;
+    }
+  });
+}
+const directoriesOf = (owner: number): string[] =>
+  readdirSync(tmpdir()).filter((name) => name.startsWith(`flightdeck-world-${owner}-`));
+
+/** A request as a check would make it: the status, or why there is none. */
+async function statusOf(url: string, token?: string): Promise<number | "silent" | "refused"> {
+  try {
+    const response = await fetch(url, {
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+      signal: AbortSignal.timeout(700),
+    });
+    return response.status;
+  } catch (error) {
+    return (error as Error).name === "TimeoutError" ? "silent" : "refused";
+  }
+}
+
+async function askPostgres(url: string, text: string): Promise<string> {
+  const client = new Client({
+    connectionString: url,
+    connectionTimeoutMillis: 700,
+    query_timeout: 700,
+  });
+  client.on("error", () => undefined);
+  try {
+    await client.connect();
+    const { rows } = await client.query<Record<string, unknown>>(text);
+    return String(Object.values(rows[0] ?? {})[0]);
+  } catch (error) {
+    const { code, message } = error as Error & { code?: string };
+    return code ?? message;
+  } finally {
+    client.connection.stream.destroy();
+  }
+}
+
+async function askRedis(url: string, ...command: [string, ...string[]]): Promise<string> {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    enableReadyCheck: false,
+    enableOfflineQueue: false,
+    connectTimeout: 700,
+    commandTimeout: 700,
+    disconnectTimeout: 50,
+    disableClientInfo: true,
+  });
+  let last: Error | undefined;
+  redis.on("error", (error: Error) => {
+    last = error;
+  });
+  try {
+    await redis.connect();
+    return String(await redis.call(...command));
+  } catch (error) {
+    return (last ?? (error as Error)).message;
+  } finally {
+    redis.disconnect();
+  }
+}
+
+describe("a world", () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld({ timing: { redisTimeoutMs: 300 }, deadLetterEveryMs: 100 });
+  });
+  afterAll(() => world[Symbol.asyncDispose]());
+  afterEach(async () => {
+    await world.healAll();
+    // Two calls replace the dead connections that a fault has left in the product's pools.
+    for (let call = 0; call < 2; call += 1) await fetch(`${world.product.apiUrl}/health/ready`);
+  });
+  const environment = (name: string): string => world.environment[name]!;
+  const api = (path: string, token?: string) => statusOf(`${world.product.apiUrl}${path}`, token);
+  const ready = () => api("/health/ready");
+  const models = () =>
+    statusOf(`${environment("SANDBOX_XAI_URL")}/models`, environment("SANDBOX_XAI_KEY"));
+  const database = (text = "select version_num from alembic_version") =>
+    askPostgres(environment("SANDBOX_DATABASE_URL"), text);
+  const queue = (name: string) => askRedis(environment("SANDBOX_REDIS_URL"), "llen", name);
+  const say = async (text: string): Promise<number | "lost"> => {
+    const url = `${environment("SANDBOX_TELEGRAM_URL")}/bot${environment("FLIGHTDECK_BOT_TOKEN")}/sendMessage`;
+    const body = JSON.stringify({ chat_id: world.telegram.chatId, text });
+    const headers = { "content-type": "application/json" };
+    return fetch(url, { method: "POST", body, headers }).then(
+      (response) => response.status,
+      () => "lost",
+    );
+  };
+
+  test("gives a bot every name that the sandbox's configuration refers to", () => {
+    const configuration = readFileSync(join(root, "ops/sandbox.yaml"), "utf8")
+      .split("\n")
+      .filter((line) => !line.trimStart().startsWith("#"))
+      .join("\n");
+    const names = new Set(
+      [...configuration.matchAll(/\$\{env:([A-Z_]+)\}/g)].map((match) => match[1]!),
+    );
+    expect([...names].toSorted()).toEqual(Object.keys(world.environment).toSorted());
+  });
+
+  test("lets checks read the database, and write nothing, whatever they try", async () => {
+    expect(await database()).toBe("c3a2b7d9f1e0");
+    expect(await database("select count(*) from pg_stat_activity where query is not null")).toMatch(
+      /^\d+$/,
+    );
+    const write = "update alembic_version set version_num = 'x'";
+    expect(await database(write)).toBe("25006");
+    // The setting is only a belt, which one statement takes off; then the rights still say no.
+    const unbelted = environment("SANDBOX_DATABASE_URL").concat(
+      "?options=-c%20default_transaction_read_only%3Doff",
+    );
+    expect(await askPostgres(unbelted, write)).toBe("42501");
+    expect(await database()).toBe("c3a2b7d9f1e0");
+  });
+
+  test("lets checks read Redis, and neither write nor walk through everything", async () => {
+    const redis = environment("SANDBOX_REDIS_URL");
+    expect(await askRedis(redis, "llen", "default_queue")).toBe("0");
+    expect(await askRedis(redis, "ping")).toBe("PONG");
+    expect(await askRedis(redis, "info", "server")).toContain("redis_version");
+    const refused: readonly [string, ...string[]][] = [
+      ["rpush", "default_queue", "x"],
+      ["keys", "*"],
+      ["flushall"],
+      ["config", "get", "*"],
+    ];
+    for (const command of refused) expect(await askRedis(redis, ...command)).toContain("NOPERM");
+  });
+
+  test("demands the passwords that it made", async () => {
+    const wrong = (url: string): string => url.replace(/:[^:@/]+@/, ":wrong@");
+    expect(await askPostgres(wrong(environment("SANDBOX_DATABASE_URL")), "select 1")).toBe("28P01");
+    expect(await askRedis(wrong(environment("SANDBOX_REDIS_URL")), "ping")).toContain("WRONGPASS");
+    expect(
+      await askRedis(environment("SANDBOX_REDIS_URL").replace(/\/\/.*@/, "//"), "ping"),
+    ).toContain("NOAUTH");
+  });
+
+  const stranger = () => api("/health/metrics", "nobody-knows-me");
+  /** What somebody outside sees of each fault, and of the world when it is well. */
+  const sights: Record<
+    FaultName,
+    { look: () => Promise<unknown>; well: unknown; broken: unknown }
+  > = {
+    "xai-key-revoked": { look: models, well: 200, broken: 400 },
+    "xai-hangs": { look: models, well: 200, broken: "silent" },
+    "xai-answers-500": { look: models, well: 200, broken: 500 },
+    "api-hangs": { look: () => api("/health/live"), well: 200, broken: "silent" },
+    "api-answers-500": { look: () => api("/health/live"), well: 200, broken: 500 },
+    "api-accepts-strangers": { look: stranger, well: 401, broken: 200 },
+    "database-down": { look: () => database(), well: "c3a2b7d9f1e0", broken: "ECONNREFUSED" },
+    "database-frozen": {
+      look: async () => [await ready(), await database()],
+      well: [200, "c3a2b7d9f1e0"],
+      broken: ["silent", "timeout expired"],
+    },
+    "database-behind": { look: () => database(), well: "c3a2b7d9f1e0", broken: "9c5f8f7f2a1b" },
+    "redis-down": {
+      look: () => queue("default_queue"),
+      well: "0",
+      broken: expect.stringContaining("ECONNREFUSED"),
+    },
+    "redis-frozen": {
+      look: async () => [await ready(), await queue("default_queue")],
+      well: [200, "0"],
+      broken: [503, expect.stringContaining("timed out")],
+    },
+    "queue-backlog": {
+      look: async () => Number(await queue("default_queue")) > 200,
+      well: false,
+      broken: true,
+    },
+    "dead-letters-grow": {
+      look: async () => Number(await queue("dead_letter_queue")) >= 3,
+      well: false,
+      broken: true,
+    },
+    "telegram-rate-limits": { look: () => say("hello"), well: 200, broken: 429 },
+    "telegram-loses-answers": { look: () => say("hello"), well: 200, broken: "lost" },
+  };
+
+  test("shows a sight for every fault that it has", () => {
+    expect(
+      world
+        .faults()
+        .map((fault) => fault.name)
+        .toSorted(),
+    ).toEqual(Object.keys(sights).toSorted());
+  });
+
+  test.each(Object.entries(sights) as [FaultName, (typeof sights)[FaultName]][])(
+    "can be broken by %s, once or twice, and is well again when it is healed, once or twice",
+    async (name, { look, well, broken }) => {
+      expect(await look()).toEqual(well);
+      await world.break(name);
+      await world.break(name);
+      expect(await look()).toEqual(broken);
+      expect(world.faults().filter((fault) => fault.on)).toMatchObject([{ name }]);
+      await world.heal(name);
+      await world.heal(name);
+      if (name.startsWith("database") || name.startsWith("redis")) await ready();
+      expect(await look()).toEqual(well);
+      expect(world.faults().filter((fault) => fault.on)).toEqual([]);
+    },
+  );
+
+  test("adds dead letters while they grow, shows them in the metrics, and removes only its own", async () => {
+    const metrics = async (): Promise<{ moved_to_dlq: number; retry_scheduled: number }> => {
+      const response = await fetch(`${world.product.apiUrl}/health/metrics`, {
+        headers: { authorization: `Bearer ${world.product.apiToken}` },
+      });
+      return (
+        (await response.json()) as {
+          failure_counters: { moved_to_dlq: number; retry_scheduled: number };
+        }
+      ).failure_counters;
+    };
+    await askRedis(world.product.redisUrl, "rpush", "dead_letter_queue", "somebody else's");
+    await world.break("dead-letters-grow");
+    await expect.poll(() => queue("dead_letter_queue").then(Number)).toBeGreaterThan(5);
+    const counters = await metrics();
+    expect(counters.moved_to_dlq).toBeGreaterThanOrEqual(3);
+    expect(counters.retry_scheduled).toBeGreaterThanOrEqual(4 * counters.moved_to_dlq);
+    await world.heal("dead-letters-grow");
+    expect(await queue("dead_letter_queue")).toBe("1");
+    expect(await metrics()).toMatchObject({ moved_to_dlq: 0, retry_scheduled: 0 });
+    await askRedis(world.product.redisUrl, "del", "dead_letter_queue");
+  });
+
+  test("keeps what was committed and queued through a stop of its stores", async () => {
+    await world.break("queue-backlog");
+    await fetch(`${world.product.apiUrl}/v1/capture/thought`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${world.product.apiToken}`, "idempotency-key": "kept" },
+      body: JSON.stringify({ chat_id: "kept", source: "api", message: "keep me" }),
+    });
+    for (const fault of ["database-down", "redis-down"] as const) {
+      await world.break(fault);
+      await world.heal(fault);
+    }
+    expect(await database("select count(*) from inbox_items where chat_id = 'kept'")).toBe("1");
+    expect(Number(await queue("default_queue"))).toBeGreaterThan(200);
+  });
+
+  test("counts what happened in it, also what Telegram did and never answered", async () => {
+    const before = await world.effects();
+    await models();
+    await say("one");
+    await world.break("telegram-loses-answers");
+    await say("two");
+    await world.heal("telegram-loses-answers");
+    await world.break("telegram-rate-limits");
+    await say("refused");
+    await world.heal("telegram-rate-limits");
+    await world.break("api-accepts-strangers");
+    await stranger();
+    const after = await world.effects();
+    expect(after["xaiModelCalls"]! - before["xaiModelCalls"]!).toBe(1);
+    expect(after["messagesSent"]! - before["messagesSent"]!).toBe(2);
+    expect(after["strangersLetIn"]! - before["strangersLetIn"]!).toBe(1);
+  });
+
+  test("tells who listens that an effect was counted or a fault changed", async () => {
+    let told = 0;
+    const stop = world.onChange(() => {
+      told += 1;
+    });
+    await models();
+    expect(told).toBe(1);
+    await world.break("xai-key-revoked");
+    expect(told).toBe(2);
+    stop();
+    await world.heal("xai-key-revoked");
+    expect(told).toBe(2);
+  });
+
+  test.runIf(isLinux)(
+    "shares nothing with another world beside it, and is not disturbed when that one ends broken",
+    async () => {
+      const before = processesOf(process.pid).length;
+      {
+        await using other = await startWorld();
+        for (const [name, value] of Object.entries(other.environment)) {
+          expect([name, value]).not.toEqual([name, world.environment[name]]);
+        }
+        expect(other.secrets.filter((secret) => world.secrets.includes(secret))).toEqual([]);
+        const faults = [
+          "xai-hangs",
+          "api-hangs",
+          "queue-backlog",
+          "dead-letters-grow",
+          "database-frozen",
+          "redis-frozen",
+        ] as const;
+        for (const fault of faults) await other.break(fault);
+        expect(directoriesOf(process.pid)).toHaveLength(2);
+      }
+      expect(directoriesOf(process.pid)).toHaveLength(1);
+      await expect.poll(() => processesOf(process.pid).length, { timeout: 10_000 }).toBe(before);
+      expect([await ready(), await database()]).toEqual([200, "c3a2b7d9f1e0"]);
+    },
+  );
+});
+
+describe("the end of a world", () => {
+  test.runIf(isLinux)("given up while it starts leaves no process and no directory", async () => {
+    const before = { processes: processesOf(process.pid), directories: directoriesOf(process.pid) };
+    await expect(startWorld({ signal: AbortSignal.timeout(400) })).rejects.toThrow("timeout");
+    expect(processesOf(process.pid)).toEqual(before.processes);
+    expect(directoriesOf(process.pid)).toEqual(before.directories);
+  });
+
+  test.runIf(isLinux).each([
+    ["when all is well", "undefined"],
+    ["when it is frozen", "world.break('database-frozen').then(() => world.break('redis-frozen'))"],
+  ])(
+    "by kill -9 of its owner leaves no process, %s, and its directory goes with the next world",
+    async (_, deed) => {
+      const script = `
+      const { startWorld } = await import(${JSON.stringify(join(root, "sandbox/world.ts"))});
+      const world = await startWorld();
+      await ${deed};
+      console.log("up");
+      setInterval(() => {}, 1000);`;
+      const owner = spawn(process.execPath, ["--input-type=module", "-e", script], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      await once(createInterface({ input: owner.stdout }), "line");
+      expect(processesOf(owner.pid!).length).toBeGreaterThan(2);
+      owner.kill("SIGKILL");
+      await once(owner, "exit");
+      await expect.poll(() => processesOf(owner.pid!), { timeout: 20_000 }).toEqual([]);
+      await (await startWorld())[Symbol.asyncDispose]();
+      expect(directoriesOf(owner.pid!)).toEqual([]);
+    },
+  );
+});
