@@ -1,4 +1,4 @@
-import { mkdir, symlink } from "node:fs/promises";
+import { mkdir, readdir, symlink, utimes, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 
@@ -28,6 +28,26 @@ describe("where a socket lies", () => {
     expect(found).toMatch(/\/flightdeck-[0-9a-f]{16}$/);
     expect(socketDirectoryOf(directory, "redis.sock")).toBe(found);
     expect(socketDirectoryOf(`${directory}x`, "redis.sock")).not.toBe(found);
+  });
+
+  test("goes away when it is empty and nobody touched it lately", async () => {
+    await using temporary = await temporaryDirectory("socket");
+    const [unused, used, young] = ["1", "2", "3"].map((digit) =>
+      join(temporary.path, `flightdeck-${digit.repeat(16)}`),
+    ) as [string, string, string];
+    for (const path of [unused, used, young]) await mkdir(path);
+    await writeFile(join(used, "redis.sock"), "");
+    const yesterday = new Date(Date.now() - 24 * 60 * 60_000);
+    for (const path of [unused, used]) await utimes(path, yesterday, yesterday);
+    await makeSocketDirectory(
+      join(temporary.path, "flightdeck-4444444444444444"),
+      await serverUser("nobody"),
+    );
+    expect((await readdir(temporary.path)).map((name) => name.at(-1)).toSorted()).toEqual([
+      "2",
+      "3",
+      "4",
+    ]);
   });
 
   test("is refused when somebody else has put something there", async () => {
