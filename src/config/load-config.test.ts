@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { Secret } from "../core/secret.ts";
@@ -250,6 +251,46 @@ describe("a file that is no YAML", () => {
     ["a key __proto__", `${MINIMAL}__proto__: { x: 1 }\n`, "there is no setting of this name"],
   ])("is refused when it holds %s", (_name, text, problem) => {
     expect(problemsOf(text).join("\n")).toContain(problem);
+  });
+
+  test("never throws, whatever is done to a valid file", () => {
+    const pieces = [
+      "\n",
+      "  ",
+      "- ",
+      ": ",
+      "&a",
+      "*a",
+      "<<",
+      "{",
+      "[",
+      "}",
+      "|",
+      "!",
+      "${env:",
+      '"',
+    ];
+    const splices = fc.array(
+      fc.record({
+        at: fc.nat(MINIMAL.length),
+        cut: fc.nat(12),
+        put: fc.oneof(fc.constantFrom(...pieces), fc.string({ unit: "binary", maxLength: 4 })),
+      }),
+      { minLength: 1, maxLength: 6 },
+    );
+    const tell = (edits: readonly { at: number; cut: number; put: string }[]): string => {
+      const text = edits.reduce(
+        (whole, { at, cut, put }) => whole.slice(0, at) + put + whole.slice(at + cut),
+        MINIMAL,
+      );
+      const loaded = parseConfig(text, sources);
+      return loaded.ok ? "test.yaml:1:1  is valid" : formatProblems(loaded.problems, "test.yaml");
+    };
+    const told = fc.check(
+      fc.property(splices, (edits) => /^test\.yaml:\d+:\d+ {2}./.test(tell(edits))),
+      { numRuns: 500, seed: 13 },
+    );
+    expect(told.counterexample).toBeNull();
   });
 
   test("is refused when it cannot be read", () => {
