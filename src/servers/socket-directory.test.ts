@@ -43,11 +43,8 @@ describe("where a socket lies", () => {
       join(temporary.path, "flightdeck-4444444444444444"),
       await serverUser("nobody"),
     );
-    expect((await readdir(temporary.path)).map((name) => name.at(-1)).toSorted()).toEqual([
-      "2",
-      "3",
-      "4",
-    ]);
+    const left = (await readdir(temporary.path)).map((name) => name.at(-1));
+    expect(new Set(left)).toEqual(new Set(["2", "3", "4"]));
   });
 
   test("is refused when somebody else has put something there", async () => {
