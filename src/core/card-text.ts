@@ -1,8 +1,9 @@
 import type { Card, CardPart } from "./card.ts";
+import { visibleBlock, visibleText } from "./visible-text.ts";
 
-/** A card as plain text, for a terminal and for files. */
+/** A card as plain text, for a terminal and for files; no text from outside can steer the terminal. */
 export function cardText(card: Card): string {
-  return [card.title, ...card.parts.map(partText)].join("\n");
+  return [visibleText(card.title), ...card.parts.map(partText)].join("\n");
 }
 
 function partText(part: CardPart): string {
@@ -10,11 +11,12 @@ function partText(part: CardPart): string {
     case "line":
       return part.words
         .map((word) => (typeof word === "string" ? word : Object.values(word).join("")))
+        .map(visibleText)
         .join("");
     case "folded":
-      return part.lines.map((text) => `  ${text}`).join("\n");
+      return part.lines.map((text) => `  ${visibleText(text)}`).join("\n");
     case "code":
-      return part.text
+      return visibleBlock(part.text)
         .split("\n")
         .map((text) => `    ${text}`)
         .join("\n");

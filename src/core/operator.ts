@@ -32,12 +32,14 @@ export const operatorsSetting = z
   .min(1)
   .superRefine((operators, context) => {
     for (const [index, operator] of operators.entries()) {
-      const twin = operators.findIndex((other) => other.telegram === operator.telegram);
-      if (twin < index) {
+      for (const member of ["telegram", "os"] as const) {
+        const id = operator[member];
+        const twin = operators.findIndex((other) => id !== undefined && other[member] === id);
+        if (twin < 0 || twin >= index) continue;
         context.addIssue({
           code: "custom",
-          path: [index, "telegram"],
-          message: `${operator.telegram} is already ${operators[twin]?.name}; one person has one role`,
+          path: [index, member],
+          message: `${id} is already ${operators[twin]?.name}; one person has one role`,
         });
       }
     }

@@ -12,13 +12,13 @@ export async function untilAborted<Result>(
   work: Promise<Result>,
   signal: AbortSignal,
 ): Promise<Result> {
+  // Whichever loses the race may still reject later, when nobody listens any more.
+  work.catch(() => {});
   signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();
+  aborted.promise.catch(() => {});
   const onAbort = (): void => aborted.reject(signal.reason as Error);
   signal.addEventListener("abort", onAbort, { once: true });
-  // Whichever loses the race may still reject later, when nobody listens any more.
-  aborted.promise.catch(() => {});
-  work.catch(() => {});
   try {
     return await Promise.race([work, aborted.promise]);
   } finally {
