@@ -50,7 +50,7 @@ export function findingsOf(issue: z.core.$ZodIssue, schema: JsonSchema, tree: un
     return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(key, known) }));
   }
   if (issue.code === "invalid_key") {
-    return [{ path, message: `the name ${issue.issues[0]?.message ?? "is not allowed"}` }];
+    return [{ path, message: `not a name for this: ${issue.issues[0]?.message ?? "not allowed"}` }];
   }
   return [{ path, message: issue.message, example: exampleOf(schemaAt(schema, tree, path)) }];
 }

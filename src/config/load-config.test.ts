@@ -155,7 +155,7 @@ checks:
       "test.yaml:4:10  telegram.token: a secret belongs in a reference such as ${env:NAME}, not in the file (example: ${env:NAME})",
       "test.yaml:5:9  telegram.chat: expected a whole number, at most -1 (example: -1001234567890)",
       "test.yaml:9:11  operators[0].role: expected one of viewer, operator, approver; did you mean operator?",
-      "test.yaml:11:3  checks.Api_Is_Live: the name expected small letters, digits and dashes, such as api-is-ready",
+      "test.yaml:11:3  checks.Api_Is_Live: not a name for this: expected small letters, digits and dashes, such as api-is-ready",
       "test.yaml:16:10  checks.api-is-ready.url: an address holds no user or password; give them as a secret, for example in a header",
       "test.yaml:17:14  checks.api-is-ready.timeout: expected a duration such as 30s, 5m or 1h30m from 100ms to 5m (example: 30s)",
       "test.yaml:18:12  checks.api-is-ready.retry: there is no setting of this name; did you mean retryAfterFailure?",

@@ -38,7 +38,7 @@ async function queryOnce(
   const startedAt = performance.now();
   const socket = new Socket();
   const client = createClient(url, socket);
-  // What befalls the connection rejects the query too; without a listener it would end the process.
+  // What befalls the connection rejects the query too; an error event that nobody hears would be fatal.
   client.on("error", () => {});
   // A frozen server reads no farewell, so only the socket's end frees us in time.
   const hangUp = (): void => void socket.destroy();
