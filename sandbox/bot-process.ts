@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Exit, type GuardedChild, startGuarded } from "../src/servers/guarded-child.ts";
 import { warningOf } from "./bot-log.ts";
 
-export type BotState = "running" | "waiting" | "given up" | "stopped";
+type BotState = "running" | "waiting" | "given up" | "stopped";
 
 export type BotProcess = AsyncDisposable & {
   readonly state: BotState;

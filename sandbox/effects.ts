@@ -4,7 +4,7 @@ export type Effects = {
   counts(): Record<Effect, number>;
 };
 
-export const effectNames = [
+const effectNames = [
   "captures",
   "tasksCreated",
   "questionsAnswered",
@@ -19,7 +19,7 @@ export const effectNames = [
   "xaiRefusals",
 ] as const;
 
-export type Effect = (typeof effectNames)[number];
+type Effect = (typeof effectNames)[number];
 
 export function createEffects(onChange: () => void = () => undefined): Effects {
   const counts = Object.fromEntries(effectNames.map((name) => [name, 0])) as Record<Effect, number>;

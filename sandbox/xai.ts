@@ -8,7 +8,7 @@ import { createGate } from "./gate.ts";
 import { startHttpServer } from "./http-server.ts";
 
 /** What xAI does with a request that carries a good key. */
-export type XaiMood = "answers" | "hangs" | "fails" | "babbles";
+type XaiMood = "answers" | "hangs" | "fails" | "babbles";
 
 export type Xai = AsyncDisposable & {
   /** The base of the API, with its version: `http://127.0.0.1:1234/v1`. */

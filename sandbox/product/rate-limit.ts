@@ -2,7 +2,7 @@ import type { RedisLink } from "./redis-link.ts";
 import { Refusal } from "./refusal.ts";
 
 /** Requests of one user in a fixed window of a minute. */
-export const rateLimits = { capture: 20, query: 30, plan: 15 } as const;
+const rateLimits = { capture: 20, query: 30, plan: 15 } as const;
 export type RateClass = keyof typeof rateLimits;
 
 const windowSeconds = 60;

@@ -9,7 +9,7 @@ export type Route = {
   answer(product: Product, request: ProductRequest): Promise<object>;
 };
 
-export type ProductRequest = {
+type ProductRequest = {
   readonly id: string;
   readonly path: string;
   readonly headers: Headers;

@@ -14,6 +14,9 @@ import { type World, startWorld } from "../../sandbox/world.ts";
 
 const root = join(import.meta.dirname, "../..");
 
+/** How long a look waits before it calls something silent. */
+const patienceMs = 1_500;
+
 /** Only Linux shows, without a program that may be missing, which processes work in a directory. */
 const isLinux = process.platform === "linux";
 
@@ -38,7 +41,7 @@ async function statusOf(url: string, token?: string): Promise<number | "silent" 
   try {
     const response = await fetch(url, {
       headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-      signal: AbortSignal.timeout(700),
+      signal: AbortSignal.timeout(patienceMs),
     });
     return response.status;
   } catch (error) {
@@ -49,8 +52,8 @@ async function statusOf(url: string, token?: string): Promise<number | "silent" 
 async function askPostgres(url: string, text: string): Promise<string> {
   const client = new Client({
     connectionString: url,
-    connectionTimeoutMillis: 700,
-    query_timeout: 700,
+    connectionTimeoutMillis: patienceMs,
+    query_timeout: patienceMs,
   });
   client.on("error", () => undefined);
   try {
@@ -72,8 +75,8 @@ async function askRedis(url: string, ...command: [string, ...string[]]): Promise
     maxRetriesPerRequest: 0,
     enableReadyCheck: false,
     enableOfflineQueue: false,
-    connectTimeout: 700,
-    commandTimeout: 700,
+    connectTimeout: patienceMs,
+    commandTimeout: patienceMs,
     disconnectTimeout: 50,
     disableClientInfo: true,
   });
@@ -250,7 +253,9 @@ describe("a world", () => {
     };
     await askRedis(world.product.redisUrl, "rpush", "dead_letter_queue", "somebody else's");
     await world.break("dead-letters-grow");
-    await expect.poll(() => queue("dead_letter_queue").then(Number)).toBeGreaterThan(5);
+    await expect
+      .poll(() => queue("dead_letter_queue").then(Number), { timeout: 10_000 })
+      .toBeGreaterThan(5);
     const counters = await metrics();
     expect(counters.moved_to_dlq).toBeGreaterThanOrEqual(3);
     expect(counters.retry_scheduled).toBeGreaterThanOrEqual(4 * counters.moved_to_dlq);
@@ -338,7 +343,7 @@ describe("a world", () => {
 describe("the end of a world", () => {
   test.runIf(isLinux)("given up while it starts leaves no process and no directory", async () => {
     const before = { processes: processesOf(process.pid), directories: directoriesOf(process.pid) };
-    await expect(startWorld({ signal: AbortSignal.timeout(400) })).rejects.toThrow("timeout");
+    await expect(startWorld({ signal: AbortSignal.timeout(100) })).rejects.toThrow("timeout");
     expect(processesOf(process.pid)).toEqual(before.processes);
     expect(directoriesOf(process.pid)).toEqual(before.directories);
   });
