@@ -1,0 +1,8 @@
+import type { Bench } from "./bench.ts";
+import { firstAnswer } from "./first-answer.ts";
+import { idleMemory } from "./idle-memory.ts";
+import { preflightWall } from "./preflight-wall.ts";
+import { startToFirstPoll } from "./start-to-first-poll.ts";
+
+/** Every bench, in the order in which they run. A new one is a file and a line here. */
+export const benches: readonly Bench[] = [preflightWall, firstAnswer, idleMemory, startToFirstPoll];
