@@ -127,13 +127,15 @@ function quietFor(durationMs: number, onStart: (stop: () => void) => void): Prom
 }
 
 async function body(context: Context): Promise<unknown> {
+  const mistake = "The body must be JSON, sent with content-type application/json";
+  // A form of another site can send JSON as plain text, but never with this type.
+  if (!/^application\/json\b/.test(context.req.header("content-type") ?? "")) {
+    throw new HTTPException(400, { message: mistake });
+  }
   try {
     return await context.req.json();
   } catch (error) {
-    throw new HTTPException(400, {
-      message: "The body must be JSON, sent with content-type application/json",
-      cause: error,
-    });
+    throw new HTTPException(400, { message: mistake, cause: error });
   }
 }
 

@@ -1,3 +1,4 @@
+import { readMultipart } from "./multipart.ts";
 import { badRequest } from "./refusal.ts";
 
 /** A file that came with a request. */
@@ -22,7 +23,7 @@ export async function readFields(request: Request): Promise<Fields> {
     return { ...query, ...(await readJson(request)) };
   }
   if (contentType.startsWith("multipart/form-data")) {
-    return { ...query, ...(await readForm(request)) };
+    return { ...query, ...(await readForm(request, contentType)) };
   }
   if (contentType.startsWith("application/x-www-form-urlencoded")) {
     return { ...query, ...Object.fromEntries(new URLSearchParams(await request.text())) };
@@ -40,30 +41,26 @@ async function readJson(request: Request): Promise<Fields> {
   return value as Fields;
 }
 
-async function readForm(request: Request): Promise<Fields> {
-  const texts: Record<string, string> = {};
-  const uploads: Record<string, Upload> = {};
-  for (const [name, value] of await request.formData()) {
-    if (typeof value === "string") texts[name] = value;
-    else uploads[name] = await readUpload(value);
-  }
-  const used = new Set<string>();
-  const resolved = Object.entries(texts).map(([name, text]) => {
-    const attachment = text.startsWith(ATTACHED) ? text.slice(ATTACHED.length) : undefined;
-    if (attachment === undefined || uploads[attachment] === undefined) return [name, text];
-    used.add(attachment);
-    return [name, uploads[attachment]];
+async function readForm(request: Request, contentType: string): Promise<Fields> {
+  const parts = readMultipart(Buffer.from(await request.arrayBuffer()), contentType);
+  if (parts === undefined) throw badRequest("can't parse request body as a form");
+  const texts = parts.filter((part) => part.fileName === undefined);
+  const uploads = new Map(
+    parts.flatMap(({ name, fileName, type, bytes }) =>
+      fileName === undefined
+        ? []
+        : [[name, { name: fileName, type, bytes: new Uint8Array(bytes) }] as const],
+    ),
+  );
+  // A field may point at a file elsewhere in the form, or be the file itself.
+  const resolved = texts.map(({ name, bytes }): readonly [string, string | Upload] => {
+    const text = bytes.toString();
+    if (!text.startsWith(ATTACHED)) return [name, text];
+    const attached = uploads.get(text.slice(ATTACHED.length));
+    uploads.delete(text.slice(ATTACHED.length));
+    return [name, attached ?? text];
   });
-  const direct = Object.entries(uploads).filter(([name]) => !used.has(name));
-  return Object.fromEntries([...resolved, ...direct]);
-}
-
-async function readUpload(file: File): Promise<Upload> {
-  return {
-    name: file.name,
-    type: file.type || "application/octet-stream",
-    bytes: new Uint8Array(await file.arrayBuffer()),
-  };
+  return Object.fromEntries([...resolved, ...uploads]);
 }
 
 /** Undefined for what is no JSON. */
