@@ -60,6 +60,9 @@ export type GateRules = {
 /** Telegram's stand-ins for senders without a person: GroupAnonymousBot, Channel_Bot, and Telegram itself. */
 const NOBODY = new Set([1_087_968_824, 136_817_688, 777_000]);
 
+/** What a message bears that a guest bot brought, or that summons us as one into a chat that is not ours. */
+const GUEST_MARKS = ["guest_query_id", "guest_bot_caller_user", "guest_bot_caller_chat"] as const;
+
 /** The one gate in front of all handlers. Whatever it does not know it refuses. */
 export function judge(update: Update, rules: GateRules): Judgement {
   if (update.message) return judgeMessage(update.message, rules);
@@ -75,9 +78,8 @@ function judgeMessage(message: Message, rules: GateRules): Judgement {
   if (message.is_automatic_forward) return refused("automatic");
   if (message.forward_origin) return refused("forwarded");
   if (message.via_bot || message.sender_business_bot) return refused("via-bot");
-  if ("guest_bot_caller_user" in message || message.business_connection_id !== undefined) {
-    return refused("via-bot");
-  }
+  if (GUEST_MARKS.some((mark) => mark in message)) return refused("via-bot");
+  if (message.business_connection_id !== undefined) return refused("via-bot");
   if (message.is_from_offline) return refused("scheduled");
   if (message.edit_date !== undefined) return refused("edited");
   if (message.text?.startsWith("/") !== true) return { kind: "ignored" };
@@ -134,7 +136,7 @@ function senderProblem(
 
 /** The text without the bot's own name; undefined when another bot is meant. */
 function ownCommand(text: string, botUsername: string): string | undefined {
-  const match = /^\/([A-Za-z0-9_]+)(?:@([A-Za-z0-9_]+))?(?=\s|$)/.exec(text);
+  const match = /^\/([A-Za-z0-9_]+)(?:@([A-Za-z0-9_]+))?/.exec(text);
   if (!match) return text;
   const [whole, name = "", addressee] = match;
   if (addressee !== undefined && addressee.toLowerCase() !== botUsername.toLowerCase()) {
