@@ -9,6 +9,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          sequence: { groupOrder: 0 },
           include: ["{src,sandbox}/**/*.test.ts", "test/*.test.ts"],
           pool: "threads",
           isolate: false,
@@ -17,6 +18,7 @@ export default defineConfig({
       {
         test: {
           name: "integration",
+          sequence: { groupOrder: 1 },
           include: ["test/{integration,faults}/**/*.test.ts"],
           pool: "forks",
           maxWorkers: 2,
@@ -28,6 +30,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
+          sequence: { groupOrder: 2 },
           include: ["test/e2e/**/*.test.ts"],
           pool: "forks",
           maxWorkers: 1,

@@ -3,6 +3,8 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { styleText } from "node:util";
 
+import { reachableDataDirectory } from "./data-directory.ts";
+import { writeEnvironmentFile } from "./environment-file.ts";
 import { startSandbox } from "./sandbox.ts";
 
 const directory = join(import.meta.dirname, "..");
@@ -31,16 +33,21 @@ if (port === undefined) {
 
 async function run(port: number): Promise<void> {
   console.log("Starting a small world: Postgres, Redis, the product, xAI and Telegram …");
+  const dataDirectory = await reachableDataDirectory(join(directory, "data", "sandbox"));
   await using sandbox = await startSandbox({
     port,
     bot: { command: process.execPath, args: ["src/main.ts", "start", "ops/sandbox.yaml"] },
     directory,
-    dataDirectory: join(directory, "data", "sandbox"),
-    environment: definedOnly(process.env),
+    dataDirectory,
+    environment: { ...definedOnly(process.env), SANDBOX_DATA: dataDirectory },
     say: (line) => console.log(line),
     signal: stopping.signal,
   });
-  console.log(banner(sandbox.url));
+  await writeEnvironmentFile(join(directory, "data", "sandbox.env"), {
+    ...sandbox.world.environment,
+    SANDBOX_DATA: dataDirectory,
+  });
+  console.log(banner(sandbox.url, dataDirectory));
   openBrowser(sandbox.url);
   if (!stopping.signal.aborted) await once(stopping.signal, "abort");
   console.log("\nStopping …");
@@ -60,7 +67,7 @@ function definedOnly(environment: NodeJS.ProcessEnv): Record<string, string> {
   );
 }
 
-function banner(url: string): string {
+function banner(url: string, dataDirectory: string): string {
   const bold = (text: string): string => styleText("bold", text);
   const dim = (text: string): string => styleText("dim", text);
   return `
@@ -68,13 +75,16 @@ function banner(url: string): string {
 
   The ops group   ${styleText(["bold", "cyan"], url)}
   ${dim("Running         the bot · Telegram · the product on Postgres and Redis · xAI")}
-  ${dim("The bot's log   data/sandbox/bot.log")}
+  ${dim(`The bot's log   ${join(dataDirectory, "bot.log")}`)}
 
   Try, as ${bold("Otto")}, the operator:
     ${bold("/preflight")}   a live card, then ${styleText("green", "GO")}
     ${dim("in World:")} ${bold("The xAI key is revoked")}, and ${bold("/preflight")} again: ${styleText("red", "NO-GO")}, by name
     ${dim("in World:")} ${bold("The API hangs")}: ${styleText("yellow", "UNKNOWN")}, in time
     ${bold("/evidence")}    what was recorded of it all
+
+  The same in another terminal:
+    ${bold("npm run -s sandbox:cli -- preflight")}
 
   ${dim("Ctrl-C stops everything.")}
 `;

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 import packageJson from "../package.json" with { type: "json" };
 import { ownUsername } from "./bot/introduction.ts";
@@ -11,7 +11,7 @@ import { createTelegram } from "./bot/telegram.ts";
 import { createChecks } from "./checks/create-checks.ts";
 import type { Command } from "./commands/command.ts";
 import { commands as ownCommands } from "./commands/index.ts";
-import type { LoadedConfig } from "./config/load-config.ts";
+import type { ValidConfig } from "./config/load-config.ts";
 import { createScrubber } from "./core/redaction.ts";
 import { Secret } from "./core/secret.ts";
 import { createBell } from "./core/waiting.ts";
@@ -39,8 +39,6 @@ import { createSystems } from "./systems/index.ts";
 
 const DATABASE = "flightdeck";
 
-export type ValidConfig = Extract<LoadedConfig, { readonly ok: true }>;
-
 export type Parts = {
   readonly config: ValidConfig;
   readonly logger: Logger;
@@ -60,6 +58,8 @@ export type Flightdeck = AsyncDisposable & {
   readonly config: ValidConfig;
   readonly database: Database;
   readonly databaseUrl: Secret;
+  /** Absolute: what is started in it may run elsewhere. */
+  readonly dataFolder: string;
   readonly engine: Engine;
   readonly commands: readonly Command[];
   readonly context: {
@@ -87,7 +87,8 @@ export async function openFlightdeck(
   const scrub = createScrubber(config.secrets);
   const report = (error: unknown, during: string): void => logger.warn({ err: error }, during);
 
-  const databaseUrl = settings.database ?? (await ownDatabase(parts, servers, opening));
+  const dataFolder = resolve(settings.data);
+  const databaseUrl = settings.database ?? (await ownDatabase(parts, dataFolder, servers, opening));
   await migrate(databaseUrl, (message) => logger.warn({}, message));
   const clock = overrides.clock ?? databaseClock;
   const database = opening.use(
@@ -119,6 +120,7 @@ export async function openFlightdeck(
     config,
     database,
     databaseUrl,
+    dataFolder,
     engine,
     commands: [...ownCommands, ...(overrides.commands ?? [])],
     context: { target, timeZone, checks: checks.map((check) => check.name) },
@@ -145,7 +147,7 @@ export async function startApp(parts: Parts): Promise<App> {
 
   const queue = starting.use(
     startQueue({
-      url: settings.redis ?? (await ownRedis(parts, starting)),
+      url: settings.redis ?? (await ownRedis(parts, flightdeck.dataFolder, starting)),
       prefix: `flightdeck-${context.target}`,
       concurrency: timing.concurrency,
       execute: engine.execute,
@@ -159,7 +161,7 @@ export async function startApp(parts: Parts): Promise<App> {
 
   const api = createTelegram(telegram);
   const chatId = telegram.chat;
-  const sealKey = settings.sealKey ?? (await keptSealKey(settings.data));
+  const sealKey = settings.sealKey ?? (await keptSealKey(flightdeck.dataFolder));
   const inbox = createInbox(botIdOf(telegram.token), createSeal(sealKey));
   const inboxBell = createBell();
   const outboxBell = createBell();
@@ -192,6 +194,7 @@ export async function startApp(parts: Parts): Promise<App> {
     startLeadership({
       url: flightdeck.databaseUrl,
       channel: OUTBOX_CHANNEL,
+      leaseMs: timing.lease,
       duties,
       onChange: (leads, error) => logger.info({ leads, err: error }, "leadership"),
     }),
@@ -215,10 +218,11 @@ function subjectCards(engine: Engine): SubjectCards {
 
 async function ownDatabase(
   parts: Parts,
+  dataFolder: string,
   servers: "start" | "attach",
   opening: AsyncDisposableStack,
 ): Promise<Secret> {
-  const directory = join(parts.config.settings.data, "postgres");
+  const directory = join(dataFolder, "postgres");
   const running = servers === "attach" ? await findRunningPostgres(directory) : undefined;
   if (running) return new Secret(running.url(DATABASE));
   const server = opening.use(
@@ -228,8 +232,12 @@ async function ownDatabase(
   return new Secret(server.url(DATABASE));
 }
 
-async function ownRedis(parts: Parts, starting: AsyncDisposableStack): Promise<Secret> {
-  const directory = join(parts.config.settings.data, "redis");
+async function ownRedis(
+  parts: Parts,
+  dataFolder: string,
+  starting: AsyncDisposableStack,
+): Promise<Secret> {
+  const directory = join(dataFolder, "redis");
   const server = starting.use(await startRedis({ directory, durable: true, signal: parts.signal }));
   return new Secret(server.url());
 }

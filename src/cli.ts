@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 
-import { openFlightdeck, startApp, type Flightdeck, type ValidConfig } from "./app.ts";
+import { openFlightdeck, startApp, type Flightdeck } from "./app.ts";
 import type { Answer, CommandContext } from "./commands/command.ts";
-import { configSchema, loadConfig } from "./config/load-config.ts";
+import { configSchema, loadConfig, type ValidConfig } from "./config/load-config.ts";
 import { formatProblems } from "./config/problem.ts";
 import type { ReferenceSources } from "./config/references.ts";
 import { actorOf, type Actor } from "./core/actor.ts";

@@ -5,7 +5,8 @@ export default class PlainLineReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
     let passed = 0;
     let skipped = 0;
-    let failed = unhandledErrors.length;
+    // Nothing run at all, as when the set-up of a project fails, is a failure too.
+    let failed = unhandledErrors.length + (modules.length === 0 ? 1 : 0);
     for (const module of modules) {
       // A file that cannot be loaded holds no tests; it must not count as green.
       failed += module.errors().length;

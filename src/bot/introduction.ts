@@ -1,7 +1,7 @@
 import type { Api } from "grammy";
 
 import { pause } from "../core/waiting.ts";
-import { describeFailure, failureOf } from "./telegram.ts";
+import { failureOf, telegramError } from "./telegram.ts";
 
 const RETRY_MS = 2_000;
 
@@ -15,7 +15,7 @@ export async function ownUsername(
     try {
       return (await api.getMe()).username;
     } catch (error) {
-      onError(new Error(describeFailure(failureOf(error))), "asking Telegram who this bot is");
+      onError(telegramError(failureOf(error)), "asking Telegram who this bot is");
       await pause(RETRY_MS, signal);
     }
   }

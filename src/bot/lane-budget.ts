@@ -12,18 +12,17 @@ export type LaneBudget = {
   quietUntil(untilMs: number): void;
 };
 
-/** Token buckets and a pause, by a monotonic clock that the caller reads. Without `perMinute` it is no group. */
+/** What may be spent, and a pause, by a monotonic clock that the caller reads. Without `perMinute` it is no group. */
 export function createLaneBudget(perMinute: number | undefined): LaneBudget {
-  const buckets = [
+  const bounds = [
     createBucket(BURST, PER_SECOND_MS),
-    ...(perMinute === undefined ? [] : [createBucket(perMinute, MINUTE_MS / perMinute)]),
+    ...(perMinute === undefined ? [] : [createWindow(perMinute, MINUTE_MS)]),
   ];
   let quietMs = 0;
   return {
-    waitMs: (nowMs) =>
-      Math.max(0, quietMs - nowMs, ...buckets.map((bucket) => bucket.waitMs(nowMs))),
+    waitMs: (nowMs) => Math.max(0, quietMs - nowMs, ...bounds.map((bound) => bound.waitMs(nowMs))),
     spend(nowMs) {
-      for (const bucket of buckets) bucket.spend(nowMs);
+      for (const bound of bounds) bound.spend(nowMs);
     },
     quietUntil(untilMs) {
       quietMs = Math.max(quietMs, untilMs);
@@ -31,7 +30,24 @@ export function createLaneBudget(perMinute: number | undefined): LaneBudget {
   };
 }
 
-function createBucket(capacity: number, refillMs: number) {
+type Bound = Pick<LaneBudget, "waitMs" | "spend">;
+
+/** So many within any stretch of this length; a bucket that refills would allow twice as many in its first. */
+function createWindow(capacity: number, lengthMs: number): Bound {
+  let spentAtMs: readonly number[] = [];
+  return {
+    waitMs(nowMs) {
+      spentAtMs = spentAtMs.filter((atMs) => nowMs - atMs < lengthMs);
+      const oldestMs = spentAtMs.at(-capacity);
+      return oldestMs === undefined ? 0 : Math.ceil(oldestMs + lengthMs - nowMs);
+    },
+    spend(nowMs) {
+      spentAtMs = [...spentAtMs, nowMs];
+    },
+  };
+}
+
+function createBucket(capacity: number, refillMs: number): Bound {
   let tokens = capacity;
   let filledAtMs: number | undefined;
   function refill(nowMs: number): void {
@@ -41,11 +57,11 @@ function createBucket(capacity: number, refillMs: number) {
     filledAtMs = nowMs;
   }
   return {
-    waitMs(nowMs: number): number {
+    waitMs(nowMs) {
       refill(nowMs);
       return tokens >= 1 ? 0 : Math.ceil((1 - tokens) * refillMs);
     },
-    spend(nowMs: number): void {
+    spend(nowMs) {
       refill(nowMs);
       tokens -= 1;
     },

@@ -4,7 +4,7 @@ import type { BotCommandScope } from "grammy/types";
 import type { Command } from "../commands/command.ts";
 import { mayActAs, type Operator, type Role } from "../core/operator.ts";
 import { pause } from "../core/waiting.ts";
-import { describeFailure, failureOf } from "./telegram.ts";
+import { failureOf, telegramError } from "./telegram.ts";
 
 const RETRY_MS = 30_000;
 
@@ -29,9 +29,9 @@ export async function keepMenus(parts: MenuParts, signal: AbortSignal): Promise<
         left.delete(menu);
       } catch (error) {
         const failure = failureOf(error);
-        parts.onError(new Error(describeFailure(failure)), "showing a menu");
-        // A person who never wrote to the bot has no private chat with it yet; the next start tries again.
+        // Most often a person who never wrote to the bot and so has no private chat with it; the next start tries again.
         if (failure.kind === "refused") left.delete(menu);
+        else parts.onError(telegramError(failure), "showing a menu");
       }
     }
     if (left.size > 0) await pause(RETRY_MS, signal);

@@ -7,7 +7,7 @@ import type { Database } from "../storage/database.ts";
 import type { Inbox, Received } from "../storage/inbox.ts";
 import { judge, type GateRules } from "./gate.ts";
 import type { RefusalTally } from "./refusal-tally.ts";
-import { describeFailure, failureOf, type CallFailure } from "./telegram.ts";
+import { failureOf, telegramError, type CallFailure } from "./telegram.ts";
 
 const LONG_POLL_SECONDS = 25;
 const BACKOFF_MS = [500, 1_000, 2_000, 5_000, 15_000] as const;
@@ -39,7 +39,7 @@ export async function pollUpdates(parts: PollingParts, signal: AbortSignal): Pro
     const fetched = await fetchUpdates(parts, offset, signal);
     if (signal.aborted) return;
     if (fetched.kind === "failed") {
-      parts.onError(new Error(explain(fetched.failure)), "fetching updates");
+      parts.onError(telegramError(fetched.failure, advice(fetched.failure)), "fetching updates");
       await pause(waitMs(fetched.failure, failures), signal);
       failures += 1;
       continue;
@@ -101,14 +101,14 @@ function waitMs(failure: CallFailure, failures: number): number {
   return BACKOFF_MS[Math.min(failures, BACKOFF_MS.length - 1)] ?? 1_000;
 }
 
-function explain(failure: CallFailure): string {
-  const said = describeFailure(failure);
-  if (failure.kind !== "refused") return said;
+/** What to do about a refusal, for whoever reads the log. */
+function advice(failure: CallFailure): string {
+  if (failure.kind !== "refused") return "";
   if (failure.code === 401) {
-    return `${said}. The bot token was revoked or mistyped; get a new one from BotFather.`;
+    return ". The bot token was revoked or mistyped; get a new one from BotFather.";
   }
   if (failure.code === 409) {
-    return `${said}. Somebody else uses this bot token: another Flightdeck, or a thief. Stop it, or revoke the token.`;
+    return ". Somebody else uses this bot token: another Flightdeck, or a thief. Stop it, or revoke the token.";
   }
-  return said;
+  return "";
 }

@@ -35,15 +35,20 @@ export function renderCard(card: Card, options: RenderOptions): RenderedCard {
     words: (text) => visibleText(scrub(text)),
     block: (text) => visibleBlock(scrub(text)),
   };
-  const paragraphs = [
-    titleParagraph(card.title, resent, clean),
-    ...card.parts.map((part) => partParagraph(part, clean)),
-  ];
-  const fitted = fit(paragraphs, limit);
+  const title = clean.words(card.title);
+  const shownTitle = shortened(title, TITLE_LIMIT);
+  const paragraphs = card.parts.map((part) => partParagraph(part, clean));
+  const { text, entities, cut } = fit([titleParagraph(shownTitle, resent), ...paragraphs], limit);
   return {
-    ...fitted,
-    keyboard: { inline_keyboard: card.actions.map((row) => row.map(button)) },
-    whole: fitted.cut ? paragraphs.map((paragraph) => paragraph.text).join("\n") : undefined,
+    text,
+    entities,
+    keyboard: {
+      inline_keyboard: card.actions.map((row) => row.map((action) => button(action, clean))),
+    },
+    whole:
+      cut || shownTitle !== title
+        ? [title, ...paragraphs.map((paragraph) => paragraph.text)].join("\n")
+        : undefined,
   };
 }
 
@@ -78,10 +83,9 @@ function fit(
   return { text, entities, cut: false };
 }
 
-function titleParagraph(title: string, resent: boolean, clean: Clean): Paragraph {
-  const text = shortened(clean.words(title), TITLE_LIMIT);
-  const mark = resent ? " (resent)" : "";
-  return { text: text + mark, entities: [{ type: "bold", offset: 0, length: text.length }] };
+function titleParagraph(title: string, resent: boolean): Paragraph {
+  const { text, entities } = styled(title, { type: "bold" });
+  return { text: resent ? `${text} (resent)` : text, entities };
 }
 
 function partParagraph(part: CardPart, clean: Clean): Paragraph {
@@ -123,6 +127,7 @@ function manner(word: CardWord): {
 }
 
 type WholeEntity =
+  | { readonly type: "bold" }
   | { readonly type: "expandable_blockquote" }
   | { readonly type: "pre"; readonly language?: string };
 
@@ -133,13 +138,13 @@ function styled(text: string, entity: WholeEntity): Paragraph {
   };
 }
 
-function button(action: CardAction) {
+function button(action: CardAction, clean: Clean) {
   const data = `${COMMAND_PREFIX}${action.command}`;
   if (Buffer.byteLength(data) > CALLBACK_LIMIT_BYTES) {
     throw new RangeError(`A button cannot carry "${action.command}": it is over 64 bytes.`);
   }
   return {
-    text: action.label,
+    text: clean.words(action.label),
     callback_data: data,
     ...(action.style === undefined ? {} : { style: action.style }),
   };

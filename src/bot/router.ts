@@ -17,7 +17,7 @@ import { answer, type Place } from "../storage/outbox.ts";
 import type { Run } from "../storage/run.ts";
 import { intakeSchema, type Intake } from "./gate.ts";
 import { COMMAND_PREFIX } from "./render.ts";
-import { describeFailure, failureOf } from "./telegram.ts";
+import { failureOf, telegramError } from "./telegram.ts";
 
 const LOOK_EVERY_MS = 1_000;
 /** A command that comes out of a backlog was meant for a world that is gone. */
@@ -203,7 +203,7 @@ function answerTap(
   api.answerCallbackQuery(toast.callbackId, options).catch((error: unknown) => {
     const failure = failureOf(error);
     const late = failure.kind === "refused" && failure.description.includes("query is too old");
-    if (!late) onError(new Error(describeFailure(failure)), "answering a tap");
+    if (!late) onError(telegramError(failure), "answering a tap");
   });
 }
 

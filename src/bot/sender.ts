@@ -14,7 +14,7 @@ import {
 } from "../storage/outbox.ts";
 import { deliver, type Courier, type Delivery } from "./delivery.ts";
 import { createLaneBudget, type LaneBudget } from "./lane-budget.ts";
-import { describeFailure } from "./telegram.ts";
+import { describeFailure, telegramError } from "./telegram.ts";
 
 const LOOK_EVERY_MS = 1_000;
 const BACKOFF_MS = [1_000, 2_000, 5_000, 15_000, 30_000] as const;
@@ -127,7 +127,7 @@ async function settle(
   if (delivery.kind === "sent") pass("message.recorded", message.subject);
   if (delivery.kind !== "failed") return;
   const { failure } = delivery;
-  parts.onError(new Error(describeFailure(failure)), `sending ${message.subject}`);
+  parts.onError(telegramError(failure), `sending ${message.subject}`);
   if (failure.kind === "refused") return;
   const quietMs = failure.kind === "slow-down" ? failure.retryAfterMs : backoffMs(message.attempts);
   budget.quietUntil(performance.now() + quietMs);

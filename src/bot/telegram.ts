@@ -1,5 +1,6 @@
 import { Api, GrammyError } from "grammy";
 
+import { SystemError, type SystemErrorKind } from "../systems/system-error.ts";
 import { tokenSafeFetch } from "../systems/token-safe-fetch.ts";
 import type { TelegramSettings } from "./settings.ts";
 
@@ -35,6 +36,17 @@ export function failureOf(error: unknown): CallFailure {
   }
   const cause = error instanceof Error && "error" in error ? error.error : error;
   return { kind: "in-doubt", description: cause instanceof Error ? cause.message : "no answer" };
+}
+
+/** A failure as an error of ours, for logs. */
+export function telegramError(failure: CallFailure, advice = ""): SystemError {
+  return new SystemError("telegram", kindOf(failure), describeFailure(failure) + advice);
+}
+
+function kindOf(failure: CallFailure): SystemErrorKind {
+  if (failure.kind === "slow-down") return "rate-limited";
+  if (failure.kind === "in-doubt") return "unreachable";
+  return failure.code === 401 ? "unauthorized" : "rejected";
 }
 
 export function describeFailure(failure: CallFailure): string {

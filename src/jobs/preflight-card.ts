@@ -133,7 +133,7 @@ export function explanation(report: CheckReport): string {
   const wrong = report.observations.find((observation) => !observation.ok);
   if (report.reason !== undefined) return shortened(report.reason, LINE_LIMIT);
   if (wrong) {
-    return shortened(`${wrong.what} is ${wrong.actual}, expected ${wrong.expected}`, LINE_LIMIT);
+    return shortened(`${wrong.what} should be ${wrong.expected}, is ${wrong.actual}`, LINE_LIMIT);
   }
   return "nothing was observed";
 }

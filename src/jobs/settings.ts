@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import { durationSetting, integerSetting, secretSetting } from "../core/setting.ts";
+import { redisUrlProblem } from "../systems/redis.ts";
 
 /** How runs are executed. The defaults recover a run within 30 s of whatever happened to its process. */
 export const engineSettings = z
@@ -20,6 +21,6 @@ export const engineSettings = z
 export type EngineSettings = z.output<typeof engineSettings>;
 
 /** Without `redis` Flightdeck starts a Redis of its own in `data`. */
-export const redisSetting = secretSetting()
+export const redisSetting = secretSetting({ accepts: redisUrlProblem })
   .optional()
   .meta({ description: "Redis URL; never production's" });

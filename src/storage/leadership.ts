@@ -7,8 +7,8 @@ import { postgresOptions } from "../systems/postgres.ts";
 /** An arbitrary constant that names the lock; every process of one database must use the same. */
 const LOCK = 70_171_313;
 const RETRY_MS = 1_000;
-const HEARTBEAT_MS = 5_000;
 const ANSWER_WITHIN_MS = 5_000;
+const BEATS_PER_LEASE = 3;
 
 /** What a leader does for as long as it leads: runs until the signal and lets go of everything before it returns. */
 export type Duties = (
@@ -19,6 +19,8 @@ export type Duties = (
 export type LeadershipOptions = {
   readonly url: Secret;
   readonly channel: string;
+  /** How long a leader that gives no sign of life keeps the lock. */
+  readonly leaseMs: number;
   readonly duties: Duties;
   readonly onChange: (leads: boolean, error?: unknown) => void;
 };
@@ -61,11 +63,11 @@ async function leadOnce(options: LeadershipOptions, signal: AbortSignal): Promis
   });
   try {
     await client.connect();
-    if (!(await takeLock(client, signal))) return;
+    if (!(await takeLock(client, options.leaseMs, signal))) return;
     await client.query(`listen ${options.channel}`);
     options.onChange(true);
     const leading = AbortSignal.any([signal, lost.signal]);
-    const heartbeat = keepAlive(client, lost, leading);
+    const heartbeat = keepAlive(client, options.leaseMs / BEATS_PER_LEASE, lost, leading);
     await options.duties(leading, (listener) => listeners.add(listener));
     lost.abort();
     await heartbeat;
@@ -75,26 +77,44 @@ async function leadOnce(options: LeadershipOptions, signal: AbortSignal): Promis
   }
 }
 
-async function takeLock(client: Client, signal: AbortSignal): Promise<boolean> {
+async function takeLock(client: Client, leaseMs: number, signal: AbortSignal): Promise<boolean> {
   while (!signal.aborted) {
     const { rows } = await client.query<{ taken: boolean }>(
       `select pg_try_advisory_lock($1) as taken`,
       [LOCK],
     );
     if (rows[0]?.taken === true) return true;
+    await endSilentLeader(client, leaseMs);
     await pause(RETRY_MS, signal);
   }
   return false;
 }
 
+/**
+ * A leader that was paused keeps its connection, and so the lock, for as long as the pause lasts. One whose session has
+ * not said a word for a whole lease loses it; when it wakes up it finds its connection gone and stops.
+ */
+async function endSilentLeader(client: Client, leaseMs: number): Promise<void> {
+  await client.query(
+    `select pg_terminate_backend(l.pid)
+     from pg_locks l join pg_stat_activity a on a.pid = l.pid
+     where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+       and (l.classid::bigint << 32) + l.objid::bigint = $1
+       and l.database = (select oid from pg_database where datname = current_database())
+       and a.state_change < clock_timestamp() - $2 * interval '1 millisecond'`,
+    [LOCK, leaseMs],
+  );
+}
+
 /** A connection can die without a word; a leader that only thinks it leads must notice. */
 async function keepAlive(
   client: Client,
+  everyMs: number,
   lost: AbortController,
   leading: AbortSignal,
 ): Promise<void> {
   while (!leading.aborted) {
-    await pause(HEARTBEAT_MS, leading);
+    await pause(everyMs, leading);
     if (leading.aborted) return;
     await client.query("select 1").catch((error: unknown) => lost.abort(error));
   }

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { Secret } from "../core/secret.ts";
@@ -12,6 +12,7 @@ export async function keptSealKey(dataFolder: string): Promise<Secret> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
+  await mkdir(dataFolder, { recursive: true });
   const key = randomBytes(32).toString("base64");
   const draft = `${path}.${randomBytes(4).toString("hex")}.tmp`;
   await writeFile(draft, `${key}\n`, { mode: 0o600 });

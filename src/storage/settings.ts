@@ -1,11 +1,14 @@
 import { z } from "zod";
 
 import { secretSetting, textSetting } from "../core/setting.ts";
+import { postgresUrlProblem } from "../systems/postgres.ts";
 
 /** Where Flightdeck keeps its own state. Without `database` it starts a PostgreSQL of its own in `data`. */
 export const storageSettings = {
   data: textSetting().default("data").meta({ description: "Folder for state that must survive" }),
-  database: secretSetting().optional().meta({ description: "PostgreSQL URL; never production's" }),
+  database: secretSetting({ accepts: postgresUrlProblem })
+    .optional()
+    .meta({ description: "PostgreSQL URL; never production's" }),
   sealKey: secretSetting().optional().meta({
     description: "32 bytes in base64 that seal stored updates; made in `data` by default",
   }),

@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import type { ValidConfig } from "../../src/app.ts";
-import { parseConfig } from "../../src/config/load-config.ts";
+import { parseConfig, type ValidConfig } from "../../src/config/load-config.ts";
 
 const file = join(import.meta.dirname, "../../ops/sandbox.yaml");
 
@@ -16,7 +15,7 @@ export type TestConfig = {
 /** The sandbox's own configuration, so that tests try what newcomers try, with a data folder of the test's own. */
 export function configText({ data, more = "" }: Omit<TestConfig, "environment">): string {
   const text = readFileSync(file, "utf8")
-    .replace("data: data/sandbox", `data: ${data}`)
+    .replace("data: ${env:SANDBOX_DATA:-data/sandbox}", `data: ${data}`)
     .replace(
       "  chat: -",
       "  # Tests need not wait for what only the real Telegram asks.\n  messagesPerMinute: 1000\n  chat: -",
