@@ -171,7 +171,7 @@ async function answerCommand(
     };
     return command.answer(context, line);
   });
-  return tell(terminal, flightdeck, answer, options.json);
+  return await tell(terminal, flightdeck, answer, options.json);
 }
 
 function startedBy(
