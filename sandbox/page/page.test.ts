@@ -44,8 +44,17 @@ describe("the page", () => {
     const { get } = openPage(bot);
     const [first, second] = await Promise.all([get("/"), get("/")]);
     const policy = first.headers.get("content-security-policy") ?? "";
-    expect(policy).toContain("default-src 'none'");
     const nonce = /script-src 'nonce-([^']+)'/.exec(policy)?.[1] ?? "";
+    expect(policy.split("; ")).toEqual([
+      "default-src 'none'",
+      `script-src 'nonce-${nonce}'`,
+      `style-src 'nonce-${nonce}'`,
+      "img-src 'self'",
+      "connect-src 'self'",
+      "base-uri 'none'",
+      "form-action 'none'",
+      "frame-ancestors 'none'",
+    ]);
     expect(nonce).toHaveLength(24);
     expect(second.headers.get("content-security-policy")).not.toContain(nonce);
     const html = await first.text();

@@ -50,9 +50,7 @@ export function createPage(options: {
 
   app.notFound((context) => context.json({ error: `There is no ${context.req.path} here` }, 404));
   app.onError((error, context) =>
-    error instanceof HTTPException
-      ? context.json({ error: error.message }, error.status)
-      : context.json({ error: String(error) }, 500),
+    context.json({ error: error.message }, error instanceof HTTPException ? error.status : 500),
   );
 
   function asset(context: Context, name: string): Response {

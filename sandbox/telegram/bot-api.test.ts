@@ -237,9 +237,13 @@ describe("violations", () => {
         about: "request",
         subject: "sendMessage",
         path: "reply_markup.inline_keyboard.0.0",
-        message: 'Unrecognized key: "colour"',
+        message: "unknown to Telegram or to this sandbox: colour",
       },
-      { about: "request", path: "", message: 'Unrecognized key: "disable_web_page_preview"' },
+      {
+        about: "request",
+        path: "",
+        message: "unknown to Telegram or to this sandbox: disable_web_page_preview",
+      },
     ]);
   });
 

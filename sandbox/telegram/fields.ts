@@ -36,7 +36,6 @@ export const ephemeralParameters = z
   .strictObject({
     receiver_user_id: z.int().positive(),
     callback_query_id: z.string().optional(),
-    replace_callback_query_message: flag,
   })
   .optional();
 

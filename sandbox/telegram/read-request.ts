@@ -66,7 +66,11 @@ function shapeOf(schema: z.ZodType): Readonly<Record<string, z.ZodType | undefin
 }
 
 function describe(issue: z.core.$ZodIssue): Problem {
-  return { path: issue.path.map(String).join("."), message: issue.message };
+  const message =
+    issue.code === "unrecognized_keys"
+      ? `unknown to Telegram or to this sandbox: ${issue.keys.join(", ")}`
+      : issue.message;
+  return { path: issue.path.map(String).join("."), message };
 }
 
 function refusalFor(issues: readonly z.core.$ZodIssue[]): Refusal {

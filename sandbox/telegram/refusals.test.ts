@@ -91,6 +91,15 @@ const rows: readonly {
       }),
   },
   {
+    when: "callback_data has 33 letters of two bytes",
+    code: 400,
+    refusal: "Bad Request: BUTTON_DATA_INVALID",
+    act: ({ api, group }) =>
+      api.sendMessage(group, "a", {
+        reply_markup: { inline_keyboard: [[{ text: "b", callback_data: "ж".repeat(33) }]] },
+      }),
+  },
+  {
     when: "a button does nothing",
     code: 400,
     refusal:
@@ -179,6 +188,16 @@ const rows: readonly {
     code: 400,
     refusal: "Bad Request: query is too old and response timeout expired or query ID is invalid",
     act: ({ api }) => api.answerCallbackQuery("1"),
+  },
+  {
+    when: "the tap was answered before",
+    code: 400,
+    refusal: "Bad Request: query is too old and response timeout expired or query ID is invalid",
+    act: async ({ api, telegram }) => {
+      const { queryId } = telegram.as("viewer").tap({ data: "x" });
+      await api.answerCallbackQuery(queryId);
+      return await api.answerCallbackQuery(queryId);
+    },
   },
   {
     when: "the answer to a tap has 201 characters",

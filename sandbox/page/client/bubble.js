@@ -53,10 +53,9 @@ export function bubble(message, { meId, isGroup, opens, closes, isWaiting, actio
               key: `${message.chatId} ${message.id}`,
               onCommand: actions.say,
             }),
-            // The foot stands in the corner; its invisible double keeps the last line clear of it.
-            foot(message, "double"),
+            foot(message),
           ),
-        foot(message, message.text === "" ? "below" : "corner"),
+        message.text === "" && foot(message),
       ),
       message.buttons.length > 0 && keyboard(message, isWaiting, actions),
       message.reactions.length > 0 && reactions(message),
@@ -104,11 +103,11 @@ function attachment(file) {
   );
 }
 
-function foot(message, where) {
+function foot(message) {
   const sentAt = new Date(message.sentAt);
   return element(
     "span",
-    { class: `foot ${where}`, "aria-hidden": where === "double" ? "true" : undefined },
+    { class: "foot" },
     message.pinned && mark("pin", "Pinned"),
     message.silent && mark("bell", "Sent without a sound"),
     message.protectedContent && mark("lock", "May not be forwarded"),
