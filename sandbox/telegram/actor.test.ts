@@ -152,6 +152,55 @@ describe("the bot's place in groups", () => {
   });
 });
 
+describe("what the bot hears in the group", () => {
+  const talk = async (bot: Awaited<ReturnType<typeof startTestBot>>) => {
+    const sent = await bot.api.sendMessage(bot.telegram.chatId, "hello");
+    bot.telegram.setBotStatus("member");
+    const viewer = bot.telegram.as("viewer");
+    viewer.say("among us");
+    viewer.say("/status");
+    viewer.say("/status@another_bot");
+    viewer.say("hey @flightdeck_sandbox_bot");
+    viewer.say("an answer", { replyTo: sent.message_id });
+  };
+  const heard = async (bot: Awaited<ReturnType<typeof startTestBot>>) =>
+    (await bot.api.getUpdates({ offset: 0 })).flatMap(({ message }) => message?.text ?? []);
+
+  test("is only what is meant for it, once it is no administrator", async () => {
+    await using bot = await startTestBot();
+    await talk(bot);
+    expect(await heard(bot)).toEqual(["/status", "hey @flightdeck_sandbox_bot", "an answer"]);
+  });
+
+  test("is nothing, once it was thrown out", async () => {
+    await using bot = await startTestBot();
+    bot.telegram.setBotStatus("kicked");
+    expect(bot.telegram.as("viewer").say("/status").updateId).toBe(0);
+    const updates = await bot.api.getUpdates({ offset: 0 });
+    expect(updates.map(({ my_chat_member: change }) => change?.new_chat_member.status)).toEqual([
+      "kicked",
+    ]);
+  });
+});
+
+describe("a question of the bot", () => {
+  test("asks everybody, or only the person whose message it answers", async () => {
+    await using bot = await startTestBot();
+    const { messageId } = bot.telegram.as("operator").say("/silence");
+    const ask = { force_reply: true } as const;
+    await bot.api.sendMessage(bot.telegram.chatId, "Why?", {
+      reply_markup: { ...ask, selective: true },
+      reply_parameters: { message_id: messageId },
+    });
+    await bot.api.sendMessage(bot.telegram.chatId, "Anybody?", { reply_markup: ask });
+    expect(bot.telegram.messages().map(({ asksReplyOf }) => asksReplyOf)).toEqual([
+      undefined,
+      1002,
+      "everybody",
+    ]);
+  });
+});
+
 describe("updates of the tester's making", () => {
   test("come through, once more, and out of order", async () => {
     await using bot = await startTestBot();

@@ -8,7 +8,7 @@ import { unixTime } from "./state.ts";
 import type { TelegramState } from "./state.ts";
 import { userOf } from "./user.ts";
 
-export type SayOptions = {
+type SayOptions = {
   /** Where: in the ops group unless told otherwise. */
   readonly chat?: "group" | "private" | undefined;
   readonly topic?: number | undefined;
@@ -19,7 +19,7 @@ export type SayOptions = {
   readonly extra?: Partial<Message> | undefined;
 };
 
-export type TapTarget =
+type TapTarget =
   /** The newest message that shows such a button. */
   | string
   | { readonly messageId: number; readonly label: string }

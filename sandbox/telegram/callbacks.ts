@@ -1,5 +1,5 @@
 /** A button that a person pressed and that waits for its answer. */
-export type PendingTap = { readonly userId: number; readonly askedAt: Date };
+type PendingTap = { readonly userId: number; readonly askedAt: Date };
 
 /** Not documented; people report 5 to 20 seconds. */
 const ANSWER_WITHIN_MS = 15_000;

@@ -13,7 +13,7 @@ export type ChatButton = {
     | { readonly kind: "disabled" };
 };
 
-export type ChatFile = {
+type ChatFile = {
   readonly fileId: string;
   readonly name: string;
   readonly type: string;
@@ -46,6 +46,8 @@ export type ChatMessage = {
   readonly pinned: boolean;
   readonly protectedContent: boolean;
   readonly reactions: readonly { readonly userId: number; readonly emoji: string }[];
+  /** Whose client opens the field for a reply to it. */
+  readonly asksReplyOf: "everybody" | number | undefined;
   /** Who alone sees it, if it is ephemeral. */
   readonly receiverId: number | undefined;
 };
@@ -86,6 +88,7 @@ function chatMessage(room: Room, posted: Posted): ChatMessage {
     pinned: posted.pinned,
     protectedContent: message.has_protected_content ?? false,
     reactions: posted.reactions,
+    asksReplyOf: posted.asksReplyOf,
     receiverId: message.receiver_user?.id,
   };
 }

@@ -1,5 +1,5 @@
 /** A way in which Telegram misbehaves on purpose. */
-export type FaultKind =
+type FaultKind =
   /** 429 with `retry_after`. */
   | "rate-limit"
   /** 500, as during Telegram's maintenance. */

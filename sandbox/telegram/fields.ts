@@ -43,7 +43,7 @@ type IssueContext = Pick<z.core.$RefinementCtx, "addIssue">;
 type Problem = { readonly message: string; readonly refusal: string; readonly path: PropertyKey[] };
 
 /** What is wrong with a text and its entities, if anything. */
-export function textProblem(
+function textProblem(
   text: string,
   given: readonly Entity[] = [],
   names: { readonly text: string; readonly entities: string; readonly limit: number } = {

@@ -5,7 +5,7 @@ import { inlineKeyboardSchema } from "./keyboards.ts";
 import { userSchema } from "./user.ts";
 
 /** What the sandbox sends to a bot, as strict as what it expects from one. */
-export const chatSchema = z.strictObject({
+const chatSchema = z.strictObject({
   id: z.int(),
   type: z.enum(["private", "group", "supergroup", "channel"]),
   title: z.string().optional(),

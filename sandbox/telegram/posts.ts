@@ -15,12 +15,19 @@ export type Target = {
   readonly silent?: boolean | undefined;
   /** Only this person sees it. */
   readonly receiver?: User | undefined;
+  readonly asksReplyOf?: Posted["asksReplyOf"];
 };
 
 /** Puts a message into the chat and returns it as the API shows it. */
 export function post(state: TelegramState, room: Room, draft: Draft, target: Target = {}): Message {
   const place = { date: unixTime(state.now()), ...draft, chat: room.chat };
-  const posted = { silent: target.silent ?? false, edits: 0, pinned: false, reactions: [] };
+  const posted = {
+    silent: target.silent ?? false,
+    edits: 0,
+    pinned: false,
+    reactions: [],
+    asksReplyOf: target.asksReplyOf,
+  };
   if (target.receiver === undefined) {
     const message: Message = { message_id: room.nextMessageId(), ...place };
     room.posts.set(message.message_id, { ...posted, message });

@@ -171,6 +171,15 @@ const rows: readonly {
     act: ({ api, group }) => api.pinChatMessage(group, 1),
   },
   {
+    when: "a bot that is no administrator pins",
+    code: 400,
+    refusal: "Bad Request: not enough rights to manage pinned messages in the chat",
+    act: ({ api, group, card, telegram }) => {
+      telegram.setBotStatus("member");
+      return api.pinChatMessage(group, card);
+    },
+  },
+  {
     when: "the message to react to does not exist",
     code: 400,
     refusal: "Bad Request: message to react not found",

@@ -10,6 +10,8 @@ export type Posted = {
   readonly silent: boolean;
   readonly edits: number;
   readonly pinned: boolean;
+  /** Whose client opens the field for a reply to it. */
+  readonly asksReplyOf: "everybody" | number | undefined;
   readonly reactions: readonly { readonly userId: number; readonly emoji: string }[];
 };
 
@@ -99,6 +101,14 @@ function entered(room: Room, bot: User): Room {
     );
   }
   return room;
+}
+
+/** What only an administrator may do; the words are those of the real server for a bot that is none. */
+export function demandAdministrator(room: Room, bot: User, purpose: string): void {
+  const isOrdinary = room.members.get(bot.id)?.status === "member";
+  if (isOrdinary && room.chat.type !== "private") {
+    throw badRequest(`not enough rights to ${purpose}`);
+  }
 }
 
 export function memberOf(room: Room, userId: number): Member | undefined {

@@ -16,6 +16,7 @@ import type { Faults } from "./faults.ts";
 import { createFileStore } from "./file-store.ts";
 import type { StoredFile } from "./file-store.ts";
 import { createFlood } from "./flood.ts";
+import { chatOf, hears } from "./hearing.ts";
 import { createLog } from "./journal.ts";
 import type { ApiCall, CallbackAnswer, Violation } from "./journal.ts";
 import { createLongPoll } from "./long-poll.ts";
@@ -32,16 +33,15 @@ import type { HeldUpdates } from "./update-queue.ts";
 import { botUser, userOf } from "./user.ts";
 import { createWebhook, telegramRetryDelayMs } from "./webhook.ts";
 
-export type { Actor, SayOptions, TapTarget } from "./actor.ts";
-export type { ChatButton, ChatMessage } from "./chat-message.ts";
-export type { Fault, Faults } from "./faults.ts";
-export type { ApiCall, CallbackAnswer, Violation } from "./journal.ts";
+export type { ChatMessage } from "./chat-message.ts";
+export type { CallbackAnswer } from "./journal.ts";
 export { personaNames, personas } from "./personas.ts";
 export type { Persona, PersonaName } from "./personas.ts";
-export type { HeldUpdates } from "./update-queue.ts";
 
 const GROUP_ID = -1_001_000_000_001;
 const GROUP_TITLE = "Ops";
+/** The update id of what the bot is not told. */
+const NOT_HEARD = 0;
 
 export type TelegramOptions = {
   /** Made up, `<number>:<anything>`; one that looks real is refused. */
@@ -139,6 +139,7 @@ export async function startTelegram(options: TelegramOptions): Promise<TelegramS
     violations,
     changes,
     emit: (body) => {
+      if (!hears(rooms.get(chatOf(body) ?? 0), bot, body)) return NOT_HEARD;
       check({ update_id: updates.nextId(), ...body });
       return updates.push(body);
     },

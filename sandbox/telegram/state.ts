@@ -24,7 +24,7 @@ export type TelegramState = {
   readonly callbackAnswers: Log<CallbackAnswer>;
   readonly violations: Log<Violation>;
   readonly changes: Changes;
-  /** Sends an update to the bot, after checking that the real server could have sent it. */
+  /** Sends an update to the bot, after checking that the real server could have sent it; 0 if it would not have. */
   emit(body: Omit<Update, "update_id">): number;
 };
 

@@ -3,14 +3,15 @@ import { parseJson } from "./request-body.ts";
 import type { Fields } from "./request-body.ts";
 import type { UpdateQueue } from "./update-queue.ts";
 
-export type WebhookSettings = {
+type WebhookSettings = {
   readonly url: string;
   readonly secretToken: string | undefined;
   readonly maxConnections: number;
 };
 
-export type WebhookStatus = {
+type WebhookStatus = {
   readonly settings: WebhookSettings | undefined;
+  readonly setAt: Date | undefined;
   readonly lastError: { readonly at: Date; readonly message: string } | undefined;
 };
 
@@ -50,6 +51,7 @@ export function createWebhook(options: {
 }): Webhook {
   const { queue, now, retryDelayMs, execute } = options;
   let settings: WebhookSettings | undefined;
+  let setAt: Date | undefined;
   let lastError: WebhookStatus["lastError"];
   let goneSince: Date | undefined;
   /** Aborted when the webhook changes: deliveries under way and waits belong to the old one. */
@@ -115,6 +117,7 @@ export function createWebhook(options: {
     set: (next) => {
       endEra();
       settings = next;
+      setAt = now();
       lastError = undefined;
       wake();
     },
@@ -122,7 +125,7 @@ export function createWebhook(options: {
       endEra();
       settings = undefined;
     },
-    status: () => ({ settings, lastError }),
+    status: () => ({ settings, setAt, lastError }),
     wake,
     close: () => {
       settings = undefined;

@@ -56,6 +56,18 @@ export function bubble(message, { meId, isGroup, opens, closes, isWaiting, actio
             foot(message),
           ),
         message.text === "" && foot(message),
+        message.receiverId === undefined &&
+          element(
+            "button",
+            {
+              type: "button",
+              class: "reply-to",
+              "aria-label": `Reply to ${message.from.name}`,
+              title: "Reply",
+              onclick: () => actions.reply(message),
+            },
+            icon("reply"),
+          ),
       ),
       message.buttons.length > 0 && keyboard(message, isWaiting, actions),
       message.reactions.length > 0 && reactions(message),

@@ -37,7 +37,9 @@ export function createComposer(form, { send }) {
     { type: "submit", class: "send", "aria-label": "Send", title: "Send" },
     icon("send"),
   );
-  form.replaceChildren(suggestions, menu, input, submit);
+  const quote = element("p", { class: "quoting", hidden: true });
+  form.replaceChildren(suggestions, quote, menu, input, submit);
+  let repliesTo;
 
   function grow() {
     input.style.height = "auto";
@@ -90,12 +92,38 @@ export function createComposer(form, { send }) {
   async function submitText() {
     const text = input.value.trim();
     if (text === "") return;
+    const target = repliesTo;
     input.value = "";
-    update();
-    if (!(await send(text))) {
+    replyTo(undefined);
+    if (!(await send(text, target?.id))) {
       input.value = text;
-      update();
+      replyTo(target);
     }
+  }
+
+  /** What is sent next answers this message; nothing in particular without one. */
+  function replyTo(message) {
+    repliesTo = message;
+    quote.hidden = message === undefined;
+    if (message !== undefined) {
+      const line = message.text.split("\n")[0];
+      quote.replaceChildren(
+        element("strong", {}, `Reply to ${message.from.name}`),
+        element("span", {}, line === "" ? "File" : line),
+        element(
+          "button",
+          {
+            type: "button",
+            class: "plain",
+            "aria-label": "Do not reply",
+            onclick: () => replyTo(undefined),
+          },
+          icon("close"),
+        ),
+      );
+      input.focus();
+    }
+    update();
   }
 
   input.addEventListener("input", () => {
@@ -116,6 +144,8 @@ export function createComposer(form, { send }) {
     } else if (isOpen && event.key === "Escape") {
       shown = [];
       suggestions.hidden = true;
+    } else if (event.key === "Escape") {
+      replyTo(undefined);
     } else if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
       const isPartOfName = isOpen && input.value !== `/${shown[chosen].command}`;
@@ -148,6 +178,7 @@ export function createComposer(form, { send }) {
     setPlaceholder: (text) => {
       input.placeholder = text;
     },
+    replyTo,
     focus: () => input.focus(),
   };
 }

@@ -14,6 +14,7 @@ const view = { as: "operator", chat: "group" };
 let state;
 let isConnected = true;
 let lastAnswerId;
+let lastQuestionId = 0;
 /** The presses that have no answer yet, by the button that shows the spinner. */
 const waiting = new Map();
 
@@ -24,7 +25,7 @@ const header = createHeader(byId("chat-header"), { openPane: () => showPane(true
 const actAs = createActAs(byId("act-as"), { choose });
 const chat = createChat(
   { list: byId("messages"), toNewest: byId("to-newest"), pinned: byId("pinned") },
-  { tap, say, copy },
+  { tap, say, copy, reply: (message) => composer.replyTo(message) },
 );
 const composer = createComposer(byId("composer"), { send: say });
 const pane = createPane(byId("pane"), {
@@ -37,9 +38,9 @@ const pane = createPane(byId("pane"), {
   onClose: () => showPane(false),
 });
 
-async function say(text) {
+async function say(text, replyTo) {
   return await attempt(async () => {
-    await server.say({ as: view.as, chat: view.chat, text });
+    await server.say({ as: view.as, chat: view.chat, text, replyTo });
     chat.scrollToBottom("smooth");
   });
 }
@@ -96,6 +97,7 @@ async function busy(button, act) {
 
 function choose(change) {
   Object.assign(view, change);
+  composer.replyTo(undefined);
   location.hash = `${view.as}/${view.chat}`;
 }
 
@@ -129,6 +131,15 @@ function takeAnswers() {
   }
 }
 
+/** A message that asks for a reply opens the field for one, once, if it is the newest. */
+function takeQuestion() {
+  const newest = state.messages.at(-1);
+  const isAsked = newest?.asksReplyOf === "everybody" || newest?.asksReplyOf === state.me.id;
+  if (!isAsked || newest.id === lastQuestionId) return;
+  lastQuestionId = newest.id;
+  composer.replyTo(newest);
+}
+
 function render() {
   if (state === undefined) return;
   header.render(state, isConnected);
@@ -155,6 +166,7 @@ async function load() {
       state = await server.getState(view);
       lastAnswerId ??= state.newestAnswerId;
       takeAnswers();
+      takeQuestion();
       render();
     }
   } catch (error) {

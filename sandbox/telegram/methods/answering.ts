@@ -4,6 +4,7 @@ import { chatId, flag, messageId } from "../fields.ts";
 import { reactionSchema } from "../objects.ts";
 import { post, replacePost } from "../posts.ts";
 import { badRequest } from "../refusal.ts";
+import { demandAdministrator } from "../rooms.ts";
 import type { Posted, Room } from "../rooms.ts";
 import type { TelegramState } from "../state.ts";
 import { defineMethod } from "./api-method.ts";
@@ -72,6 +73,7 @@ export const pinChatMessage = defineMethod(
   z.strictObject({ chat_id: chatId, message_id: messageId, disable_notification: flag }),
   (state, fields) => {
     const { room, posted } = findPost(state, fields, "pin");
+    demandAdministrator(room, state.bot, "manage pinned messages in the chat");
     replacePost(state, room, { ...posted, pinned: true });
     const { reply_to_message: _reply, pinned_message: _pinned, ...pinned } = posted.message;
     post(

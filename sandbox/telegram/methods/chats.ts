@@ -3,7 +3,7 @@ import { z } from "zod";
 import { chatId } from "../fields.ts";
 import { post } from "../posts.ts";
 import { badRequest } from "../refusal.ts";
-import { describeMember, memberOf } from "../rooms.ts";
+import { demandAdministrator, describeMember, memberOf } from "../rooms.ts";
 import type { Room, Topic } from "../rooms.ts";
 import { unixTime } from "../state.ts";
 import type { TelegramState } from "../state.ts";
@@ -100,6 +100,7 @@ export const createForumTopic = defineMethod(
   (state, fields) => {
     const room = state.rooms.forBot(fields.chat_id);
     if (room.chat.is_forum !== true) throw badRequest("the chat is not a forum");
+    demandAdministrator(room, state.bot, "create a topic");
     const iconColor = fields.icon_color ?? ICON_COLOR;
     const opening = post(state, room, {
       from: state.bot,

@@ -13,13 +13,14 @@ import {
 } from "../fields.ts";
 import { imageSize } from "../image-size.ts";
 import { replyMarkupSchema } from "../keyboards.ts";
+import type { ReplyMarkup } from "../keyboards.ts";
 import { linkPreviewSchema } from "../objects.ts";
 import type { Message } from "../objects.ts";
 import { keptKeyboard, keptText, post, quoted, topicPlace } from "../posts.ts";
 import type { Draft } from "../posts.ts";
 import { badRequest } from "../refusal.ts";
 import type { Upload } from "../request-body.ts";
-import type { Room } from "../rooms.ts";
+import type { Posted, Room } from "../rooms.ts";
 import type { TelegramState } from "../state.ts";
 import type { User } from "../user.ts";
 import { defineMethod } from "./api-method.ts";
@@ -148,13 +149,14 @@ export const sendChatAction = defineMethod(
 
 function send(state: TelegramState, fields: Envelope, content: Draft): Message {
   const room = state.rooms.forBot(fields.chat_id);
+  const quote = quoted(room, fields.reply_parameters);
   return post(
     state,
     room,
     {
       from: state.bot,
       ...topicPlace(room, fields.message_thread_id),
-      reply_to_message: quoted(room, fields.reply_parameters),
+      reply_to_message: quote,
       reply_markup: keptKeyboard(fields.reply_markup),
       has_protected_content: fields.protect_content === true ? true : undefined,
       ...content,
@@ -162,8 +164,21 @@ function send(state: TelegramState, fields: Envelope, content: Draft): Message {
     {
       silent: fields.disable_notification,
       receiver: receiverOf(room, fields.ephemeral_message_parameters),
+      asksReplyOf: askedForReply(fields.reply_markup, quote),
     },
   );
+}
+
+/** A selective question is only for the person whose message it answers. */
+function askedForReply(
+  markup: ReplyMarkup | undefined,
+  quote: Message["reply_to_message"],
+): Posted["asksReplyOf"] {
+  if (markup === undefined || !("force_reply" in markup) || markup.force_reply !== true) {
+    return undefined;
+  }
+  const isSelective = "selective" in markup && markup.selective === true;
+  return isSelective ? quote?.from?.id : "everybody";
 }
 
 function receiverOf(

@@ -63,8 +63,6 @@ export const getUpdates = defineMethod(
   },
 );
 
-const lastSetAt = new WeakMap<TelegramState, number>();
-
 export const setWebhook = defineMethod(
   z.strictObject({
     url: z.string(),
@@ -78,11 +76,8 @@ export const setWebhook = defineMethod(
       .optional(),
   }),
   (state, fields) => {
-    const nowMs = state.now().getTime();
-    if (nowMs - (lastSetAt.get(state) ?? Number.NEGATIVE_INFINITY) < 1_000) {
-      throw tooManyRequests(1);
-    }
-    lastSetAt.set(state, nowMs);
+    const setAtMs = state.webhook.status().setAt?.getTime() ?? Number.NEGATIVE_INFINITY;
+    if (state.now().getTime() - setAtMs < 1_000) throw tooManyRequests(1);
     if (fields.drop_pending_updates === true) state.updates.clear();
     if (fields.url === "") return removeWebhook(state);
     checkWebhookUrl(fields.url);
