@@ -63,6 +63,7 @@ export function createBotApi(parts: BotApiParts): BotApi {
     if (token !== botToken) return toResponse(context, refused(unauthorized()));
     const leaving = new AbortController();
     context.env.outgoing.once("close", () => leaving.abort());
+    if (context.env.outgoing.closed) leaving.abort();
     const answer = await answerRequest(
       context.req.param("method"),
       () => readFields(context.req.raw),

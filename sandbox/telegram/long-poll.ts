@@ -37,7 +37,7 @@ export function createLongPoll(
       previous = { offset: request.offset, at: monotonicMs() };
 
       const ready = queue.take(request.offset, limit);
-      if (ready.length > 0 || timeoutSeconds === 0) return ready;
+      if (ready.length > 0 || timeoutSeconds === 0 || signal.aborted) return ready;
 
       return await new Promise<readonly Update[]>((resolve, reject) => {
         const finish = (settle: () => void) => {
