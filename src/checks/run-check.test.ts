@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import { NotConfiguredError } from "../systems/not-configured-error.ts";
 import { SystemError } from "../systems/system-error.ts";
 import type { CheckObserved } from "./check-kind.ts";
 import { runCheck } from "./run-check.ts";
@@ -93,6 +94,17 @@ describe("what could not be looked at is unknown, with the reason", () => {
       reason: "stopped before it had an answer",
     });
   });
+});
+
+test("what a configuration leaves out is not configured, rather than unknown, and is asked once", async () => {
+  const { asked, observe } = sequence(new NotConfiguredError("systems.coolify"));
+  const result = await runCheck(check(observe, 2), signal);
+  expect(result).toMatchObject({
+    status: "not-configured",
+    reason: "systems.coolify is not configured",
+    observations: [],
+  });
+  expect(asked.times).toBe(1);
 });
 
 describe("a look is repeated only as the settings say", () => {

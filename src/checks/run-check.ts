@@ -4,6 +4,7 @@ import { statusOf } from "../core/status.ts";
 import type { CheckResult, Observation } from "../core/status.ts";
 import { shortened, visibleText } from "../core/visible-text.ts";
 import { pause, untilAborted } from "../core/waiting.ts";
+import { NotConfiguredError } from "../systems/not-configured-error.ts";
 import { SystemError } from "../systems/system-error.ts";
 import type { CheckObserved } from "./check-kind.ts";
 
@@ -49,7 +50,7 @@ export async function runCheck(
     return status === "unknown" ? { ...result, reason: "nothing was observed" } : result;
   } catch (error) {
     return {
-      status: "unknown",
+      status: error instanceof NotConfiguredError ? "not-configured" : "unknown",
       observations: [],
       measurements: [],
       reason: shown(reasonOf(error, check, signal), REASON_LIMIT),
@@ -101,7 +102,7 @@ function shownObservation(
 
 function reasonOf(error: unknown, check: Runnable, signal: AbortSignal): string {
   if (signal.aborted) return "stopped before it had an answer";
-  if (error instanceof SystemError) return error.message;
+  if (error instanceof SystemError || error instanceof NotConfiguredError) return error.message;
   if (error instanceof Error && error.name === "TimeoutError") {
     return `no answer within ${formatDuration(check.timeoutMs)}`;
   }
