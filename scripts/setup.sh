@@ -31,7 +31,7 @@ has_postgres || need PostgreSQL "postgresql postgresql-client" "postgresql@17"
 has redis-server || need Redis redis-server redis
 # A browser alone brings no font, and without one the pages have no letters.
 [[ ${SETUP_BROWSER:-} != 1 ]] || has_browser ||
-  need "a browser (Chromium or Google Chrome)" "chromium fonts-dejavu-core" "--cask google-chrome"
+  need "a browser (Chromium or Google Chrome)" "chromium fonts-dejavu-core fonts-noto-color-emoji" "--cask google-chrome"
 
 install_by_apt() {
   say "installing ${apt[*]}"

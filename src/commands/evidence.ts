@@ -40,6 +40,6 @@ function entryParts({ entry, hash }: RecordedEntry, context: CommandContext): Ca
   return [
     line({ bold: `#${entry.seq} ${what} · ${result}` }),
     line(`${entry.run} · ${entry.actor.name} · ${at} · `, { code: hash.slice(0, 12) }),
-    ...facts.map((fact) => line({ faint: fact })),
+    ...(facts.length > 0 ? [{ kind: "folded", lines: facts } as const] : []),
   ];
 }
