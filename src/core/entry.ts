@@ -23,10 +23,12 @@ export const entrySchema = z.strictObject({
     "run.result",
     "step.intent",
     "step.outcome",
+    "status.read",
   ]),
   target: z.string(),
   actor: actorSchema,
   operation: z.string(),
+  /** The name of the run, or the cause of an entry that has none. */
   run: z.string(),
   step: z.string().optional(),
   /** The one word that a heading shows: `GO`, `NO-GO`, `ok`, `failed`. */

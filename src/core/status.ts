@@ -12,6 +12,9 @@ export type Observation = {
 /** A number that was read on the way, kept as a sample. The unit is the last word of the name: `latencyMs`. */
 export type Measurement = { readonly name: string; readonly value: number };
 
+/** A measurement that may not be higher than this. */
+export type Limit = { readonly measurement: string; readonly atMost: number };
+
 export type CheckResult = {
   readonly status: Status;
   readonly observations: readonly Observation[];
