@@ -33,6 +33,7 @@ import { startLeadership, type Duties } from "./storage/leadership.ts";
 import { migrate } from "./storage/migrate.ts";
 import { OUTBOX_CHANNEL } from "./storage/outbox.ts";
 import type { Run } from "./storage/run.ts";
+import { earlierSamples, type EarlierSample } from "./storage/sample.ts";
 import { keptSealKey } from "./storage/seal-key.ts";
 import { createSeal } from "./storage/seal.ts";
 import { createSystems } from "./systems/index.ts";
@@ -99,7 +100,9 @@ export async function openFlightdeck(
   await database.transaction(async (tx) => openLog(tx, target, origin));
 
   const systems = opening.use(createSystems());
-  const checks = createChecks(settings.checks, { systems, scrub });
+  const previous = async (check: string, lastMs: number): Promise<readonly EarlierSample[]> =>
+    database.transaction(async (tx, now) => earlierSamples(tx, now, { target, check, lastMs }));
+  const checks = createChecks(settings.checks, { systems, previous, scrub });
   const operations = [
     ...createOperations({ checks, database, target }),
     ...(overrides.operations ?? []),

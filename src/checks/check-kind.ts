@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import type { Measurement, Observation } from "../core/status.ts";
+import type { Limit, Measurement, Observation } from "../core/status.ts";
 import type { Systems } from "../systems/index.ts";
 import { commonSettings } from "./common-settings.ts";
 import type { CommonSettings } from "./common-settings.ts";
@@ -8,25 +8,42 @@ import type { CommonSettings } from "./common-settings.ts";
 export type CheckObserved = {
   readonly observations: readonly Observation[];
   readonly measurements?: readonly Measurement[];
+  /** Why nothing could be judged although everybody answered; only beside an empty list of observations. */
+  readonly reason?: string;
 };
 
-type CheckContext<Settings, Needs extends keyof Systems> = {
+/** What the same check read at an earlier moment. */
+export type EarlierLook = { readonly at: Date; readonly measurements: readonly Measurement[] };
+
+/** What a kind may ask for beside systems; a kind names what it takes. */
+export type Surroundings = {
+  /** The check's own earlier looks, oldest first: those of the last `lastMs`, or the newest when none is that young. */
+  readonly previous: (lastMs: number) => Promise<readonly EarlierLook[]>;
+};
+
+type CheckContext<Settings, Needs extends keyof Systems, Takes extends keyof Surroundings> = {
   readonly systems: Pick<Systems, Needs>;
   readonly settings: Settings;
-};
+} & Pick<Surroundings, Takes>;
 
 /**
  * A check kind is code; a check is an instance of it in YAML. A kind looks and says what it saw; it never decides a
  * status and never changes the target. It throws a SystemError when it could not look, which makes the check `unknown`.
  */
-export type CheckKind<Shape extends z.ZodRawShape, Needs extends keyof Systems> = {
+export type CheckKind<
+  Shape extends z.ZodRawShape,
+  Needs extends keyof Systems,
+  Takes extends keyof Surroundings = never,
+> = {
   readonly kind: string;
   /** One line for people who choose a kind. */
   readonly summary: string;
   /** What this kind asks for beyond the settings that all checks share. */
   readonly settings: Shape;
+  /** Which measurements have a limit, for boards and charts; what fails is told by the observations alone. */
+  limits?(settings: z.output<z.ZodObject<Shape>>, common: CommonSettings): readonly Limit[];
   observe(
-    context: CheckContext<z.output<z.ZodObject<Shape>>, Needs>,
+    context: CheckContext<z.output<z.ZodObject<Shape>>, Needs, Takes>,
     signal: AbortSignal,
   ): Promise<CheckObserved>;
 };
@@ -36,13 +53,16 @@ export type ConfiguredCheck = {
   readonly kind: string;
   readonly common: CommonSettings;
   readonly settings: unknown;
-  observe(systems: Systems, signal: AbortSignal): Promise<CheckObserved>;
+  readonly limits: readonly Limit[];
+  observe(systems: Systems, around: Surroundings, signal: AbortSignal): Promise<CheckObserved>;
 };
 
 /** Erases a kind to the schema of its checks: parsing one binds the typed settings to the kind's code. */
-export function defineCheckKind<Shape extends z.ZodRawShape, Needs extends keyof Systems>(
-  definition: CheckKind<Shape, Needs>,
-) {
+export function defineCheckKind<
+  Shape extends z.ZodRawShape,
+  Needs extends keyof Systems,
+  Takes extends keyof Surroundings = never,
+>(definition: CheckKind<Shape, Needs, Takes>) {
   const { kind, summary } = definition;
   return z
     .strictObject({ kind: z.literal(kind), ...commonSettings, ...definition.settings })
@@ -54,7 +74,11 @@ export function defineCheckKind<Shape extends z.ZodRawShape, Needs extends keyof
         kind,
         common,
         settings,
-        observe: async (systems, signal) => definition.observe({ systems, settings }, signal),
+        limits: definition.limits?.(settings, common) ?? [],
+        observe: async (systems, around, signal) => {
+          const taken: Pick<Surroundings, Takes> = around;
+          return definition.observe({ systems, settings, ...taken }, signal);
+        },
       };
     })
     .meta({ description: summary });

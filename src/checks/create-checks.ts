@@ -1,5 +1,6 @@
-import type { CheckResult } from "../core/status.ts";
+import type { CheckResult, Limit } from "../core/status.ts";
 import type { Systems } from "../systems/index.ts";
+import type { EarlierLook } from "./check-kind.ts";
 import type { Severity } from "./common-settings.ts";
 import { runCheck } from "./run-check.ts";
 import type { ChecksSettings } from "./settings.ts";
@@ -14,12 +15,15 @@ export type Check = {
   readonly forMs: number;
   readonly runbook: string | undefined;
   readonly group: string | undefined;
+  readonly limits: readonly Limit[];
   /** Always has an answer within the timeout; never throws. */
   ask(signal: AbortSignal): Promise<CheckResult>;
 };
 
 export type CheckParts = {
   readonly systems: Systems;
+  /** What a check read in the last `lastMs`, or when it was last asked before that; oldest first. */
+  readonly previous: (check: string, lastMs: number) => Promise<readonly EarlierLook[]>;
   /** Masks every secret that this process holds. */
   readonly scrub: (text: string) => string;
 };
@@ -35,12 +39,18 @@ export function createChecks(settings: ChecksSettings, parts: CheckParts): reado
     forMs: common.for,
     runbook: common.runbook,
     group: common.group,
+    limits: check.limits,
     ask: async (signal) =>
       runCheck(
         {
           timeoutMs: common.timeout,
           retryAfterFailure: common.retryAfterFailure,
-          observe: async (deadline) => check.observe(parts.systems, deadline),
+          observe: async (deadline) =>
+            check.observe(
+              parts.systems,
+              { previous: async (lastMs) => parts.previous(name, lastMs) },
+              deadline,
+            ),
         },
         signal,
         parts.scrub,

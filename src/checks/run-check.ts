@@ -47,7 +47,9 @@ export async function runCheck(
     const status = statusOf(observations);
     const durationMs = performance.now() - startedAt;
     const result = { status, observations, measurements, durationMs };
-    return status === "unknown" ? { ...result, reason: "nothing was observed" } : result;
+    return status === "unknown"
+      ? { ...result, reason: shown(observed.reason ?? "nothing was observed", REASON_LIMIT) }
+      : result;
   } catch (error) {
     return {
       status: error instanceof NotConfiguredError ? "not-configured" : "unknown",

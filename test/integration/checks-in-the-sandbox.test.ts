@@ -34,6 +34,7 @@ beforeAll(async () => {
   const systems = opened.use(createSystems());
   checks = createChecks(config.settings.checks, {
     systems,
+    previous: async () => [],
     scrub: createScrubber(config.secrets),
   });
 });

@@ -82,7 +82,7 @@ const freePort = async (): Promise<number> => {
 async function ask(settings: object): Promise<CheckResult> {
   const parsed = checksSetting.parse({ it: { timeout: `${TIMEOUT_MS}ms`, ...settings } });
   const scrub = createScrubber([new Secret(CANARY)]);
-  const [check] = createChecks(parsed, { systems, scrub });
+  const [check] = createChecks(parsed, { systems, previous: async () => [], scrub });
   const result = await check!.ask(signal);
   expect(result.durationMs).toBeLessThan(IN_TIME_MS);
   return result;
