@@ -99,7 +99,7 @@ export async function openFlightdeck(
   const origin = settings.evidence.origin ?? `flightdeck/evidence/${target}`;
   await database.transaction(async (tx) => openLog(tx, target, origin));
 
-  const systems = opening.use(createSystems());
+  const systems = opening.use(createSystems(settings.systems));
   const previous = async (check: string, lastMs: number): Promise<readonly EarlierSample[]> =>
     database.transaction(async (tx, now) => earlierSamples(tx, now, { target, check, lastMs }));
   const checks = createChecks(settings.checks, { systems, previous, scrub });

@@ -6,6 +6,7 @@ import { operatorsSetting } from "../core/operator.ts";
 import { textSetting } from "../core/setting.ts";
 import { engineSettings, redisSetting } from "../jobs/settings.ts";
 import { evidenceSetting, storageSettings } from "../storage/settings.ts";
+import { systemsSetting } from "../systems/settings.ts";
 
 /** The whole file, composed of what each layer says about its own settings: one line a layer. */
 export const settingsSchema = z.strictObject({
@@ -23,6 +24,7 @@ export const settingsSchema = z.strictObject({
   redis: redisSetting,
   evidence: evidenceSetting,
   engine: engineSettings,
+  systems: systemsSetting,
   checks: checksSetting,
 });
 

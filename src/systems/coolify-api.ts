@@ -1,0 +1,124 @@
+import { z } from "zod";
+
+import { formatDuration } from "../core/duration.ts";
+import { createScrubber } from "../core/redaction.ts";
+import { Secret } from "../core/secret.ts";
+import { shortened, visibleText } from "../core/visible-text.ts";
+import type { HttpAnswer, HttpApi } from "./http-api.ts";
+import { SystemError } from "./system-error.ts";
+import type { SystemErrorKind } from "./system-error.ts";
+
+export type CoolifyRequest = {
+  readonly token: Secret;
+  readonly method?: "GET" | "POST";
+  /** Below `/api/v1`. */
+  readonly path: string;
+  readonly json?: object;
+};
+
+/** One call of Coolify's API: the text of a good answer, or a SystemError by what the status means. */
+export type CoolifyApi = {
+  text(request: CoolifyRequest, signal: AbortSignal): Promise<string>;
+  json<Schema extends z.ZodType>(
+    request: CoolifyRequest & { readonly answer: Schema },
+    signal: AbortSignal,
+  ): Promise<z.output<Schema>>;
+};
+
+const MESSAGE_LIMIT = 120;
+
+export function createCoolifyApi(http: Pick<HttpApi, "request">, url: string): CoolifyApi {
+  const base = `${url.replace(/\/+$/, "")}/api/v1`;
+
+  async function text(request: CoolifyRequest, signal: AbortSignal): Promise<string> {
+    const { method = "GET", path, token, json } = request;
+    const content = json === undefined ? {} : { body: JSON.stringify(json) };
+    const headers = {
+      authorization: new Secret(`Bearer ${token.reveal()}`),
+      // Without it some refusals come as a page or a redirect to the login.
+      accept: "application/json",
+      ...(json === undefined ? {} : { "content-type": "application/json" }),
+    };
+    const answer = await http.request(
+      { method, url: `${base}${path}`, headers, ...content },
+      signal,
+    );
+    const verdict = verdictOn(answer, createScrubber([token]));
+    if (verdict === undefined) return answer.bodyText;
+    throw coolifyError(request, verdict.kind, verdict.reason, String(answer.status));
+  }
+
+  return {
+    text,
+    async json(request, signal) {
+      const parsed = parseJson(await text(request, signal));
+      if (parsed === undefined) {
+        throw coolifyError(request, "malformed", "the answer is not JSON");
+      }
+      const answer = request.answer.safeParse(parsed.value);
+      if (answer.success) return answer.data;
+      // Only where it is wrong: what stands there may be anybody's secret.
+      const where = answer.error.issues[0]?.path.join(".") || "the whole of it";
+      throw coolifyError(
+        request,
+        "malformed",
+        `the answer has another form than expected: ${where}`,
+      );
+    },
+  };
+}
+
+function coolifyError(
+  { method = "GET", path }: CoolifyRequest,
+  kind: SystemErrorKind,
+  reason: string,
+  code?: string,
+): SystemError {
+  const place = path.replace(/\?.*$/s, "");
+  return new SystemError("coolify", kind, `Coolify, ${method} ${place}: ${reason}`, { code });
+}
+
+type Verdict = { readonly kind: SystemErrorKind; readonly reason: string };
+
+/** What is wrong with an answer, if anything. Only the status counts: a refusal may well say `success: true`. */
+function verdictOn(answer: HttpAnswer, scrub: (text: string) => string): Verdict | undefined {
+  const { status, truncated } = answer;
+  const said = saidBy(answer, scrub);
+  if (status === 401)
+    return { kind: "unauthorized", reason: `the token is not accepted (401${said})` };
+  if (status === 403)
+    return { kind: "unauthorized", reason: `the token may not do this (403${said})` };
+  if (status === 429)
+    return { kind: "rate-limited", reason: `asked too often (429${wait(answer)})` };
+  if (status >= 500) return { kind: "unreachable", reason: `it is in trouble (${status}${said})` };
+  if (status >= 400) return { kind: "rejected", reason: `refused (${status}${said})` };
+  if (status >= 300)
+    return { kind: "malformed", reason: `a redirect (${status}) rather than an answer` };
+  if (truncated)
+    return { kind: "malformed", reason: "the answer is too large to be one of Coolify" };
+  return undefined;
+}
+
+const messageSchema = z.object({ message: z.string() });
+
+function saidBy({ bodyText, truncated }: HttpAnswer, scrub: (text: string) => string): string {
+  if (truncated) return "";
+  const { data } = messageSchema.safeParse(parseJson(bodyText)?.value);
+  // Scrubbed before it is cut: half a secret would pass unrecognised.
+  return data === undefined
+    ? ""
+    : `: ${shortened(visibleText(scrub(data.message)), MESSAGE_LIMIT)}`;
+}
+
+function wait({ headers }: HttpAnswer): string {
+  const seconds = headers["retry-after"] ?? "";
+  return /^\d{1,6}$/.test(seconds) ? `, again in ${formatDuration(Number(seconds) * 1_000)}` : "";
+}
+
+function parseJson(text: string): { readonly value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,11 @@
+import { z } from "zod";
+
+import { coolifySetting } from "./coolify-settings.ts";
+
+/** Systems that checks and operations share. What is left out is `not-configured` wherever it is asked for. */
+export const systemsSetting = z
+  .strictObject({ coolify: coolifySetting.optional() })
+  .prefault({})
+  .meta({ description: "Outside systems that several checks and operations use" });
+
+export type SystemsSettings = z.output<typeof systemsSetting>;
