@@ -6,11 +6,12 @@ import { keepMenus } from "./bot/menus.ts";
 import { pollUpdates } from "./bot/polling.ts";
 import { createRefusalTally } from "./bot/refusal-tally.ts";
 import { routeInbox } from "./bot/router.ts";
-import { sendDue, type SubjectCards } from "./bot/sender.ts";
+import { sendDue, type DrawSubject } from "./bot/sender.ts";
 import { createTelegram } from "./bot/telegram.ts";
 import { createChecks } from "./checks/create-checks.ts";
-import type { Command } from "./commands/command.ts";
+import type { Command, CommandContext } from "./commands/command.ts";
 import { commands as ownCommands } from "./commands/index.ts";
+import { drawChart, drawStatus } from "./commands/status.ts";
 import type { ValidConfig } from "./config/load-config.ts";
 import { createScrubber } from "./core/redaction.ts";
 import { Secret } from "./core/secret.ts";
@@ -33,7 +34,7 @@ import { startLeadership, type Duties } from "./storage/leadership.ts";
 import { migrate } from "./storage/migrate.ts";
 import { OUTBOX_CHANNEL } from "./storage/outbox.ts";
 import type { Run } from "./storage/run.ts";
-import { earlierSamples, type EarlierSample } from "./storage/sample.ts";
+import { earlierSamples, forgetSamples, type EarlierSample } from "./storage/sample.ts";
 import { keptSealKey } from "./storage/seal-key.ts";
 import { createSeal } from "./storage/seal.ts";
 import { createSystems } from "./systems/index.ts";
@@ -63,11 +64,9 @@ export type Flightdeck = AsyncDisposable & {
   readonly dataFolder: string;
   readonly engine: Engine;
   readonly commands: readonly Command[];
-  readonly context: {
-    readonly target: string;
-    readonly timeZone: string;
-    readonly checks: readonly string[];
-  };
+  readonly context: Pick<CommandContext, "target" | "timeZone" | "checks" | "board">;
+  /** How a subject looks now, for whoever shows it. */
+  readonly draw: DrawSubject;
   readonly scrub: (text: string) => string;
   readonly report: (error: unknown, during: string) => void;
 };
@@ -118,6 +117,8 @@ export async function openFlightdeck(
     onError: report,
   });
 
+  const context = { target, timeZone, checks: checks.map((check) => check.name), board: checks };
+
   const opened = opening.move();
   return {
     config,
@@ -126,7 +127,8 @@ export async function openFlightdeck(
     dataFolder,
     engine,
     commands: [...ownCommands, ...(overrides.commands ?? [])],
-    context: { target, timeZone, checks: checks.map((check) => check.name) },
+    context,
+    draw: subjects(engine, context),
     scrub,
     report,
     [Symbol.asyncDispose]: async () => opened.disposeAsync(),
@@ -145,7 +147,7 @@ export async function startApp(parts: Parts): Promise<App> {
   const { logger } = parts;
   await using starting = new AsyncDisposableStack();
   const flightdeck = starting.use(await openFlightdeck(parts, "start"));
-  const { database, engine, commands, context, scrub, report: onError } = flightdeck;
+  const { database, engine, commands, context, draw, scrub, report: onError } = flightdeck;
   const { telegram, operators, engine: timing, ...settings } = parts.config.settings;
 
   const queue = starting.use(
@@ -169,7 +171,6 @@ export async function startApp(parts: Parts): Promise<App> {
   const inboxBell = createBell();
   const outboxBell = createBell();
   const tally = createRefusalTally((refused) => logger.info({ refused }, "turned away"));
-  const cardOf = subjectCards(engine);
 
   const duties: Duties = async (signal, notified) => {
     notified(outboxBell.ring);
@@ -185,11 +186,11 @@ export async function startApp(parts: Parts): Promise<App> {
       intake(),
       routeInbox({ ...shared, ...routing }, signal),
       sendDue(
-        { ...shared, scrub, bell: outboxBell, groupPerMinute: telegram.messagesPerMinute, cardOf },
+        { ...shared, scrub, bell: outboxBell, groupPerMinute: telegram.messagesPerMinute, draw },
         signal,
       ),
       reconcile({ ...shared, queue, engine, settings: timing }, signal),
-      keepHouse(database, [inbox.forget], onError, signal),
+      keepHouse(database, [inbox.forget, forgetSamples], onError, signal),
       keepMenus({ api, chatId, commands, operators, onError }, signal),
     ]);
   };
@@ -212,10 +213,21 @@ export async function startApp(parts: Parts): Promise<App> {
 }
 
 /** Draws what the outbox keeps no card for. A new subject is a line here. */
-function subjectCards(engine: Engine): SubjectCards {
+function subjects(engine: Engine, context: Flightdeck["context"]): DrawSubject {
   return async (tx, now, subject) => {
     const [kind, id = ""] = subject.split(":");
-    return kind === "run" ? engine.cardOf(tx, now, id) : undefined;
+    switch (kind) {
+      case "run": {
+        const card = await engine.cardOf(tx, now, id);
+        return card && { card };
+      }
+      case "status":
+        return drawStatus(tx, now, context, id);
+      case "chart":
+        return drawChart(tx, now, context);
+      default:
+        return undefined;
+    }
   };
 }
 

@@ -5,8 +5,9 @@ import type { Answer, CommandContext } from "./commands/command.ts";
 import { configSchema, loadConfig, type ValidConfig } from "./config/load-config.ts";
 import { formatProblems } from "./config/problem.ts";
 import type { ReferenceSources } from "./config/references.ts";
-import { actorOf, type Actor } from "./core/actor.ts";
+import { actorOf } from "./core/actor.ts";
 import { cardText } from "./core/card-text.ts";
+import type { Card } from "./core/card.ts";
 import { parseCommandLine, type CommandLine } from "./core/command-line.ts";
 import { nearest } from "./core/nearest.ts";
 import { mayActAs } from "./core/operator.ts";
@@ -58,6 +59,7 @@ export async function runCommandLine(terminal: Terminal): Promise<number> {
 }
 
 const USAGE = `flightdeck start [FILE]                  run the bot
+flightdeck status                        how the target stands, from the newest samples
 flightdeck preflight [check…] [--json]   0 GO, 1 NO-GO, 2 UNKNOWN, 3 usage
 flightdeck evidence show [N]             the newest entries
 flightdeck runs [RUN] · cancel RUN · whoami
@@ -160,28 +162,21 @@ async function answerCommand(
     return EXIT.usage;
   }
   const { database } = flightdeck;
+  const cause = `cli-${randomUUID()}`;
   const answer = await database.transaction(async (tx, now) => {
     const context: CommandContext = {
       ...flightdeck.context,
       tx,
       now,
       actor,
+      cause,
       engine: flightdeck.engine,
-      start: startedBy(flightdeck, tx, now, actor),
+      start: async (operation, input) =>
+        flightdeck.engine.admit(tx, now, { operation, input, cause, actor }),
     };
     return command.answer(context, line);
   });
   return await tell(terminal, flightdeck, answer, options.json);
-}
-
-function startedBy(
-  { engine }: Flightdeck,
-  tx: CommandContext["tx"],
-  now: Date,
-  actor: Actor,
-): CommandContext["start"] {
-  const cause = `cli-${randomUUID()}`;
-  return async (operation, input) => engine.admit(tx, now, { operation, input, cause, actor });
 }
 
 async function tell(
@@ -195,8 +190,17 @@ async function tell(
       terminal.stderr(`${answer.message}\n`);
       return EXIT.usage;
     case "card":
-      terminal.stdout(json ? `${JSON.stringify(answer.card)}\n` : `${cardText(answer.card)}\n`);
+      tellCard(terminal, answer.card, json);
       return EXIT.ok;
+    case "subject": {
+      const { subject } = answer;
+      const drawing = await flightdeck.database.transaction(async (tx, now) =>
+        flightdeck.draw(tx, now, subject),
+      );
+      if (!drawing) throw new Error(`Nobody knows how to draw ${subject}.`);
+      tellCard(terminal, drawing.card, json);
+      return EXIT.ok;
+    }
     case "run": {
       const { run } = answer.admission;
       if (answer.admission.kind === "busy") {
@@ -212,6 +216,10 @@ async function tell(
       return exitCodeOf(ended);
     }
   }
+}
+
+function tellCard({ stdout }: Terminal, card: Card, json: boolean): void {
+  stdout(`${json ? JSON.stringify(card) : cardText(card)}\n`);
 }
 
 /** Executes the run here, or waits for whoever in the running instance was quicker. */

@@ -21,6 +21,8 @@ const LAYERS = [
 /** Every outside package has its homes; elsewhere we speak our own types. */
 const HOMES: Readonly<Record<string, readonly string[]>> = {
   grammy: ["bot"],
+  "@resvg/resvg-js": ["bot"],
+  "@expo-google-fonts/inter": ["bot"],
   bullmq: ["jobs"],
   ioredis: ["jobs", "systems"],
   undici: ["systems"],

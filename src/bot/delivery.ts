@@ -1,13 +1,13 @@
 import { InputFile, type Api } from "grammy";
 
 import type { Card } from "../core/card.ts";
-import type { DueMessage } from "../storage/outbox.ts";
+import type { DueMessage, MessageKind } from "../storage/outbox.ts";
 import { CAPTION_LIMIT, renderCard, type RenderedCard } from "./render.ts";
 import { failureOf, type CallFailure } from "./telegram.ts";
 
 /** What became of one try to bring a message up to date. */
 export type Delivery =
-  | { readonly kind: "sent"; readonly messageId: number; readonly as: "text" | "document" }
+  | { readonly kind: "sent"; readonly messageId: number; readonly as: MessageKind }
   /** The message that should be edited is no longer there. */
   | { readonly kind: "gone" }
   | { readonly kind: "failed"; readonly failure: CallFailure };
@@ -18,12 +18,17 @@ export async function deliver(
   { api, scrub }: Courier,
   message: DueMessage,
   card: Card,
+  picture?: Uint8Array,
 ): Promise<Delivery> {
   const resent = message.resent || message.perhapsSent;
   const rendered = renderCard(card, { resent, scrub });
   try {
     if (message.messageId !== undefined)
       return await edit(api, message.messageId, message, rendered);
+    if (picture !== undefined) {
+      const caption = renderCard(card, { resent, scrub, limit: CAPTION_LIMIT });
+      return await sendPhoto(api, message, caption, picture);
+    }
     // What is said once and does not fit is sent as a file; a card that will be edited stays a message.
     if (rendered.whole !== undefined && message.card !== null) {
       const caption = renderCard(card, { resent, scrub, limit: CAPTION_LIMIT });
@@ -59,6 +64,21 @@ async function sendDocument(
     ...(caption.keyboard.inline_keyboard.length > 0 ? { reply_markup: caption.keyboard } : {}),
   });
   return { kind: "sent", messageId: sent.message_id, as: "document" };
+}
+
+async function sendPhoto(
+  api: Api,
+  message: DueMessage,
+  caption: RenderedCard,
+  picture: Uint8Array,
+): Promise<Delivery> {
+  const sent = await api.sendPhoto(message.chatId, new InputFile(picture, "chart.png"), {
+    caption: caption.text,
+    caption_entities: caption.entities,
+    ...placement(message),
+    ...(caption.keyboard.inline_keyboard.length > 0 ? { reply_markup: caption.keyboard } : {}),
+  });
+  return { kind: "sent", messageId: sent.message_id, as: "photo" };
 }
 
 async function edit(

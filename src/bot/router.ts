@@ -13,7 +13,7 @@ import type { Bell } from "../core/waiting.ts";
 import type { Engine } from "../jobs/engine.ts";
 import type { Database, Transaction } from "../storage/database.ts";
 import type { DueUpdate, Inbox } from "../storage/inbox.ts";
-import { answer, type Place } from "../storage/outbox.ts";
+import { answer, showSubject, type Place } from "../storage/outbox.ts";
 import type { Run } from "../storage/run.ts";
 import { intakeSchema, type Intake } from "./gate.ts";
 import { COMMAND_PREFIX } from "./render.ts";
@@ -33,7 +33,7 @@ export type RouterParts = {
   readonly bell: Bell;
   readonly commands: readonly Command[];
   readonly operators: readonly Operator[];
-  readonly context: Pick<CommandContext, "target" | "timeZone" | "checks">;
+  readonly context: Pick<CommandContext, "target" | "timeZone" | "checks" | "board">;
   readonly engine: Engine;
   /** Called after the commit, to have the run executed without delay. */
   readonly dispatch: (run: Run, now: Date) => void;
@@ -114,6 +114,9 @@ async function handle(
     case "card":
       await answer(tx, now, subjectOf(due), place, routed.card);
       return { now, toast: tap && { ...tap, text: "" } };
+    case "subject":
+      await showSubject(tx, now, routed.subject, place);
+      return { now, toast: tap && { ...tap, text: "" } };
     case "refused":
       return refuse({ tx, now, due, place, tap, text: routed.message });
   }
@@ -151,6 +154,7 @@ async function route(parts: RouterParts, routing: Routing): Promise<Answer> {
     tx,
     now,
     actor,
+    cause,
     engine: parts.engine,
     start: async (operation, input) =>
       parts.engine.admit(tx, now, { operation, input, cause, actor, place }),

@@ -1,4 +1,4 @@
-import type { Card } from "../core/card.ts";
+import type { Drawing } from "../core/chart.ts";
 import { pass } from "../core/trace.ts";
 import { pause, type Bell } from "../core/waiting.ts";
 import type { Database, Transaction } from "../storage/database.ts";
@@ -12,6 +12,7 @@ import {
   putOff,
   type DueMessage,
 } from "../storage/outbox.ts";
+import { chartPicture } from "./chart-picture.ts";
 import { deliver, type Courier, type Delivery } from "./delivery.ts";
 import { createLaneBudget, type LaneBudget } from "./lane-budget.ts";
 import { describeFailure, telegramError } from "./telegram.ts";
@@ -20,18 +21,18 @@ const LOOK_EVERY_MS = 1_000;
 const BACKOFF_MS = [1_000, 2_000, 5_000, 15_000, 30_000] as const;
 
 /** Draws the present state of a subject that keeps no card of its own. */
-export type SubjectCards = (
+export type DrawSubject = (
   tx: Transaction,
   now: Date,
   subject: string,
-) => Promise<Card | undefined>;
+) => Promise<Drawing | undefined>;
 
 export type SenderParts = Courier & {
   readonly database: Database;
   readonly bell: Bell;
   /** How many calls a minute a group bears. */
   readonly groupPerMinute: number;
-  readonly cardOf: SubjectCards;
+  readonly draw: DrawSubject;
   readonly onError: (error: unknown, during: string) => void;
 };
 
@@ -80,10 +81,11 @@ async function runLane(
     // Chosen after the wait: something more important may have come in meanwhile.
     const prepared = await prepare(parts, chatId);
     if (!prepared) return;
-    if (prepared.card === undefined) continue;
-    const { message, card } = prepared;
+    if (prepared.drawing === undefined) continue;
+    const { message, drawing } = prepared;
+    const picture = await pictureOf(parts, message, drawing);
     budget.spend(performance.now());
-    const delivery = await deliver(parts, message, card);
+    const delivery = await deliver(parts, message, drawing.card, picture);
     if (delivery.kind === "sent") pass("message.accepted", message.subject);
     await settle(parts, message, delivery, budget);
   }
@@ -92,17 +94,33 @@ async function runLane(
 async function prepare(
   parts: SenderParts,
   chatId: number,
-): Promise<{ readonly message: DueMessage; readonly card: Card | undefined } | undefined> {
+): Promise<{ readonly message: DueMessage; readonly drawing: Drawing | undefined } | undefined> {
   const prepared = await parts.database.transaction(async (tx, now) => {
     const message = await nextDue(tx, now, chatId);
     if (!message) return undefined;
-    const card = message.card ?? (await parts.cardOf(tx, now, message.subject));
-    if (!card) await abandon(tx, message.id, "its subject is unknown to this version");
+    const drawing = message.card
+      ? { card: message.card }
+      : await parts.draw(tx, now, message.subject);
+    if (!drawing) await abandon(tx, message.id, "its subject is unknown to this version");
     else if (message.messageId === undefined) await markSending(tx, now, message.id);
-    return { message, card };
+    return { message, drawing };
   });
   if (prepared) pass("message.sending", prepared.message.subject);
   return prepared;
+}
+
+/** Without its picture a card still says in words what there is to say. */
+async function pictureOf(
+  { onError }: SenderParts,
+  message: DueMessage,
+  { chart }: Drawing,
+): Promise<Uint8Array | undefined> {
+  // A message that stands in the chat is edited, and only its words change.
+  if (!chart || message.messageId !== undefined) return undefined;
+  return chartPicture(chart).catch((error: unknown) => {
+    onError(error, `drawing ${message.subject}`);
+    return undefined;
+  });
 }
 
 async function settle(

@@ -78,6 +78,8 @@ export const http = {
   kind: "http",
   summary: "an address answers as it should",
   settings,
+  // Slower than this it would have no answer at all.
+  limits: (_settings, { timeout }) => [{ measurement: "latencyMs", atMost: timeout }],
   async observe({ systems, settings }, signal) {
     const requests = requestsOf(settings);
     const outcomes = await Promise.allSettled(

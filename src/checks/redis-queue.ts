@@ -32,6 +32,8 @@ export const redisQueue = {
   kind: "redis-queue",
   summary: "lists of jobs in a Redis are no longer than they should be",
   settings,
+  limits: ({ lists }) =>
+    Object.entries(lists).map(([name, { atMost }]) => ({ measurement: `${name}.jobs`, atMost })),
   async observe({ systems, settings: { url, lists } }, signal) {
     const names = Object.keys(lists);
     // Raw reads of the keys: a queue library would write to the queue that it looks at.

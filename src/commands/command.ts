@@ -4,6 +4,7 @@ import type { CommandLine } from "../core/command-line.ts";
 import type { Json } from "../core/json.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Role } from "../core/operator.ts";
+import type { BoardCheck } from "../core/status-board.ts";
 import type { Engine } from "../jobs/engine.ts";
 import type { Transaction } from "../storage/database.ts";
 import type { RunAdmission } from "../storage/run.ts";
@@ -17,7 +18,11 @@ export type CommandContext = {
   readonly timeZone: string;
   /** The names of all checks. */
   readonly checks: readonly string[];
-  readonly engine: Pick<Engine, "cancel" | "decide" | "detailsOf">;
+  /** What a board needs to know of each of them. */
+  readonly board: readonly BoardCheck[];
+  /** What brought this command: `tg-<update>`, `tap-<callback>` or `cli-<uuid>`. */
+  readonly cause: string;
+  readonly engine: Pick<Engine, "cancel" | "decide" | "detailsOf" | "recordReading">;
   /** Commits a run of an operation with the command as its cause and its card as the answer. */
   start(operation: string, input: Json): Promise<RunAdmission>;
 };
@@ -25,6 +30,8 @@ export type CommandContext = {
 export type Answer =
   | { readonly kind: "card"; readonly card: Card }
   | { readonly kind: "run"; readonly admission: RunAdmission }
+  /** A message about a subject that is drawn anew whenever it is sent: opened here, or brought up to date where it is. */
+  | { readonly kind: "subject"; readonly subject: string }
   /** Not understood, or not possible as asked; nothing was done. */
   | { readonly kind: "refused"; readonly message: string };
 

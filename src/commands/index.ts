@@ -5,10 +5,12 @@ import { evidence } from "./evidence.ts";
 import { createHelp } from "./help.ts";
 import { preflight } from "./preflight.ts";
 import { runs } from "./runs.ts";
+import { status } from "./status.ts";
 import { whoami } from "./whoami.ts";
 
 /** Every command, in the order of menus and help; the chat and the terminal share them. */
 export const commands: readonly Command[] = [
+  status,
   preflight,
   runs,
   cancel,

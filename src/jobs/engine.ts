@@ -23,7 +23,7 @@ import {
 import { SystemError } from "../systems/system-error.ts";
 import { holdLease } from "./lease.ts";
 import type { Operation, RunView } from "./operation.ts";
-import { record, subjectOf, type RecordOrigin } from "./run-record.ts";
+import { record, recordReading, subjectOf, type Reading, type RecordOrigin } from "./run-record.ts";
 import type { EngineSettings } from "./settings.ts";
 import { performStep, StepFailure, Suspension, type StepRunner } from "./step-runner.ts";
 
@@ -158,6 +158,12 @@ export function createEngine(parts: EngineParts) {
         await record(tx, now, origin, run, { kind: "run.result", result: "failed", actor });
       }
       return true;
+    },
+
+    /** Writes down that somebody looked, where that is an entry of its own. */
+    async recordReading(tx: Transaction, now: Date, reading: Reading): Promise<void> {
+      const { target, configHash: config } = parts;
+      await recordReading(tx, now, origin, { target, config, reading });
     },
 
     /** The card of a run as it stands; undefined when this version does not know its operation. */

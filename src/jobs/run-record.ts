@@ -42,10 +42,52 @@ export async function record(
     config: run.configHash,
     build: origin.build,
     instance: origin.instance,
-    facts: Object.fromEntries(
-      Object.entries(event.facts ?? {}).map(([name, fact]) => [name, origin.scrub(fact)]),
-    ),
+    facts: scrubbed(event.facts ?? {}, origin),
   });
+}
+
+/** Somebody looked, and that itself is worth keeping. */
+export type Reading = {
+  readonly kind: Extract<EntryDraft["kind"], `${string}.read`>;
+  readonly operation: string;
+  readonly cause: string;
+  readonly actor: Actor;
+  readonly result: string;
+  readonly facts: Readonly<Record<string, string>>;
+};
+
+/** Writes down what somebody was shown; the same cause is written once. */
+export async function recordReading(
+  tx: Transaction,
+  now: Date,
+  origin: RecordOrigin,
+  {
+    target,
+    config,
+    reading,
+  }: {
+    readonly target: string;
+    readonly config: string;
+    readonly reading: Reading;
+  },
+): Promise<void> {
+  const { cause, facts, ...said } = reading;
+  await append(tx, now, target, `${said.kind}:${cause}`, {
+    ...said,
+    target,
+    run: cause,
+    config,
+    build: origin.build,
+    instance: origin.instance,
+    facts: scrubbed(facts, origin),
+  });
+}
+
+function scrubbed(
+  facts: Readonly<Record<string, string>>,
+  { scrub }: RecordOrigin,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(facts).map(([name, fact]) => [name, scrub(fact)]));
 }
 
 /** The subject under which a run's card stands in the outbox. */

@@ -17,6 +17,9 @@ export type Place = {
   readonly replyTo: number | undefined;
 };
 
+const MESSAGE_KINDS = ["text", "document", "photo"] as const;
+export type MessageKind = (typeof MESSAGE_KINDS)[number];
+
 const dueRow = z
   .object({
     id: z.string(),
@@ -30,7 +33,7 @@ const dueRow = z
     sending_since: z.date().nullable(),
     resent: z.boolean(),
     message_id: z.string().nullable(),
-    message_kind: z.enum(["text", "document"]).nullable(),
+    message_kind: z.enum(MESSAGE_KINDS).nullable(),
   })
   .transform((row) => ({
     id: row.id,
@@ -69,6 +72,26 @@ export async function answer(
   card: Card,
 ): Promise<void> {
   await insert(tx, now, { subject, place, card, priority: PRIORITY.answer });
+}
+
+/** Somebody asked to see a subject: its message is opened here, or brought up to date where it stands. */
+export async function showSubject(
+  tx: Transaction,
+  now: Date,
+  subject: string,
+  place: Place,
+): Promise<void> {
+  if (await hasSubject(tx, subject)) return stateChanged(tx, now, subject);
+  await insert(tx, now, { subject, place, card: null, priority: PRIORITY.answer });
+}
+
+export async function hasSubject(tx: Transaction, subject: string): Promise<boolean> {
+  const rows = await tx.rows(
+    z.object({ id: z.string() }),
+    `select id from outbox where subject = $1`,
+    [subject],
+  );
+  return rows.length > 0;
 }
 
 /** The state of a subject changed: its card is due at once. */
@@ -135,7 +158,7 @@ export async function markSent(
     readonly id: string;
     readonly version: number;
     readonly messageId: number;
-    readonly messageKind: "text" | "document";
+    readonly messageKind: MessageKind;
   },
 ): Promise<void> {
   await tx.change(

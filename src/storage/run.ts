@@ -251,3 +251,18 @@ export async function recentRuns(
     limit,
   ]);
 }
+
+/** The newest run of an operation that has come to its end. */
+export async function lastEnded(
+  tx: Transaction,
+  target: string,
+  operation: string,
+): Promise<Run | undefined> {
+  const [run] = await tx.rows(
+    runRow,
+    `select ${COLUMNS} from run
+     where target = $1 and operation = $2 and ended_at is not null order by id desc limit 1`,
+    [target, operation],
+  );
+  return run;
+}
