@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 
 import { openFlightdeck, startApp, type Flightdeck } from "./app.ts";
 import type { Answer, CommandContext } from "./commands/command.ts";
-import { configSchema, loadConfig, type ValidConfig } from "./config/load-config.ts";
+import { configSchema, loadConfigs, type ValidConfig } from "./config/load-config.ts";
 import { formatProblems } from "./config/problem.ts";
 import type { ReferenceSources } from "./config/references.ts";
 import { actorOf } from "./core/actor.ts";
@@ -106,9 +106,9 @@ function configCommand(terminal: Terminal, line: CommandLine, options: Options):
 }
 
 function load(terminal: Terminal, file: string): ValidConfig | undefined {
-  const loaded = loadConfig(file, terminal.sources);
+  const loaded = loadConfigs([file], terminal.sources);
   if (loaded.ok) return loaded;
-  terminal.stderr(formatProblems(loaded.problems, file));
+  for (const wrong of loaded.files) terminal.stderr(formatProblems(wrong.problems, wrong.file));
   return undefined;
 }
 

@@ -2,6 +2,18 @@ import { z } from "zod";
 
 import { integerSetting, secretSetting, urlSetting } from "../core/setting.ts";
 
+/** Where in the chat a target is talked about, when several are served or the group has topics. */
+export const placeSetting = z
+  .strictObject({
+    chat: integerSetting({ maximum: -1 })
+      .optional()
+      .meta({ description: "Another group than the bot's own" }),
+    topic: integerSetting({ minimum: 1 })
+      .optional()
+      .meta({ description: "Id of a topic; commands in it mean this target" }),
+  })
+  .prefault({});
+
 /** The bot's own identity and the one chat it listens to. */
 export const telegramSettings = z.strictObject({
   token: secretSetting({

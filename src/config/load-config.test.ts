@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { Secret } from "../core/secret.ts";
-import { configSchema, loadConfig, parseConfig } from "./load-config.ts";
+import { configSchema, loadConfigs, parseConfig } from "./load-config.ts";
 import type { LoadedConfig, ValidConfig } from "./load-config.ts";
 import { formatProblems } from "./problem.ts";
 
@@ -294,14 +294,19 @@ describe("a file that is no YAML", () => {
   });
 
   test("is refused when it cannot be read", () => {
-    expect(loadConfig("/nowhere.yaml", sources)).toEqual({
+    expect(loadConfigs(["/nowhere.yaml"], sources)).toMatchObject({
       ok: false,
-      problems: [
+      files: [
         {
-          line: 1,
-          column: 1,
-          path: "",
-          message: "cannot read the file (ENOENT); expected a YAML file",
+          file: "/nowhere.yaml",
+          problems: [
+            {
+              line: 1,
+              column: 1,
+              path: "",
+              message: "cannot read the file (ENOENT); expected a YAML file",
+            },
+          ],
         },
       ],
     });
@@ -354,4 +359,45 @@ test("the JSON Schema names every setting and allows references where people wri
     "integer",
     "string",
   ]);
+});
+
+describe("several files", () => {
+  const root = join(import.meta.dirname, "../..");
+  const sandbox = readFileSync(join(root, "ops/sandbox.yaml"), "utf8");
+  const further = (more: string): string =>
+    `target: staging\noperators: [{ name: Ada, telegram: 1003, role: approver }]\nchecks: {}\n${more}`;
+  const load = (files: Readonly<Record<string, string>>) => {
+    const names = [...sandbox.matchAll(/\$\{env:(\w+)\}/g)].map((match) => match[1]!);
+    return loadConfigs(Object.keys(files) as [string, ...string[]], {
+      environment: {
+        ...Object.fromEntries(names.map((name) => [name, "http://127.0.0.1:8000"])),
+        FLIGHTDECK_BOT_TOKEN: environment.BOT_TOKEN,
+        SANDBOX_DATABASE_URL: "postgresql://127.0.0.1/app",
+        SANDBOX_REDIS_URL: "redis://127.0.0.1/0",
+      },
+      readFile: (path) => files[path] ?? "",
+    });
+  };
+
+  test("are a target each, in their order", () => {
+    const loaded = load({ "a.yaml": sandbox, "b.yaml": further("place: { topic: 7 }") });
+    expect(loaded.ok && loaded.targets.map(({ settings }) => settings.target)).toEqual([
+      "sandbox",
+      "staging",
+    ]);
+  });
+
+  test.each([
+    [
+      "telegram settings belong to the first",
+      "telegram: { chat: -1 }\nplace: { topic: 7 }",
+      "telegram",
+    ],
+    ["a place of its own is needed", "", "place"],
+    ["a name of its own is needed", "place: { topic: 7 }", "target"],
+  ])("%s", (_rule, more, path) => {
+    const text = path === "target" ? further(more).replace("staging", "sandbox") : further(more);
+    const loaded = load({ "a.yaml": sandbox, "b.yaml": text });
+    expect(loaded).toMatchObject({ ok: false, files: [{ file: "b.yaml", problems: [{ path }] }] });
+  });
 });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { telegramSettings } from "../bot/settings.ts";
+import { placeSetting, telegramSettings } from "../bot/settings.ts";
 import { checksSetting } from "../checks/settings.ts";
 import { operatorsSetting } from "../core/operator.ts";
 import { textSetting } from "../core/setting.ts";
@@ -8,8 +8,8 @@ import { engineSettings, redisSetting } from "../jobs/settings.ts";
 import { evidenceSetting, storageSettings } from "../storage/settings.ts";
 import { systemsSetting } from "../systems/settings.ts";
 
-/** The whole file, composed of what each layer says about its own settings: one line a layer. */
-export const settingsSchema = z.strictObject({
+/** What describes one target: one line a layer. */
+const targetSettings = {
   target: textSetting({
     pattern: /^[a-z0-9][a-z0-9-]{0,62}$/,
     expected: "a short name of small letters, digits and dashes",
@@ -18,17 +18,27 @@ export const settingsSchema = z.strictObject({
     .refine(isTimeZone, "expected the name of a time zone such as Europe/Berlin")
     .default("UTC")
     .meta({ description: "The time zone that the team reads", examples: ["Europe/Berlin"] }),
-  telegram: telegramSettings,
+  place: placeSetting,
   operators: operatorsSetting,
-  ...storageSettings,
-  redis: redisSetting,
   evidence: evidenceSetting,
-  engine: engineSettings,
   systems: systemsSetting,
   checks: checksSetting,
+};
+
+/** The first file: its target, and what the process itself runs on. */
+export const settingsSchema = z.strictObject({
+  ...targetSettings,
+  telegram: telegramSettings,
+  ...storageSettings,
+  redis: redisSetting,
+  engine: engineSettings,
 });
 
+/** A further file is a further target alone; the process runs on what the first file says. */
+export const furtherSchema = z.strictObject(targetSettings);
+
 export type Settings = z.output<typeof settingsSchema>;
+export type TargetSettings = z.output<typeof furtherSchema>;
 
 function isTimeZone(name: string): boolean {
   try {
