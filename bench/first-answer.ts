@@ -13,7 +13,7 @@ import { quantile } from "./quantile.ts";
  */
 const CROWD = 60;
 const ANSWERS_PER_ROUND = 200;
-const WARM_UP_ANSWERS = 30;
+const WARM_UP_ANSWERS = CROWD;
 const COMMAND = "/whoami";
 /** Lets whoever has answered finish what it does afterwards, so that it does not take from the other's time. */
 const BREATHER_MS = 30;
