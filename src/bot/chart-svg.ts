@@ -1,5 +1,5 @@
 import type { Chart, ChartCurve, ChartPanel, ChartPoint } from "../core/chart.ts";
-import { valueText } from "../core/measurement-text.ts";
+import { bareValueText } from "../core/measurement-text.ts";
 import { curveText } from "../core/status-board-chart.ts";
 import { shortened, visibleText } from "../core/visible-text.ts";
 import { axisTop, dayTicks, type Tick } from "./chart-axis.ts";
@@ -15,9 +15,11 @@ const PLOT = { left: 166, right: WIDTH - MARGIN, height: 260 } as const;
 const TITLE_HEIGHT = 92;
 const PANEL_TITLE_HEIGHT = 56;
 const LEGEND_ROW = 50;
+const ABOVE_PLOT = 30;
 const AXIS_HEIGHT = 62;
 const PANEL_GAP = 36;
 const NAME_LIMIT = 24;
+const FEW = 3;
 
 const INK = {
   text: "#1d2733",
@@ -27,6 +29,9 @@ const INK = {
   fail: "#f6c9c5",
   paper: "#ffffff",
 } as const;
+
+/** A rim of paper keeps words readable where they lie over lines. */
+const HALO = ` stroke="${INK.paper}" stroke-width="8" stroke-linejoin="round" paint-order="stroke"`;
 
 /** Told apart by dash and mark first, and by colour besides. */
 const STYLES = [
@@ -59,16 +64,17 @@ export function chartSvg(chart: Chart): string {
 }
 
 function panelHeight(panel: ChartPanel): number {
-  return PANEL_TITLE_HEIGHT + legendRows(panel) * LEGEND_ROW + PLOT.height + AXIS_HEIGHT;
+  return PANEL_TITLE_HEIGHT + legendHeight(panel) + PLOT.height + AXIS_HEIGHT;
 }
 
-function legendRows({ curves, troubles }: ChartPanel): number {
-  return curves.length + new Set(troubles.map(({ kind }) => kind)).size;
+function legendHeight({ curves, troubles }: ChartPanel): number {
+  const rows = curves.length + new Set(troubles.map(({ kind }) => kind)).size;
+  return rows * LEGEND_ROW + ABOVE_PLOT;
 }
 
 function drawPanel(frame: Frame): string {
   const { chart, panel, top } = frame;
-  const plotTop = top + PANEL_TITLE_HEIGHT + legendRows(panel) * LEGEND_ROW;
+  const plotTop = top + PANEL_TITLE_HEIGHT + legendHeight(panel);
   const highest = Math.max(
     0,
     ...panel.curves.flatMap(({ points }) => points.map(({ value }) => value)),
@@ -96,8 +102,10 @@ function drawPanel(frame: Frame): string {
     ...dayTicks(chart.from, chart.to, chart.timeZone).map((tick) =>
       timeTick(scale.x(tick.at), plotTop + PLOT.height, tick),
     ),
-    ...limits.map((limit) => limitLine(scale.y(limit), valueText(limit, panel.unit))),
+    ...limits.map((limit) => limitLine(scale.y(limit))),
     ...panel.curves.map((curve, index) => drawCurve(curve, styleOf(index), scale)),
+    // Over the curves, so that none of them strikes through the number.
+    ...limits.map((limit) => limitLabel(scale.y(limit), plotTop, limit, panel.unit)),
   ].join("\n");
 }
 
@@ -138,9 +146,9 @@ function drawCurve(curve: ChartCurve, style: Style, { x, y }: Scale): string {
   const lines = stretches
     .filter((points) => points.length > 1)
     .map((points) => stroke(`M${points.map(place).join("L")}`, style));
-  // A look that stands alone has no line, and the last one is where the eye goes.
+  // A few looks that stand alone make no line to speak of, and the last one is where the eye goes.
   const marked = new Set([
-    ...stretches.flatMap((points) => (points.length === 1 ? points : [])),
+    ...stretches.flatMap((points) => (points.length <= FEW ? points : [])),
     ...curve.points.slice(-1),
   ]);
   const marks = [...marked].map(({ at, value }) => mark(x(at), y(value), style));
@@ -163,13 +171,8 @@ function stretchesOf({ points, gapMs }: ChartCurve): readonly (readonly ChartPoi
 function gridLine(y: number, value: number, unit: string): string {
   return [
     `<path d="M${PLOT.left} ${y}H${PLOT.right}" stroke="${INK.grid}" stroke-width="4"/>`,
-    text(PLOT.left - 16, y + 12, axisLabel(value, unit), { anchor: "end", ink: INK.quiet }),
+    text(PLOT.left - 16, y + 12, bareValueText(value, unit), { anchor: "end", ink: INK.quiet }),
   ].join("\n");
-}
-
-/** The panel's title says what is counted; only a unit that the number cannot do without stands beside it. */
-function axisLabel(value: number, unit: string): string {
-  return valueText(value, ["Ms", "Bytes", "Percent"].includes(unit) ? unit : "");
 }
 
 function timeTick(x: number, bottom: number, { label }: Tick): string {
@@ -181,12 +184,14 @@ function timeTick(x: number, bottom: number, { label }: Tick): string {
   ].join("\n");
 }
 
-function limitLine(y: number, label: string): string {
-  const below = y + 40;
-  return [
-    `<path d="M${PLOT.left} ${y}H${PLOT.right}" stroke="${INK.limit}" stroke-width="4" stroke-dasharray="28 10"/>`,
-    text(PLOT.right, below, `limit ${label}`, { anchor: "end", ink: INK.limit }),
-  ].join("\n");
+function limitLine(y: number): string {
+  return `<path d="M${PLOT.left} ${y}H${PLOT.right}" stroke="${INK.limit}" stroke-width="4" stroke-dasharray="28 10"/>`;
+}
+
+function limitLabel(y: number, plotTop: number, limit: number, unit: string): string {
+  const hasRoomAbove = y - plotTop > TEXT + LINE;
+  const words = `limit ${bareValueText(limit, unit)}`;
+  return text(PLOT.left + 12, hasRoomAbove ? y - 14 : y + 42, words, { ink: INK.limit });
 }
 
 function styleOf(index: number): Style {
@@ -235,7 +240,7 @@ type TextOptions = {
 function text(x: number, y: number, words: string, options: TextOptions = {}): string {
   const { size = TEXT, isBold = false, anchor = "start", ink = INK.text } = options;
   const weight = isBold ? ' font-weight="700"' : "";
-  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" font-size="${size}"${weight} text-anchor="${anchor}" fill="${ink}">${escaped(words)}</text>`;
+  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" font-size="${size}"${weight} text-anchor="${anchor}" fill="${ink}"${HALO}>${escaped(words)}</text>`;
 }
 
 function escaped(words: string): string {

@@ -4,6 +4,9 @@ import type { Measurement } from "./status.ts";
 /** What was measured, and in which unit. */
 export type MeasurementName = { readonly what: string; readonly unit: string };
 
+/** Without these a number means nothing. */
+const NEEDED_UNITS: readonly string[] = ["Ms", "Bytes", "Percent"];
+
 /**
  * Takes the name of a measurement apart, whose last word is its unit: `latencyMs` is a latency in milliseconds,
  * `default_queue.jobs` are the jobs of something that has a name of its own.
@@ -15,10 +18,12 @@ export function measurementName(name: string): MeasurementName {
   return { what: what.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`), unit };
 }
 
-/** A measurement as people say it: `latency 41ms`, `default_queue 3 jobs`. */
+/** A measurement as people say it: `latency 41ms`, `default_queue 3 jobs`, `days left 40`. */
 export function measurementText({ name, value }: Measurement): string {
   const { what, unit } = measurementName(name);
-  return `${what} ${valueText(value, unit)}`;
+  const isSaidWithUnit = name.includes(".") || NEEDED_UNITS.includes(unit);
+  if (isSaidWithUnit) return `${what} ${valueText(value, unit)}`;
+  return `${`${what} ${unit.toLowerCase()}`.trim()} ${rounded(value)}`;
 }
 
 /** A value with its unit, short enough for an axis: `41ms`, `1.2 GB`, `3 jobs`. */
@@ -38,6 +43,12 @@ export function valueText(value: number, unit: string): string {
       return `${number} ${value === 1 ? words.replace(/s$/, "") : words}`;
     }
   }
+}
+
+/** For where the unit is said besides: the number alone, unless it means nothing without its unit. */
+export function bareValueText(value: number, unit: string): string {
+  if (value === 0) return "0";
+  return valueText(value, NEEDED_UNITS.includes(unit) ? unit : "");
 }
 
 const BYTE_UNITS = ["B", "kB", "MB", "GB", "TB"] as const;

@@ -1,6 +1,6 @@
 import { line, type Card, type CardPart } from "./card.ts";
 import type { Chart, ChartCurve, ChartPanel, ChartPoint, ChartTrouble } from "./chart.ts";
-import { measurementName, valueText } from "./measurement-text.ts";
+import { bareValueText, measurementName } from "./measurement-text.ts";
 import { staleAfterMs, type BoardCheck } from "./status-board.ts";
 
 /** The highest value of a measurement within a bin that begins at this moment. */
@@ -56,12 +56,12 @@ export function chartCard({ title, panels }: Chart): Card {
   return { title, parts: [...parts, ...panels.flatMap(troubleParts)], actions: [] };
 }
 
-/** `now 3 jobs, highest 61, limit 50`; the limit is said because a curve far below it would not show it. */
+/** `last 3, highest 61, limit 50`; the limit is said because a curve far below it would not show it. */
 export function curveText({ points, limit }: ChartCurve, unit: string): string {
-  const now = valueText(points.at(-1)?.value ?? 0, unit);
-  const highest = valueText(Math.max(...points.map(({ value }) => value)), unit);
-  const end = limit === undefined ? "" : `, limit ${valueText(limit, unit)}`;
-  return `last ${now}, highest ${highest}${end}`;
+  const last = bareValueText(points.at(-1)?.value ?? 0, unit);
+  const highest = bareValueText(Math.max(...points.map(({ value }) => value)), unit);
+  const end = limit === undefined ? "" : `, limit ${bareValueText(limit, unit)}`;
+  return `last ${last}, highest ${highest}${end}`;
 }
 
 function troubleParts({ title, troubles }: ChartPanel): readonly CardPart[] {
