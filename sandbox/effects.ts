@@ -17,6 +17,10 @@ const effectNames = [
   "xaiModelCalls",
   "xaiCompletions",
   "xaiRefusals",
+  "deployments",
+  "rollbacks",
+  "applicationsStopped",
+  "variablesWritten",
 ] as const;
 
 type Effect = (typeof effectNames)[number];

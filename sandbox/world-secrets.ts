@@ -10,6 +10,11 @@ export type WorldSecrets = {
   readonly databaseReaderPassword: string;
   readonly redisOwnerPassword: string;
   readonly redisReaderPassword: string;
+  readonly coolifyToken: string;
+  readonly coolifySensitiveToken: string;
+  readonly stagingDatabasePassword: string;
+  readonly stagingRedisPassword: string;
+  readonly stagingWebhookSecret: string;
 };
 
 /** New for every world, so that one found anywhere tells which run leaked it. */
@@ -24,6 +29,11 @@ export function newWorldSecrets(): WorldSecrets {
     databaseReaderPassword: letters(32),
     redisOwnerPassword: letters(32),
     redisReaderPassword: letters(32),
+    coolifyToken: `3|${letters(48)}`,
+    coolifySensitiveToken: `4|${letters(48)}`,
+    stagingDatabasePassword: letters(32),
+    stagingRedisPassword: letters(32),
+    stagingWebhookSecret: letters(40),
   };
 }
 
