@@ -36,10 +36,11 @@ const composeDomainsSchema = z
     context.addIssue({ code: "custom", message: "expected the JSON of a mapping" });
     return z.NEVER;
   });
-// An empty mapping of PHP is written as an empty list.
-const composeEntries = z
-  .union([z.record(z.string(), z.object({ domain: z.string().nullish() })), z.tuple([])])
-  .transform((entries) => ({ ...entries }) as Record<string, { domain?: string | null }>);
+const composeEntries = z.union([
+  z.record(z.string(), z.object({ domain: z.string().nullish() })),
+  // PHP writes an empty mapping as an empty list.
+  z.tuple([]),
+]);
 
 export const applicationSchema = z
   .object({

@@ -1,0 +1,15 @@
+import type { Route } from "../route.ts";
+import { applicationRoutes } from "./applications.ts";
+import { databaseRoutes } from "./databases.ts";
+import { deploymentRoutes } from "./deployments.ts";
+import { environmentVariableRoutes } from "./environment-variables.ts";
+import { inventoryRoutes } from "./inventory.ts";
+
+/** Everything below `/api/v1`. */
+export const routes: readonly Route[] = [
+  ...inventoryRoutes,
+  ...applicationRoutes,
+  ...environmentVariableRoutes,
+  ...deploymentRoutes,
+  ...databaseRoutes,
+];
