@@ -25,7 +25,7 @@ const headersSetting = z
   )
   .superRefine((headers, context) => {
     for (const [name, value] of Object.entries(headers)) {
-      if (!CREDENTIAL_HEADER.test(name) || value instanceof Secret) continue;
+      if (!CREDENTIAL_HEADER.test(name) || value instanceof Secret || value === "wrong") continue;
       context.addIssue({
         code: "custom",
         path: [name],
@@ -50,7 +50,10 @@ const requestSetting = z.strictObject({
 const settings = {
   url: urlSetting(),
   method: choiceSetting(["GET", "HEAD", "POST"]).default("GET"),
-  headers: headersSetting.optional(),
+  headers: headersSetting.optional().meta({
+    description:
+      "Headers; the word wrong for one that holds a secret sends one that nobody may accept",
+  }),
   bearer: bearerSetting.optional(),
   body: textSetting({ maximum: 65_536 }).optional(),
   expect: expectationSetting
@@ -117,7 +120,10 @@ function requestsOf({ headers, bearer, expect, requests }: Settings): readonly R
 /** So that a request's own header replaces the shared one however either is spelt. */
 function lowerCased(headers: Settings["headers"] = {}): Readonly<Record<string, string | Secret>> {
   return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
+    Object.entries(headers).map(([name, value]) => [
+      name.toLowerCase(),
+      CREDENTIAL_HEADER.test(name) && value === "wrong" ? WRONG_TOKEN : value,
+    ]),
   );
 }
 

@@ -10,10 +10,18 @@ const schema = z.strictObject(postgres.settings);
 const url = new Secret("postgresql://reader:hunter2@db.example.com/app");
 const failure = (code: string) => new SystemError("postgres", "rejected", code, { code });
 
+const session = {
+  role: "reader",
+  version: "15.18",
+  openConnections: 20,
+  allowedConnections: 97,
+  sizeBytes: 8_123_456,
+};
+
 /** Asks a check whose second query, for the revision, gives `revisions`. */
 async function ask(expected: unknown, revisions: readonly string[] | Error = []) {
   const query = async ({ sql }: { sql: string }): Promise<readonly unknown[]> => {
-    if (sql.includes("current_user")) return [{ role: "reader", version: "15.18" }];
+    if (sql.includes("current_user")) return [session];
     if (revisions instanceof Error) throw revisions;
     expect(sql).toContain('"version_num"');
     return revisions.map((revision) => ({ revision }));
@@ -41,6 +49,27 @@ test("the role must be the expected one", async () => {
     actual: "reader",
     ok: false,
   });
+});
+
+test.each([
+  [20, false],
+  [21, true],
+] as const)("20 of 97 connections are more than %i%%: %s", async (limit, ok) => {
+  expect((await ask({ connectionsAtMostPercent: limit })).observations[1]).toEqual({
+    what: "open connections",
+    expected: `at most ${limit}% of 97`,
+    actual: "21% (20)",
+    ok,
+  });
+});
+
+test("connections and size are measured whatever is expected", async () => {
+  const measurements = [
+    { name: "openConnections", value: 20 },
+    { name: "sizeBytes", value: 8_123_456 },
+  ];
+  expect((await ask({})).measurements).toEqual(measurements);
+  expect((await ask({ revision: { is: "c3a2" } }, ["c3a2"])).measurements).toEqual(measurements);
 });
 
 describe("the revision", () => {

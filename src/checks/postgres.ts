@@ -1,16 +1,12 @@
 import { z } from "zod";
 
-import { secretSetting, textSetting } from "../core/setting.ts";
-import type { Observation } from "../core/status.ts";
+import { integerSetting, secretSetting, textSetting } from "../core/setting.ts";
+import type { Measurement, Observation } from "../core/status.ts";
 import { postgresUrlProblem } from "../systems/postgres.ts";
 import { SystemError } from "../systems/system-error.ts";
 import type { CheckKind } from "./check-kind.ts";
+import { identifier } from "./identifier.ts";
 import { refusedConnection } from "./refused-connection.ts";
-
-const identifier = {
-  pattern: /^[A-Za-z_][A-Za-z0-9_]{0,62}$/,
-  expected: "the plain name of a table or column",
-} as const;
 
 const revisionSetting = z.strictObject({
   table: textSetting(identifier).default("alembic_version"),
@@ -30,6 +26,9 @@ const settings = {
         .default(false)
         .meta({ description: "A refused connection is a failure, not an unknown" }),
       role: textSetting().optional().meta({ description: "The role that the URL must log in as" }),
+      connectionsAtMostPercent: integerSetting({ minimum: 1, maximum: 100 })
+        .optional()
+        .meta({ description: "How many of the connections that it allows may be open" }),
       revision: revisionSetting
         .optional()
         .meta({ description: "The revision of the schema, as the migrations record it" }),
@@ -48,13 +47,21 @@ export const postgres = {
       const [session] = z
         .tuple([sessionSchema])
         .parse(await systems.postgres.query({ url, sql: SESSION }, signal));
-      const observations = [...connection(session), ...role(session, expect)];
-      if (expect.revision === undefined) return { observations };
+      const observations = [
+        ...connection(session),
+        ...role(session, expect),
+        ...connections(session, expect),
+      ];
+      const measurements = measurementsOf(session);
+      if (expect.revision === undefined) return { observations, measurements };
       const found = await revisions(
         async (sql) => systems.postgres.query({ url, sql }, signal),
         expect.revision,
       );
-      return { observations: [...observations, revision(found, expect.revision)] };
+      return {
+        observations: [...observations, revision(found, expect.revision)],
+        measurements,
+      };
     } catch (error) {
       const refused = refusedConnection(error, expect.reachable);
       if (refused === undefined) throw error;
@@ -63,8 +70,20 @@ export const postgres = {
   },
 } satisfies CheckKind<typeof settings, "postgres">;
 
-const SESSION = "select current_user::text as role, current_setting('server_version') as version";
-const sessionSchema = z.object({ role: z.string(), version: z.string() });
+// What is reserved for superusers is no room for the product.
+const SESSION = `
+  select current_user::text as role, current_setting('server_version') as version,
+    (select sum(numbackends) from pg_stat_database)::int as "openConnections",
+    current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+      as "allowedConnections",
+    pg_database_size(current_database())::float8 as "sizeBytes"`;
+const sessionSchema = z.object({
+  role: z.string(),
+  version: z.string(),
+  openConnections: z.int(),
+  allowedConnections: z.int(),
+  sizeBytes: z.number(),
+});
 type Session = z.output<typeof sessionSchema>;
 
 function connection({ role: name, version }: Session): Observation[] {
@@ -75,6 +94,30 @@ function connection({ role: name, version }: Session): Observation[] {
 function role(session: Session, { role: expected }: Expectation): Observation[] {
   if (expected === undefined) return [];
   return [{ what: "role", expected, actual: session.role, ok: session.role === expected }];
+}
+
+function connections(
+  session: Session,
+  { connectionsAtMostPercent: limit }: Expectation,
+): Observation[] {
+  if (limit === undefined) return [];
+  const { openConnections, allowedConnections } = session;
+  const percent = Math.ceil((100 * openConnections) / allowedConnections);
+  return [
+    {
+      what: "open connections",
+      expected: `at most ${limit}% of ${allowedConnections}`,
+      actual: `${percent}% (${openConnections})`,
+      ok: percent <= limit,
+    },
+  ];
+}
+
+function measurementsOf({ openConnections, sizeBytes }: Session): Measurement[] {
+  return [
+    { name: "openConnections", value: openConnections },
+    { name: "sizeBytes", value: sizeBytes },
+  ];
 }
 
 type Revision = NonNullable<Expectation["revision"]>;

@@ -1,8 +1,9 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 
 import { Secret } from "../core/secret.ts";
 import type { RedisRead, RedisReply } from "../systems/redis.ts";
+import type { EarlierLook } from "./check-kind.ts";
 import { redisQueue } from "./redis-queue.ts";
 
 const signal = new AbortController().signal;
@@ -10,7 +11,16 @@ const schema = z.strictObject(redisQueue.settings);
 const url = new Secret("redis://127.0.0.1");
 const value = (reply: unknown): RedisReply => ({ ok: true, value: reply });
 
-async function ask(lists: unknown, replies: readonly RedisReply[]) {
+async function ask(
+  lists: unknown,
+  replies: readonly RedisReply[],
+  earlier: readonly EarlierLook[] = [],
+) {
+  const asked: number[] = [];
+  const previous = async (lastMs: number): Promise<readonly EarlierLook[]> => {
+    asked.push(lastMs);
+    return earlier;
+  };
   const commands: RedisRead[] = [];
   const read = async (request: {
     commands: readonly RedisRead[];
@@ -19,8 +29,11 @@ async function ask(lists: unknown, replies: readonly RedisReply[]) {
     return replies;
   };
   const settings = schema.parse({ url, lists });
-  const seen = await redisQueue.observe({ systems: { redis: { read } }, settings }, signal);
-  return { ...seen, commands };
+  const seen = await redisQueue.observe(
+    { systems: { redis: { read } }, settings, previous },
+    signal,
+  );
+  return { ...seen, commands, asked };
 }
 
 test("lists are measured by raw reads and judged by their limits", async () => {
@@ -63,4 +76,56 @@ test("an answer that is no length is unknown", async () => {
     kind: "malformed",
   });
   await expect(ask({ q: { atMost: 5 } }, [])).rejects.toMatchObject({ kind: "malformed" });
+});
+
+describe("a list that may not grow", () => {
+  const dead = { dead: { noGrowthIn: "15m" } };
+  const look = (jobs: number): EarlierLook => ({
+    at: new Date(),
+    measurements: [{ name: "dead.jobs", value: jobs }],
+  });
+
+  test.each([
+    ["is empty", 0, [], "0 jobs", true],
+    ["is empty again", 0, [4], "0 jobs", true],
+    ["holds what it held", 3, [3, 3], "3 jobs", true],
+    ["holds less", 2, [3], "2 jobs", true],
+    ["holds more than a moment ago", 4, [3, 3], "4 jobs", false],
+    ["grew since the start and stands still now", 5, [2, 5, 5], "5 jobs", false],
+    ["was emptied and has a new one", 1, [7, 0], "1 job", false],
+  ] as const)("%s", async (_name, now, before, actual, ok) => {
+    const seen = await ask(dead, [value("list"), value(now)], before.map(look));
+    expect(seen.observations).toEqual([expect.objectContaining({ what: "dead", actual, ok })]);
+    expect(seen.measurements).toEqual([{ name: "dead.jobs", value: now }]);
+  });
+
+  test("is compared with its own earlier looks in that time", async () => {
+    const { asked } = await ask(dead, [value("list"), value(3)], [look(3)]);
+    expect(asked).toEqual([900_000]);
+  });
+
+  test("cannot be judged at the first look unless it is empty, and that look is kept", async () => {
+    const seen = await ask(dead, [value("list"), value(3)]);
+    expect(seen.observations).toEqual([]);
+    expect(seen.reason).toBe(
+      "dead holds 3 jobs, and no earlier look tells whether that is more than before",
+    );
+    expect(seen.measurements).toEqual([{ name: "dead.jobs", value: 3 }]);
+  });
+
+  test("that cannot be judged does not hide another that is too long", async () => {
+    const seen = await ask({ ...dead, q: { atMost: 1 } }, [
+      value("list"),
+      value(3),
+      value("list"),
+      value(2),
+    ]);
+    expect(seen.observations).toEqual([expect.objectContaining({ what: "q", ok: false })]);
+  });
+
+  test("needs a limit of either sort", () => {
+    expect(schema.safeParse({ url, lists: { dead: {} } }).error?.issues[0]?.message).toBe(
+      "expected at least one of atMost, noGrowthIn",
+    );
+  });
 });

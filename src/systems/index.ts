@@ -1,8 +1,11 @@
 import { createCoolify } from "./coolify.ts";
 import { createHttpApi } from "./http-api.ts";
+import { createPgDump } from "./pg-dump.ts";
 import { createPostgres } from "./postgres.ts";
 import { createRedis } from "./redis.ts";
 import type { SystemsSettings } from "./settings.ts";
+import { createTelegramBot } from "./telegram-bot.ts";
+import { createTls } from "./tls.ts";
 
 /** Everything outside that a check or an operation can talk to: one line a system. */
 export function createSystems(settings: SystemsSettings = {}) {
@@ -11,6 +14,9 @@ export function createSystems(settings: SystemsSettings = {}) {
     http,
     postgres: createPostgres(),
     redis: createRedis(),
+    pgDump: createPgDump(),
+    telegramBot: createTelegramBot(http),
+    tls: createTls(),
     coolify: createCoolify(http, settings.coolify),
     async [Symbol.asyncDispose]() {
       await http.close();

@@ -9,9 +9,9 @@ import { isTimeout } from "./deadline.ts";
 import { SystemError, codeOf, safeCause } from "./system-error.ts";
 import type { SystemErrorKind } from "./system-error.ts";
 
-/** Commands that only look; they need no more than `+@read +ping` from an ACL. */
+/** Commands that only look; they need no more than `+@read +ping +info` from an ACL. */
 export type RedisRead = readonly [
-  name: "ping" | "type" | "llen" | "lindex" | "zcard" | "hexists" | "exists",
+  name: "ping" | "info" | "type" | "llen" | "lindex" | "zcard" | "hexists" | "exists",
   ...values: (string | number)[],
 ];
 
