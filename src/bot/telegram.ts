@@ -30,9 +30,10 @@ export function failureOf(error: unknown): CallFailure {
     if (code === 429) {
       return { kind: "slow-down", retryAfterMs: (parameters.retry_after ?? 1) * 1000 };
     }
-    return code >= 500
-      ? { kind: "in-doubt", description: `${code}: ${description}` }
-      : { kind: "refused", code, description };
+    // Telegram refuses with a code of its own; JSON without one is somebody's between us and Telegram.
+    return code >= 400 && code < 500
+      ? { kind: "refused", code, description }
+      : { kind: "in-doubt", description: `${code}: ${description}` };
   }
   const cause = error instanceof Error && "error" in error ? error.error : error;
   return { kind: "in-doubt", description: cause instanceof Error ? cause.message : "no answer" };
