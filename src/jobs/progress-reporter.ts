@@ -13,6 +13,7 @@ export function createProgressReporter(save: (progress: Json) => Promise<void>):
   let newest: Json | undefined;
   let timer: NodeJS.Timeout | undefined;
   let saving: Promise<void> = Promise.resolve();
+  let closed = false;
 
   function flush(): void {
     timer = undefined;
@@ -24,10 +25,13 @@ export function createProgressReporter(save: (progress: Json) => Promise<void>):
 
   return {
     report(progress) {
+      // Work that was given up may still report.
+      if (closed) return;
       newest = progress;
       timer ??= setTimeout(flush, SPACING_MS);
     },
     async close() {
+      closed = true;
       clearTimeout(timer);
       newest = undefined;
       await saving;
