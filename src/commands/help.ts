@@ -14,9 +14,13 @@ export function createHelp(all: () => readonly Command[]): Command {
     words: { atMost: 1 },
     understand({ words: [word] }) {
       const name = word?.replace(/^\//, "");
-      const names = all().map((command) => command.name);
-      if (name === undefined || names.includes(name)) return { ok: true, args: { name } };
-      const meant = nearest(name, names);
+      const known = name === undefined || all().some((command) => command.name === name);
+      if (known) return { ok: true, args: { name } };
+      const listed = all().filter((command) => command.listed);
+      const meant = nearest(
+        name,
+        listed.map((command) => command.name),
+      );
       const hint = meant === undefined ? "" : ` Did you mean /${meant}?`;
       return { ok: false, message: `There is no command /${name}.${hint}` };
     },

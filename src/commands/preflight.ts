@@ -29,6 +29,9 @@ export const preflight = defineCommand<Args>({
     if (name !== undefined && failedOf === undefined) {
       return { ok: false, message: `"${name}" is not the name of a run, such as R-7.` };
     }
+    if (failedOf !== undefined && line.words.length > 0) {
+      return { ok: false, message: "Name checks, or a run with --failed-of, not both." };
+    }
     return { ok: true, args: { checks: line.words, failedOf } };
   },
   async run(context, { checks, failedOf }) {
