@@ -4,34 +4,29 @@ import { createAdaptorServer } from "@hono/node-server";
 
 import { createActor, menuReader } from "./actor.ts";
 import type { Actor } from "./actor.ts";
-import { createBotApi } from "./bot-api.ts";
-import { createCallbacks } from "./callbacks.ts";
+import type { BotProfile } from "./bot-profile.ts";
+import { createBot } from "./bot.ts";
+import type { Bot } from "./bot.ts";
 import { createChanges, waitForChange } from "./changes.ts";
 import { chatMessages } from "./chat-message.ts";
 import type { ChatMessage } from "./chat-message.ts";
-import { createCommandMenus } from "./command-menus.ts";
 import type { BotCommand } from "./command-menus.ts";
-import { createFaults } from "./faults.ts";
 import type { Faults } from "./faults.ts";
-import { createFileStore } from "./file-store.ts";
 import type { StoredFile } from "./file-store.ts";
 import { createFlood } from "./flood.ts";
-import { chatOf, hears } from "./hearing.ts";
 import { createLog } from "./journal.ts";
 import type { ApiCall, CallbackAnswer, Violation } from "./journal.ts";
-import { createLongPoll } from "./long-poll.ts";
-import { kindOf, updateSchema } from "./objects.ts";
 import type { Update } from "./objects.ts";
+import { otherBotOf } from "./other-bot.ts";
+import type { OtherBot } from "./other-bot.ts";
 import { personas } from "./personas.ts";
 import type { MemberStatus, Persona, PersonaName } from "./personas.ts";
 import { post } from "./posts.ts";
-import { createRooms, describeMember, memberOf } from "./rooms.ts";
+import { describeMember, memberOf } from "./rooms.ts";
 import { unixTime } from "./state.ts";
-import type { TelegramState } from "./state.ts";
-import { createUpdateQueue } from "./update-queue.ts";
 import type { HeldUpdates } from "./update-queue.ts";
 import { botUser, userOf } from "./user.ts";
-import { createWebhook, telegramRetryDelayMs } from "./webhook.ts";
+import { telegramRetryDelayMs } from "./webhook.ts";
 
 export type { ChatMessage } from "./chat-message.ts";
 export type { CallbackAnswer } from "./journal.ts";
@@ -40,9 +35,6 @@ export type { Persona, PersonaName } from "./personas.ts";
 
 const GROUP_ID = -1_001_000_000_001;
 const GROUP_TITLE = "Ops";
-/** The update id of what the bot is not told. */
-const NOT_HEARD = 0;
-
 export type TelegramOptions = {
   /** Made up, `<number>:<anything>`; one that looks real is refused. */
   readonly botToken: string;
@@ -86,6 +78,10 @@ export type TelegramServer = AsyncDisposable & {
   setBotStatus(status: MemberStatus): void;
   /** Somebody adds the bot to a group of their own; the result is its id. */
   addBotToGroup(title: string, by: PersonaName | Persona): number;
+  /** What the ops bot is told of itself. */
+  readonly profile: BotProfile;
+  /** Another bot on the same server, with a token, chats and updates of its own. */
+  addBot(token: string, names: { readonly firstName: string; readonly username: string }): OtherBot;
   /** Resolves as soon as `what` finds something, looking after every change. */
   waitFor<T>(
     what: (telegram: TelegramServer) => T | undefined,
@@ -97,66 +93,23 @@ export type TelegramServer = AsyncDisposable & {
 export async function startTelegram(options: TelegramOptions): Promise<TelegramServer> {
   refuseRealToken(options.botToken);
   const now = options.now ?? (() => new Date());
-  const bot = botUser(options.botToken);
   const changes = createChanges();
-  const calls = createLog<ApiCall>(changes.announce);
   const violations = createLog<Violation>(changes.announce);
-  const faults = createFaults(changes.announce);
-
-  const firstId = idFromClock(now());
-  const rooms = createRooms(bot, firstId);
+  const around = {
+    now,
+    changes,
+    violations,
+    flood: options.floodControl === true ? createFlood(now) : undefined,
+    webhookRetryDelayMs: options.webhookRetryDelayMs ?? telegramRetryDelayMs,
+  };
+  const own = createBot(options.botToken, botUser(options.botToken), around);
+  const { state, faults, calls, check } = own;
+  const { bot, rooms, updates } = state;
   const group = rooms.openGroup(
     { id: GROUP_ID, type: "supergroup", title: GROUP_TITLE, is_forum: true },
     Object.values(personas),
   );
-  const updates = createUpdateQueue({
-    firstId: firstId * 8,
-    now,
-    onPush: () => {
-      longPoll.wake();
-      webhook.wake();
-    },
-  });
-  const longPoll = createLongPoll(updates, () => performance.now());
-  const webhook = createWebhook({
-    queue: updates,
-    now,
-    retryDelayMs: options.webhookRetryDelayMs ?? telegramRetryDelayMs,
-    execute: (method, fields) => api.execute(method, fields),
-  });
-
-  const state: TelegramState = {
-    now,
-    bot,
-    rooms,
-    updates,
-    longPoll,
-    webhook,
-    callbacks: createCallbacks(now),
-    menus: createCommandMenus(),
-    files: createFileStore(),
-    callbackAnswers: createLog<CallbackAnswer>(changes.announce),
-    violations,
-    changes,
-    emit: (body) => {
-      if (!hears(rooms.get(chatOf(body) ?? 0), bot, body)) return NOT_HEARD;
-      check({ update_id: updates.nextId(), ...body });
-      return updates.push(body);
-    },
-  };
-
-  function check(update: object): void {
-    const parsed = updateSchema.safeParse(JSON.parse(JSON.stringify(update)));
-    for (const issue of parsed.error?.issues ?? []) {
-      violations.add({
-        at: now(),
-        about: "update",
-        subject: kindOf(update) ?? "nothing",
-        path: issue.path.map(String).join("."),
-        message: issue.message,
-      });
-    }
-  }
+  const others = new Map<string, Bot>();
 
   function changeBotStatus(room: typeof group, status: MemberStatus, by: Persona): void {
     const before = memberOf(room, bot.id) ?? describeMember(bot, "left");
@@ -173,14 +126,10 @@ export async function startTelegram(options: TelegramOptions): Promise<TelegramS
     changes.announce();
   }
 
-  const api = createBotApi({
-    botToken: options.botToken,
-    state,
-    faults,
-    flood: options.floodControl === true ? createFlood(now) : undefined,
-    calls,
+  const server = createAdaptorServer({
+    // A token that is nobody's is refused by the first bot like any wrong one.
+    fetch: (request, env) => (others.get(tokenOf(request.url)) ?? own).api.app.fetch(request, env),
   });
-  const server = createAdaptorServer({ fetch: api.app.fetch });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(options.port ?? 0, "127.0.0.1", resolve);
@@ -225,6 +174,7 @@ export async function startTelegram(options: TelegramOptions): Promise<TelegramS
     calls: calls.all,
     violations: violations.all,
     faults,
+    profile: state.profile,
     commands: (who, chat = "group") => {
       const persona = personOf(who);
       return state.menus.shownTo(menuReader(persona), chat === "group" ? GROUP_ID : persona.id);
@@ -246,6 +196,13 @@ export async function startTelegram(options: TelegramOptions): Promise<TelegramS
       changeBotStatus(room, "member", personOf(by));
       return id;
     },
+    addBot: (token, { firstName, username }) => {
+      refuseRealToken(token);
+      const user = { ...botUser(token), first_name: firstName, username };
+      const other = createBot(token, user, around);
+      others.set(token, other);
+      return otherBotOf(other);
+    },
     waitFor: (what, { timeoutMs }) =>
       waitForChange(changes, () => what(telegram), {
         timeoutMs,
@@ -253,8 +210,7 @@ export async function startTelegram(options: TelegramOptions): Promise<TelegramS
       }),
     onChange: changes.onChange,
     [Symbol.asyncDispose]: async () => {
-      webhook.close();
-      faults.clear();
+      for (const each of [own, ...others.values()]) each.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       if ("closeAllConnections" in server) server.closeAllConnections();
       await closed;
@@ -276,12 +232,9 @@ function refuseRealToken(botToken: string): void {
   }
 }
 
-/**
- * Ids go up from one start of the sandbox to the next, because a bot keeps in its database which updates it has seen
- * and which messages are its own.
- */
-function idFromClock(now: Date): number {
-  return Math.max(1, Math.floor((now.getTime() - Date.UTC(2026, 0, 1)) / 1_000));
+/** The token in a path such as `/bot7000001:made-up/getMe`. */
+function tokenOf(url: string): string {
+  return /^\/bot([^/]+)\//.exec(decodeURIComponent(new URL(url).pathname))?.[1] ?? "";
 }
 
 function describeLast(telegram: TelegramServer): string {

@@ -1,3 +1,4 @@
+import type { BotProfile } from "./bot-profile.ts";
 import type { Callbacks } from "./callbacks.ts";
 import type { Changes } from "./changes.ts";
 import type { CommandMenus } from "./command-menus.ts";
@@ -14,6 +15,7 @@ import type { Webhook } from "./webhook.ts";
 export type TelegramState = {
   readonly now: () => Date;
   readonly bot: User;
+  readonly profile: BotProfile;
   readonly rooms: Rooms;
   readonly updates: UpdateQueue;
   readonly longPoll: LongPoll;

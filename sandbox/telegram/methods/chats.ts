@@ -11,19 +11,7 @@ import { defineMethod } from "./api-method.ts";
 
 const ICON_COLOR = 7_322_096;
 
-export const getMe = defineMethod(z.strictObject({}), (state) => ({
-  ...state.bot,
-  can_join_groups: false,
-  can_read_all_group_messages: false,
-  supports_guest_queries: false,
-  supports_inline_queries: false,
-  can_connect_to_business: false,
-  has_main_web_app: false,
-  has_topics_enabled: false,
-  allows_users_to_create_topics: false,
-  can_manage_bots: false,
-  supports_join_request_queries: false,
-}));
+export const getMe = defineMethod(z.strictObject({}), (state) => state.profile.self());
 
 export const getChat = defineMethod(z.strictObject({ chat_id: chatId }), (state, fields) => {
   const room = state.rooms.forBot(fields.chat_id);
