@@ -1,6 +1,8 @@
+import { randomUUID } from "node:crypto";
 import { join, resolve } from "node:path";
 
 import packageJson from "../package.json" with { type: "json" };
+import type { GateRules } from "./bot/gate.ts";
 import { ownUsername } from "./bot/introduction.ts";
 import { keepMenus } from "./bot/menus.ts";
 import { pollUpdates } from "./bot/polling.ts";
@@ -9,14 +11,17 @@ import { routeInbox } from "./bot/router.ts";
 import { sendDue, type DrawSubject } from "./bot/sender.ts";
 import { createTelegram } from "./bot/telegram.ts";
 import { createChecks } from "./checks/create-checks.ts";
-import type { Command, CommandContext } from "./commands/command.ts";
+import type { Command } from "./commands/command.ts";
 import { commands as ownCommands } from "./commands/index.ts";
+import type { ServedTarget, TargetContext } from "./commands/served-target.ts";
 import { drawChart, drawStatus } from "./commands/status.ts";
-import type { ValidConfig } from "./config/load-config.ts";
+import type { TargetConfig, ValidConfig } from "./config/load-config.ts";
+import { addressedTo, type Card } from "./core/card.ts";
+import type { Drawing } from "./core/chart.ts";
 import { createScrubber } from "./core/redaction.ts";
 import { Secret } from "./core/secret.ts";
 import { createBell } from "./core/waiting.ts";
-import { createEngine, type Engine } from "./jobs/engine.ts";
+import { createEngine, type Engine, type EngineTarget } from "./jobs/engine.ts";
 import { keepHouse } from "./jobs/housekeeping.ts";
 import { createOperations } from "./jobs/index.ts";
 import type { Operation } from "./jobs/operation.ts";
@@ -27,12 +32,12 @@ import { findRunningPostgres } from "./servers/postgres-running.ts";
 import { startPostgres } from "./servers/postgres.ts";
 import { startRedis } from "./servers/redis.ts";
 import { databaseClock } from "./storage/clock.ts";
-import { openDatabase, type Clock, type Database } from "./storage/database.ts";
+import { openDatabase, type Clock, type Database, type Transaction } from "./storage/database.ts";
 import { openLog } from "./storage/evidence.ts";
 import { createInbox } from "./storage/inbox.ts";
 import { startLeadership, type Duties } from "./storage/leadership.ts";
 import { migrate } from "./storage/migrate.ts";
-import { OUTBOX_CHANNEL } from "./storage/outbox.ts";
+import { answer, OUTBOX_CHANNEL } from "./storage/outbox.ts";
 import type { Run } from "./storage/run.ts";
 import { earlierSamples, forgetSamples, type EarlierSample } from "./storage/sample.ts";
 import { keptSealKey } from "./storage/seal-key.ts";
@@ -64,7 +69,8 @@ export type Flightdeck = AsyncDisposable & {
   readonly dataFolder: string;
   readonly engine: Engine;
   readonly commands: readonly Command[];
-  readonly context: Pick<CommandContext, "target" | "timeZone" | "checks" | "board">;
+  /** Every target that is served, the first file's first. */
+  readonly targets: readonly [ServedTarget, ...ServedTarget[]];
   /** How a subject looks now, for whoever shows it. */
   readonly draw: DrawSubject;
   readonly scrub: (text: string) => string;
@@ -94,30 +100,18 @@ export async function openFlightdeck(
   const database = opening.use(
     openDatabase({ url: databaseUrl, clock, onIdleError: (error) => report(error, "idling") }),
   );
-  const { target, timeZone } = settings;
-  const origin = settings.evidence.origin ?? `flightdeck/evidence/${target}`;
-  await database.transaction(async (tx) => openLog(tx, target, origin));
-
-  const systems = opening.use(createSystems(settings.systems));
-  const previous = async (check: string, lastMs: number): Promise<readonly EarlierSample[]> =>
-    database.transaction(async (tx, now) => earlierSamples(tx, now, { target, check, lastMs }));
-  const checks = createChecks(settings.checks, { systems, previous, scrub });
-  const operations = [
-    ...createOperations({ checks, database, target }),
-    ...(overrides.operations ?? []),
-  ];
+  const first = await openTarget(config.targets[0], { database, opening, parts, scrub });
+  const targets: [OpenTarget, ...OpenTarget[]] = [first];
+  for (const further of config.targets.slice(1)) {
+    targets.push(await openTarget(further, { database, opening, parts, scrub }));
+  }
   const engine = createEngine({
     database,
-    operations,
+    targets: new Map(targets.map(({ context, engine }) => [context.target, engine])),
     settings: settings.engine,
     origin: { build: packageJson.version, instance: parts.instance, scrub },
-    target,
-    timeZone,
-    configHash: config.hash,
     onError: report,
   });
-
-  const context = { target, timeZone, checks: checks.map((check) => check.name), board: checks };
 
   const opened = opening.move();
   return {
@@ -127,11 +121,45 @@ export async function openFlightdeck(
     dataFolder,
     engine,
     commands: [...ownCommands, ...(overrides.commands ?? [])],
-    context,
-    draw: subjects(engine, context),
+    targets,
+    draw: subjects(engine, targets),
     scrub,
     report,
     [Symbol.asyncDispose]: async () => opened.disposeAsync(),
+  };
+}
+
+type OpenTarget = ServedTarget & { readonly engine: EngineTarget };
+
+/** One target: its log, its systems, its checks and the operations that use them. */
+async function openTarget(
+  { settings, hash }: TargetConfig,
+  shared: {
+    readonly database: Database;
+    readonly opening: AsyncDisposableStack;
+    readonly parts: Parts;
+    readonly scrub: (text: string) => string;
+  },
+): Promise<OpenTarget> {
+  const { database, opening, parts, scrub } = shared;
+  const { target, timeZone, operators, place } = settings;
+  const origin = settings.evidence.origin ?? `flightdeck/evidence/${target}`;
+  await database.transaction(async (tx) => openLog(tx, target, origin));
+
+  const systems = opening.use(createSystems(settings.systems));
+  const previous = async (check: string, lastMs: number): Promise<readonly EarlierSample[]> =>
+    database.transaction(async (tx, now) => earlierSamples(tx, now, { target, check, lastMs }));
+  const checks = createChecks(settings.checks, { systems, previous, scrub });
+  const operations = [
+    ...createOperations({ checks, database, target }),
+    ...(parts.overrides?.operations ?? []),
+  ];
+  const names = checks.map((check) => check.name);
+  return {
+    context: { target, timeZone, checks: names, board: checks, operators },
+    chatId: place.chat ?? parts.config.settings.telegram.chat,
+    topicId: place.topic,
+    engine: { operations, timeZone, configHash: hash },
   };
 }
 
@@ -140,6 +168,8 @@ export type App = AsyncDisposable & {
   readonly flightdeck: Flightdeck;
   /** What the gate turned away since the start. */
   readonly refusals: () => Readonly<Record<string, number>>;
+  /** Says something in the chat of every target. */
+  announce(card: Card): Promise<void>;
 };
 
 /** Starts everything in the order in which it depends on one another; closing runs backwards. */
@@ -147,13 +177,13 @@ export async function startApp(parts: Parts): Promise<App> {
   const { logger } = parts;
   await using starting = new AsyncDisposableStack();
   const flightdeck = starting.use(await openFlightdeck(parts, "start"));
-  const { database, engine, commands, context, draw, scrub, report: onError } = flightdeck;
-  const { telegram, operators, engine: timing, ...settings } = parts.config.settings;
+  const { database, engine, commands, targets, draw, scrub, report: onError } = flightdeck;
+  const { telegram, engine: timing, ...settings } = parts.config.settings;
 
   const queue = starting.use(
     startQueue({
       url: settings.redis ?? (await ownRedis(parts, flightdeck.dataFolder, starting)),
-      prefix: `flightdeck-${context.target}`,
+      prefix: `flightdeck-${settings.target}`,
       concurrency: timing.concurrency,
       execute: engine.execute,
       onError,
@@ -165,7 +195,6 @@ export async function startApp(parts: Parts): Promise<App> {
   };
 
   const api = createTelegram(telegram);
-  const chatId = telegram.chat;
   const sealKey = settings.sealKey ?? (await keptSealKey(flightdeck.dataFolder));
   const inbox = createInbox(botIdOf(telegram.token), createSeal(sealKey));
   const inboxBell = createBell();
@@ -178,10 +207,10 @@ export async function startApp(parts: Parts): Promise<App> {
     const intake = async (): Promise<void> => {
       const botUsername = await ownUsername(api, onError, signal);
       if (botUsername === undefined) return;
-      const rules = { chatId, botUsername, operators };
+      const rules = gateRules(targets, botUsername);
       await pollUpdates({ ...shared, inbox, rules, tally, bell: inboxBell }, signal);
     };
-    const routing = { inbox, bell: inboxBell, commands, operators, context, engine, dispatch };
+    const routing = { inbox, bell: inboxBell, commands, targets, engine, dispatch, tally };
     await Promise.all([
       intake(),
       routeInbox({ ...shared, ...routing }, signal),
@@ -191,7 +220,7 @@ export async function startApp(parts: Parts): Promise<App> {
       ),
       reconcile({ ...shared, queue, engine, settings: timing }, signal),
       keepHouse(database, [inbox.forget, forgetSamples], onError, signal),
-      keepMenus({ api, chatId, commands, operators, onError }, signal),
+      keepMenus({ api, commands, targets, onError }, signal),
     ]);
   };
   starting.use(
@@ -208,27 +237,57 @@ export async function startApp(parts: Parts): Promise<App> {
   return {
     flightdeck,
     refusals: tally.counts,
+    announce: async (card) =>
+      database.transaction(async (tx, now) => {
+        for (const { context, chatId, topicId } of targets) {
+          const subject = `notice:${context.target}:${randomUUID()}`;
+          await answer(tx, now, subject, { chatId, topicId, replyTo: undefined }, card);
+        }
+      }),
     [Symbol.asyncDispose]: async () => started.disposeAsync(),
   };
 }
 
-/** Draws what the outbox keeps no card for. A new subject is a line here. */
-function subjects(engine: Engine, context: Flightdeck["context"]): DrawSubject {
-  return async (tx, now, subject) => {
-    const [kind, id = ""] = subject.split(":");
-    switch (kind) {
-      case "run": {
-        const card = await engine.cardOf(tx, now, id);
-        return card && { card };
-      }
-      case "status":
-        return drawStatus(tx, now, context, id);
-      case "chart":
-        return drawChart(tx, now, context);
-      default:
-        return undefined;
-    }
+/** The gate hears the chats of all targets and the people who are somebody to any of them. */
+function gateRules(targets: readonly ServedTarget[], botUsername: string): GateRules {
+  return {
+    chatIds: targets.map(({ chatId }) => chatId),
+    operators: targets.flatMap(({ context }) => context.operators),
+    botUsername,
   };
+}
+
+/** Draws what the outbox keeps no card for. A new subject is a line here. */
+function subjects(engine: Engine, targets: readonly ServedTarget[]): DrawSubject {
+  return async (tx, now, subject) => {
+    const [kind = "", name = "", id = ""] = subject.split(":");
+    if (kind === "run") {
+      const card = await engine.cardOf(tx, now, name);
+      return card && { card };
+    }
+    const context = targets.find((one) => one.context.target === name)?.context;
+    if (!context) return undefined;
+    const drawing = await drawBoard(kind, tx, now, context, id);
+    if (!drawing || targets.length === 1) return drawing;
+    return { ...drawing, card: addressedTo(name, drawing.card) };
+  };
+}
+
+async function drawBoard(
+  kind: string,
+  tx: Transaction,
+  now: Date,
+  context: TargetContext,
+  id: string,
+): Promise<Drawing | undefined> {
+  switch (kind) {
+    case "status":
+      return drawStatus(tx, now, context, id);
+    case "chart":
+      return drawChart(tx, now, context);
+    default:
+      return undefined;
+  }
 }
 
 async function ownDatabase(

@@ -4,9 +4,12 @@ import { readFileSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 
 import { runCommandLine } from "./cli.ts";
+import { createBell } from "./core/waiting.ts";
 
 const stopping = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stopping.abort());
+const hangUp = createBell();
+process.on("SIGHUP", hangUp.ring);
 
 process.exitCode = await runCommandLine({
   argv: process.argv.slice(2),
@@ -19,4 +22,5 @@ process.exitCode = await runCommandLine({
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
   signal: stopping.signal,
+  hangUp,
 });

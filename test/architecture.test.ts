@@ -50,7 +50,12 @@ const importsOf = (file: string): string[] =>
       /(?:^|\n)\s*(?:import|export)\b(?:[^;"'=()]*?\bfrom\b)?\s*["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']/g,
     ),
   ].map((match) => match[1] ?? match[2] ?? "");
-const layerOf = (file: string): string => relative("src", file).split("/")[0]!.replace(/\.ts$/, "");
+const layerOf = (file: string): string =>
+  relative("src", file)
+    .split("/")[0]!
+    .replace(/(\.test)?\.ts$/, "")
+    // The command line is one layer in several files.
+    .replace(/^cli-.*$/, "cli");
 const rank = (layer: string): number =>
   LAYERS.findIndex((names) => names.split(" ").includes(layer));
 const packageOf = (specifier: string): string =>

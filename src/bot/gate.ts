@@ -43,7 +43,9 @@ export type Refusal =
   | "scheduled"
   | "edited"
   | "too-long"
-  | "no-data";
+  | "no-data"
+  /** An operator whose rights somebody took away: told apart by the router, which knows the present state. */
+  | "locked";
 
 export type Judgement =
   | { readonly kind: "admitted"; readonly intake: Intake }
@@ -52,7 +54,7 @@ export type Judgement =
   | { readonly kind: "ignored" };
 
 export type GateRules = {
-  readonly chatId: number;
+  readonly chatIds: readonly number[];
   readonly botUsername: string;
   readonly operators: readonly Pick<Operator, "telegram">[];
 };
@@ -126,7 +128,7 @@ function senderProblem(
   rules: GateRules,
 ): Refusal | undefined {
   const privately = chat.type === "private" && chat.id === from?.id;
-  if (chat.id !== rules.chatId && !privately) return "foreign-chat";
+  if (!rules.chatIds.includes(chat.id) && !privately) return "foreign-chat";
   if (!from) return "no-sender";
   if (NOBODY.has(from.id)) return "not-a-person";
   if (from.is_bot) return "bot";

@@ -2,7 +2,8 @@ import type { Api } from "grammy";
 import type { BotCommandScope } from "grammy/types";
 
 import type { Command } from "../commands/command.ts";
-import { mayActAs, type Operator, type Role } from "../core/operator.ts";
+import type { ServedTarget } from "../commands/served-target.ts";
+import { mayActAs, type Role } from "../core/operator.ts";
 import { pause } from "../core/waiting.ts";
 import { failureOf, telegramError } from "./telegram.ts";
 
@@ -10,9 +11,8 @@ const RETRY_MS = 30_000;
 
 export type MenuParts = {
   readonly api: Api;
-  readonly chatId: number;
   readonly commands: readonly Command[];
-  readonly operators: readonly Operator[];
+  readonly targets: readonly ServedTarget[];
   readonly onError: (error: unknown, during: string) => void;
 };
 
@@ -54,12 +54,29 @@ async function showMenu({ api, commands }: MenuParts, { scope, role }: MenuScope
 
 type MenuScope = { readonly scope: BotCommandScope; readonly role: Role };
 
-function scopesOf({ chatId, operators }: MenuParts): readonly MenuScope[] {
+/** In a group that talks about several targets, and in private, people see what their highest role may do. */
+function scopesOf({ targets }: MenuParts): readonly MenuScope[] {
+  const chats = Map.groupBy(targets, ({ chatId }) => chatId);
   return [
-    { scope: { type: "chat", chat_id: chatId }, role: "viewer" },
-    ...operators.flatMap(({ telegram, role }): MenuScope[] => [
-      { scope: { type: "chat_member", chat_id: chatId, user_id: telegram }, role },
-      { scope: { type: "chat", chat_id: telegram }, role },
+    ...[...chats].flatMap(([chatId, here]): MenuScope[] => [
+      { scope: { type: "chat", chat_id: chatId }, role: "viewer" },
+      ...highestRoles(here).map(([userId, role]): MenuScope => ({
+        scope: { type: "chat_member", chat_id: chatId, user_id: userId },
+        role,
+      })),
     ]),
+    ...highestRoles(targets).map(([userId, role]): MenuScope => ({
+      scope: { type: "chat", chat_id: userId },
+      role,
+    })),
   ];
+}
+
+function highestRoles(targets: readonly ServedTarget[]): readonly (readonly [number, Role])[] {
+  const roles = new Map<number, Role>();
+  for (const { telegram, role } of targets.flatMap(({ context }) => context.operators)) {
+    const known = roles.get(telegram);
+    if (known === undefined || mayActAs(role, known)) roles.set(telegram, role);
+  }
+  return [...roles];
 }

@@ -1,21 +1,24 @@
 import type { Api } from "grammy";
 
-import type { Answer, Command, CommandContext } from "../commands/command.ts";
+import type { Answer, Command } from "../commands/command.ts";
+import { targetMeant, type ServedTarget } from "../commands/served-target.ts";
 import { actorOf } from "../core/actor.ts";
 import { plainCard, type Card } from "../core/card.ts";
 import { parseCommandLine, splitLine } from "../core/command-line.ts";
 import { age } from "../core/moment.ts";
 import { nearest } from "../core/nearest.ts";
-import { mayActAs, type Operator } from "../core/operator.ts";
+import { mayActAs } from "../core/operator.ts";
 import { runName } from "../core/run-name.ts";
 import { pass } from "../core/trace.ts";
 import type { Bell } from "../core/waiting.ts";
 import type { Engine } from "../jobs/engine.ts";
 import type { Database, Transaction } from "../storage/database.ts";
 import type { DueUpdate, Inbox } from "../storage/inbox.ts";
+import { isLocked } from "../storage/operator-lock.ts";
 import { answer, showSubject, type Place } from "../storage/outbox.ts";
 import type { Run } from "../storage/run.ts";
 import { intakeSchema, type Intake } from "./gate.ts";
+import type { RefusalTally } from "./refusal-tally.ts";
 import { COMMAND_PREFIX } from "./render.ts";
 import { failureOf, telegramError } from "./telegram.ts";
 
@@ -32,11 +35,11 @@ export type RouterParts = {
   readonly inbox: Inbox;
   readonly bell: Bell;
   readonly commands: readonly Command[];
-  readonly operators: readonly Operator[];
-  readonly context: Pick<CommandContext, "target" | "timeZone" | "checks" | "board">;
+  readonly targets: readonly [ServedTarget, ...ServedTarget[]];
   readonly engine: Engine;
   /** Called after the commit, to have the run executed without delay. */
   readonly dispatch: (run: Run, now: Date) => void;
+  readonly tally: Pick<RefusalTally, "count">;
   readonly onError: (error: unknown, during: string) => void;
 };
 
@@ -91,9 +94,10 @@ async function handle(
   const intake = due.body === undefined ? undefined : intakeSchema.parse(JSON.parse(due.body));
   // Sealed with another key, by an instance that is gone: nobody can read it, so nobody can do it.
   if (!intake) return { now };
-  const operator = parts.operators.find((one) => one.telegram === intake.userId);
-  // Lost the role between intake and now.
-  if (!operator) return { now };
+  if (await isLocked(tx, intake.userId)) {
+    parts.tally.count("locked");
+    return { now };
+  }
 
   const place: Place = {
     chatId: intake.chatId,
@@ -101,7 +105,9 @@ async function handle(
     replyTo: intake.messageId,
   };
   const tap = intake.kind === "tap" ? { callbackId: intake.callbackId } : undefined;
-  const routed = await route(parts, { tx, now, due, intake, operator, place });
+  const routed = await route(parts, { tx, now, due, intake, place });
+  // Somebody to one target is a stranger to another, and strangers hear nothing.
+  if (routed === undefined) return { now };
   switch (routed.kind) {
     case "run": {
       const { admission } = routed;
@@ -127,16 +133,20 @@ type Routing = {
   readonly now: Date;
   readonly due: DueUpdate;
   readonly intake: Intake;
-  readonly operator: Operator;
   readonly place: Place;
 };
 
-/** From what was typed or tapped to an answer: name, role, freshness, arguments, in this order. */
-async function route(parts: RouterParts, routing: Routing): Promise<Answer> {
-  const { tx, now, due, intake, operator, place } = routing;
+/** From what was typed or tapped to an answer: target, person, name, role, freshness, arguments, in this order. */
+async function route(parts: RouterParts, routing: Routing): Promise<Answer | undefined> {
+  const { tx, now, due, intake, place } = routing;
   const text = typedText(intake);
   if (text === undefined) return { kind: "refused", message: "This button is no longer known." };
-  const line = parseCommandLine(splitLine(text));
+  const meant = targetMeant(parts.targets, parseCommandLine(splitLine(text)), place);
+  if (!meant.ok) return { kind: "refused", message: meant.message };
+  const { context: targetContext, line } = meant;
+  const { target } = targetContext;
+  const operator = targetContext.operators.find((one) => one.telegram === intake.userId);
+  if (!operator) return undefined;
   const command = parts.commands.find((one) => one.name === line.name);
   if (!command) return { kind: "refused", message: unknownCommand(parts, line.name) };
   if (!mayActAs(operator.role, command.role)) {
@@ -149,17 +159,22 @@ async function route(parts: RouterParts, routing: Routing): Promise<Answer> {
   }
   const actor = actorOf(operator, "telegram");
   const cause = intake.kind === "tap" ? `tap-${intake.callbackId}` : `tg-${due.updateId}`;
-  const context: CommandContext = {
-    ...parts.context,
-    tx,
-    now,
-    actor,
-    cause,
-    engine: parts.engine,
-    start: async (operation, input) =>
-      parts.engine.admit(tx, now, { operation, input, cause, actor, place }),
-  };
-  return command.answer(context, line);
+  const { engine } = parts;
+  return command.answer(
+    {
+      ...targetContext,
+      tx,
+      now,
+      actor,
+      cause,
+      engine,
+      start: async (operation, input) =>
+        engine.admit(tx, now, { target, operation, input, cause, actor, place }),
+      record: async (event) =>
+        engine.recordCommand(tx, now, { target, operation: command.name, cause, actor, event }),
+    },
+    line,
+  );
 }
 
 /** The command line behind an update. What a button carries is as trusted as what its presser could have typed. */

@@ -4,27 +4,24 @@ import type { CommandLine } from "../core/command-line.ts";
 import type { Json } from "../core/json.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Role } from "../core/operator.ts";
-import type { BoardCheck } from "../core/status-board.ts";
 import type { Engine } from "../jobs/engine.ts";
+import type { CommandEvent } from "../jobs/run-record.ts";
 import type { Transaction } from "../storage/database.ts";
 import type { RunAdmission } from "../storage/run.ts";
+import type { TargetContext } from "./served-target.ts";
 
 /** What a command may lean on; it runs inside the transaction that marks its cause as handled. */
-export type CommandContext = {
+export type CommandContext = TargetContext & {
   readonly tx: Transaction;
   readonly now: Date;
   readonly actor: Actor;
-  readonly target: string;
-  readonly timeZone: string;
-  /** The names of all checks. */
-  readonly checks: readonly string[];
-  /** What a board needs to know of each of them. */
-  readonly board: readonly BoardCheck[];
   /** What brought this command: `tg-<update>`, `tap-<callback>` or `cli-<uuid>`. */
   readonly cause: string;
-  readonly engine: Pick<Engine, "cancel" | "decide" | "detailsOf" | "recordReading">;
+  readonly engine: Pick<Engine, "cancel" | "decide" | "detailsOf">;
   /** Commits a run of an operation with the command as its cause and its card as the answer. */
   start(operation: string, input: Json): Promise<RunAdmission>;
+  /** Writes down what this command did that is no run. */
+  record(event: CommandEvent): Promise<void>;
 };
 
 export type Answer =

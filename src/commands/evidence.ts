@@ -39,7 +39,9 @@ function entryParts({ entry, hash }: RecordedEntry, context: CommandContext): Ca
   const facts = Object.entries(entry.facts).map(([name, value]) => `${name}: ${value}`);
   return [
     line({ bold: `#${entry.seq} ${what} · ${result}` }),
-    line(`${entry.run} · ${entry.actor.name} · ${at} · `, { code: hash.slice(0, 12) }),
+    line(`${entry.run === undefined ? "" : `${entry.run} · `}${entry.actor.name} · ${at} · `, {
+      code: hash.slice(0, 12),
+    }),
     ...(facts.length > 0 ? [{ kind: "folded", lines: facts } as const] : []),
   ];
 }

@@ -3,6 +3,7 @@ import type { Command } from "./command.ts";
 import { decide } from "./decide.ts";
 import { evidence } from "./evidence.ts";
 import { createHelp } from "./help.ts";
+import { lock, unlock } from "./lock.ts";
 import { preflight } from "./preflight.ts";
 import { runs } from "./runs.ts";
 import { status } from "./status.ts";
@@ -15,6 +16,8 @@ export const commands: readonly Command[] = [
   runs,
   cancel,
   evidence,
+  lock,
+  unlock,
   whoami,
   createHelp(() => commands),
   decide,

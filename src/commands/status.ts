@@ -12,6 +12,7 @@ import { hasSubject } from "../storage/outbox.ts";
 import { lastEnded } from "../storage/run.ts";
 import { newestSamples, peaks, troubles } from "../storage/sample.ts";
 import { defineCommand, type Answer, type CommandContext } from "./command.ts";
+import type { TargetContext } from "./served-target.ts";
 
 type Asked =
   | { readonly kind: "board" }
@@ -34,11 +35,11 @@ export const status = defineCommand<Asked>({
     switch (asked.kind) {
       case "board":
         await recordReading(context);
-        return { kind: "subject", subject: `status:${context.cause}` };
+        return { kind: "subject", subject: `status:${context.target}:${context.cause}` };
       case "chart":
-        return { kind: "subject", subject: `chart:${context.cause}` };
+        return { kind: "subject", subject: `chart:${context.target}:${context.cause}` };
       case "refresh":
-        return refresh(context, `status:${asked.id}`);
+        return refresh(context, `status:${context.target}:${asked.id}`);
     }
   },
 });
@@ -47,7 +48,7 @@ export const status = defineCommand<Asked>({
 export async function drawStatus(
   tx: Transaction,
   now: Date,
-  context: Pick<CommandContext, "target" | "timeZone" | "board">,
+  context: Pick<TargetContext, "target" | "timeZone" | "board">,
   id: string,
 ): Promise<Drawing> {
   const { target, timeZone, board } = context;
@@ -65,7 +66,7 @@ const BIN_MS = 5 * 60 * 1000;
 export async function drawChart(
   tx: Transaction,
   now: Date,
-  { target, timeZone, board }: Pick<CommandContext, "target" | "timeZone" | "board">,
+  { target, timeZone, board }: Pick<TargetContext, "target" | "timeZone" | "board">,
 ): Promise<Drawing> {
   const window = { from: new Date(now.getTime() - CHARTED_MS), to: now, binMs: BIN_MS };
   const names = board.map((check) => check.name);
@@ -121,11 +122,8 @@ async function recordReading(context: CommandContext): Promise<void> {
     unknown: named("unknown"),
     "not-configured": named("not-configured"),
   }).filter(([, names]) => names !== "");
-  await context.engine.recordReading(tx, now, {
+  await context.record({
     kind: "status.read",
-    operation: "status",
-    cause: context.cause,
-    actor: context.actor,
     result: boardVerdict(standings),
     facts: Object.fromEntries(facts),
   });

@@ -37,6 +37,17 @@ export function line(...words: readonly CardWord[]): CardPart {
   return { kind: "line", words };
 }
 
+/** Makes every button mean this target wherever it is tapped, for a process that serves several. */
+export function addressedTo(target: string, card: Card): Card {
+  const address = (command: string): string => command.replace(/^\S+/, `$& @${target}`);
+  return {
+    ...card,
+    actions: card.actions.map((row) =>
+      row.map((action) => ({ ...action, command: address(action.command) })),
+    ),
+  };
+}
+
 /** A card of one title and some lines, which is what most answers are. */
 export function plainCard(title: string, ...lines: readonly string[]): Card {
   return { title, parts: lines.map((text) => line(text)), actions: [] };

@@ -24,12 +24,16 @@ export const entrySchema = z.strictObject({
     "step.intent",
     "step.outcome",
     "status.read",
+    "operator.locked",
+    "operator.unlocked",
+    "config.changed",
   ]),
   target: z.string(),
   actor: actorSchema,
   operation: z.string(),
-  /** The name of the run, or the cause of an entry that has none. */
-  run: z.string(),
+  /** The run that it belongs to; what is recorded of a command that made none has a cause instead. */
+  run: z.string().optional(),
+  cause: z.string().optional(),
   step: z.string().optional(),
   /** The one word that a heading shows: `GO`, `NO-GO`, `ok`, `failed`. */
   result: z.string().optional(),

@@ -1,5 +1,5 @@
 import type { Actor } from "../core/actor.ts";
-import type { Card, CardPart } from "../core/card.ts";
+import { addressedTo, line, type Card, type CardPart } from "../core/card.ts";
 import { Interruption } from "../core/interruption.ts";
 import type { Json } from "../core/json.ts";
 import { runName } from "../core/run-name.ts";
@@ -23,25 +23,30 @@ import {
 import { SystemError } from "../systems/system-error.ts";
 import { holdLease } from "./lease.ts";
 import type { Operation, RunView } from "./operation.ts";
-import { record, recordReading, subjectOf, type Reading, type RecordOrigin } from "./run-record.ts";
+import { record, recordCommand, subjectOf, type RecordOrigin } from "./run-record.ts";
 import type { EngineSettings } from "./settings.ts";
 import { performStep, StepFailure, Suspension, type StepRunner } from "./step-runner.ts";
 
 /** A run that was claimed this often and never ended is beyond help by more tries. */
 const CLAIM_LIMIT = 50;
 
-export type EngineParts = {
-  readonly database: Database;
+/** What the engine needs to know of a target to execute its runs. */
+export type EngineTarget = {
   readonly operations: readonly Operation[];
-  readonly settings: EngineSettings;
-  readonly origin: RecordOrigin;
-  readonly target: string;
   readonly timeZone: string;
   readonly configHash: string;
+};
+
+export type EngineParts = {
+  readonly database: Database;
+  readonly targets: ReadonlyMap<string, EngineTarget>;
+  readonly settings: EngineSettings;
+  readonly origin: RecordOrigin;
   readonly onError: (error: unknown, during: string) => void;
 };
 
 export type RunOrder = {
+  readonly target: string;
   readonly operation: string;
   readonly input: Json;
   readonly cause: string;
@@ -61,25 +66,29 @@ export type Engine = ReturnType<typeof createEngine>;
  */
 export function createEngine(parts: EngineParts) {
   const { database, origin, settings } = parts;
-  const operations = new Map(parts.operations.map((operation) => [operation.name, operation]));
-  const operationNamed = (name: string): Operation => {
-    const operation = operations.get(name);
-    if (!operation) throw new Error(`This version knows no operation "${name}".`);
+  const targetNamed = (name: string): EngineTarget => {
+    const target = parts.targets.get(name);
+    if (!target) throw new Error(`This process does not serve the target "${name}".`);
+    return target;
+  };
+  const operationOf = (of: { readonly target: string; readonly operation: string }): Operation => {
+    const operation = targetNamed(of.target).operations.find((one) => one.name === of.operation);
+    if (!operation) throw new Error(`This version knows no operation "${of.operation}".`);
     return operation;
   };
 
   return {
     /** Commits a run, and the intent of one that will have effects; whoever is first to see it executes it. */
     async admit(tx: Transaction, now: Date, order: RunOrder): Promise<RunAdmission> {
-      const operation = operationNamed(order.operation);
+      const operation = operationOf(order);
       const admission = await admitRun(tx, now, {
-        target: parts.target,
+        target: order.target,
         operation: operation.name,
         input: order.input,
         mutating: operation.effect === "mutate",
         cause: order.cause,
         actor: order.actor,
-        configHash: parts.configHash,
+        configHash: targetNamed(order.target).configHash,
       });
       if (admission.kind !== "created") return admission;
       if (order.place) await openSubject(tx, now, subjectOf(admission.run), order.place);
@@ -137,13 +146,11 @@ export function createEngine(parts: EngineParts) {
       actor: Actor,
     ): Promise<boolean> {
       const run = await findRun(tx, runId, "for update");
-      if (run?.state !== "unknown") return false;
+      const doubtful = (await stepsOf(tx, runId)).find((step) => step.state === "unknown");
+      if (run?.state !== "unknown" || !doubtful) return false;
       if (decision === "happened") {
-        const doubtful = (await stepsOf(tx, runId)).find((step) => step.state === "unknown");
-        if (doubtful) {
-          const end = { state: "done", result: { decidedBy: actor.name } } as const;
-          await endStep(tx, now, { runId, n: doubtful.n }, end);
-        }
+        const end = { state: "done", result: { decidedBy: actor.name } } as const;
+        await endStep(tx, now, { runId, n: doubtful.n }, end);
       }
       if (decision === "retry") await clearStep(tx, runId);
       if (decision === "abort") {
@@ -154,22 +161,34 @@ export function createEngine(parts: EngineParts) {
       }
       await stateChanged(tx, now, subjectOf(run));
       await record(tx, now, origin, run, { kind: "run.decision", result: decision, actor });
+      if (decision !== "retry") {
+        const result = decision === "happened" ? "ok" : "unknown";
+        const step = doubtful.name;
+        await record(tx, now, origin, run, { kind: "step.outcome", step, result, actor });
+      }
       if (decision === "abort") {
         await record(tx, now, origin, run, { kind: "run.result", result: "failed", actor });
       }
       return true;
     },
 
-    /** Writes down that somebody looked, where that is an entry of its own. */
-    async recordReading(tx: Transaction, now: Date, reading: Reading): Promise<void> {
-      const { target, configHash: config } = parts;
-      await recordReading(tx, now, origin, { target, config, reading });
+    /** Writes down what a command did that is no run. */
+    async recordCommand(
+      tx: Transaction,
+      now: Date,
+      command: Omit<Parameters<typeof recordCommand>[3], "config">,
+    ): Promise<void> {
+      const config = targetNamed(command.target).configHash;
+      await recordCommand(tx, now, origin, { ...command, config });
     },
 
     /** The card of a run as it stands; undefined when this version does not know its operation. */
     async cardOf(tx: Transaction, now: Date, runId: string): Promise<Card | undefined> {
       const known = await viewOf(tx, now, runId);
-      return known?.operation.card(known.view);
+      if (!known) return undefined;
+      const { operation, view } = known;
+      const card = view.run.state === "unknown" ? doubtCard(view.run) : operation.card(view);
+      return parts.targets.size > 1 ? addressedTo(view.run.target, card) : card;
     },
 
     /** All that a run saw, as its operation tells it. */
@@ -185,10 +204,11 @@ export function createEngine(parts: EngineParts) {
     runId: string,
   ): Promise<{ readonly operation: Operation; readonly view: RunView<Json> } | undefined> {
     const run = await findRun(tx, runId);
-    const operation = run && operations.get(run.operation);
-    if (!run || !operation) return undefined;
+    const target = run && parts.targets.get(run.target);
+    const operation = target?.operations.find((one) => one.name === run?.operation);
+    if (!run || !target || !operation) return undefined;
     const steps = await stepsOf(tx, runId);
-    const view = { run, input: run.input, steps, now, timeZone: parts.timeZone };
+    const view = { run, input: run.input, steps, now, timeZone: target.timeZone };
     return { operation, view };
   }
 
@@ -204,7 +224,7 @@ export function createEngine(parts: EngineParts) {
     if (run.epoch > CLAIM_LIMIT) {
       return { state: "failed", reason: `given up after ${CLAIM_LIMIT} attempts` };
     }
-    const operation = operationNamed(run.operation);
+    const operation = operationOf(run);
     const journal = await database.transaction(async (tx) => stepsOf(tx, run.id));
     const results: Record<string, Json> = {};
     try {
@@ -238,6 +258,29 @@ export function createEngine(parts: EngineParts) {
     });
     pass("run.ended", run.id);
   }
+}
+
+/** An effect in doubt looks the same for every operation: what is not known, and the three things to say about it. */
+function doubtCard(run: Run): Card {
+  const name = runName(run.id);
+  return {
+    title: `❓ ${run.target} · ${run.operation} · did it happen?`,
+    parts: [
+      line(run.reason ?? "Nobody can tell what became of its last step."),
+      line("Look for yourself, then say what you found. Nothing goes on until you do."),
+      line({ faint: `${name} · ${run.actor.name}` }),
+    ],
+    actions: [
+      [
+        { label: "It happened", command: `decide ${name} happened` },
+        { label: "It did not: retry", command: `decide ${name} retry` },
+      ],
+      [
+        { label: "Give up", command: `decide ${name} abort`, style: "danger" },
+        { label: "Details", command: `runs ${name}` },
+      ],
+    ],
+  };
 }
 
 function cancelled(): { readonly state: "cancelled"; readonly reason: string } {

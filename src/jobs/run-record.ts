@@ -46,40 +46,39 @@ export async function record(
   });
 }
 
-/** Somebody looked, and that itself is worth keeping. */
-export type Reading = {
-  readonly kind: Extract<EntryDraft["kind"], `${string}.read`>;
-  readonly operation: string;
-  readonly cause: string;
-  readonly actor: Actor;
+/** What a command did or showed that is no run and is worth keeping all the same. */
+export type CommandEvent = {
+  readonly kind: "status.read" | "operator.locked" | "operator.unlocked" | "config.changed";
   readonly result: string;
   readonly facts: Readonly<Record<string, string>>;
 };
 
-/** Writes down what somebody was shown; the same cause is written once. */
-export async function recordReading(
+/** Writes down what a command did; the same cause writes the same kind once. */
+export async function recordCommand(
   tx: Transaction,
   now: Date,
   origin: RecordOrigin,
-  {
-    target,
-    config,
-    reading,
-  }: {
+  command: {
     readonly target: string;
     readonly config: string;
-    readonly reading: Reading;
+    readonly operation: string;
+    readonly cause: string;
+    readonly actor: Actor;
+    readonly event: CommandEvent;
   },
 ): Promise<void> {
-  const { cause, facts, ...said } = reading;
-  await append(tx, now, target, `${said.kind}:${cause}`, {
-    ...said,
+  const { target, config, operation, cause, actor, event } = command;
+  await append(tx, now, target, `${event.kind}:${cause}`, {
+    kind: event.kind,
     target,
-    run: cause,
+    actor,
+    operation,
+    cause,
+    result: event.result,
     config,
     build: origin.build,
     instance: origin.instance,
-    facts: scrubbed(facts, origin),
+    facts: scrubbed(event.facts, origin),
   });
 }
 

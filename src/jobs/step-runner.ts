@@ -66,7 +66,7 @@ async function performLook(runner: StepRunner, step: LookStep, place: StepPlace)
     return result;
   } catch (error) {
     await reporter.close();
-    throw await failed(runner, place, error);
+    throw await failed(runner, step, place, error);
   }
 }
 
@@ -90,7 +90,7 @@ async function performAct(runner: StepRunner, step: ActStep, place: StepPlace): 
   const baseline = earlier
     ? earlier.baseline
     : ((await step.baseline?.(context).catch(async (error: unknown) => {
-        throw await failed(runner, place, error);
+        throw await failed(runner, step, place, error);
       })) ?? null);
   const withBaseline = { ...context, baseline };
 
@@ -127,7 +127,7 @@ async function actOnce(
     const after = { ...context, signal: AbortSignal.any([runner.lease.lost, deadline(step)]) };
     const occurrence = await observe(step, after);
     if (occurrence.kind !== "absent") return occurrence;
-    throw await failed(runner, place, error);
+    throw await failed(runner, step, place, error);
   }
 }
 
@@ -194,7 +194,12 @@ async function closeStep(
 }
 
 /** Journals a failure and gives back what to throw; an interruption passes through and leaves the step open. */
-async function failed(runner: StepRunner, place: StepPlace, error: unknown): Promise<Error> {
+async function failed(
+  runner: StepRunner,
+  step: Step,
+  place: StepPlace,
+  error: unknown,
+): Promise<Error> {
   if (error instanceof Interruption && error.because !== "deadline") return error;
   if (error instanceof SystemError && error.system === "storage") return error;
   const { run } = runner;
@@ -207,6 +212,14 @@ async function failed(runner: StepRunner, place: StepPlace, error: unknown): Pro
       { state: "failed", error: failure.message },
     );
     await stateChanged(tx, now, subjectOf(run));
+    if (step.kind === "act") {
+      await record(tx, now, runner.origin, run, {
+        kind: "step.outcome",
+        step: step.name,
+        result: "failed",
+        facts: { reason: failure.message },
+      });
+    }
   });
   return failure;
 }

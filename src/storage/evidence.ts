@@ -88,7 +88,17 @@ export async function append(
   await tx.change(
     `insert into evidence (log, seq, at, canonical, prev, hash, kind, run, once)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-    [log, entry.seq, now, canonical, entry.prev, hash, entry.kind, entry.run, once],
+    [
+      log,
+      entry.seq,
+      now,
+      canonical,
+      entry.prev,
+      hash,
+      entry.kind,
+      entry.run ?? entry.cause ?? "",
+      once,
+    ],
   );
   await tx.change(`update evidence_head set size = $2, head = $3, last_at = $4 where log = $1`, [
     log,

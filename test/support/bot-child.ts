@@ -18,7 +18,7 @@ const config = parseConfig(readFileSync(configFile, "utf8"), {
 });
 if (!config.ok) throw new Error(config.problems.map((problem) => problem.message).join("\n"));
 
-await using app = await startApp({
+await using _app = await startApp({
   config,
   logger: createLogger((line) => process.stdout.write(line), createScrubber(config.secrets)),
   instance: `child-${process.pid}-${randomBytes(3).toString("hex")}`,
@@ -28,5 +28,5 @@ await using app = await startApp({
     commands: [markCommand, brokenCommand],
   },
 });
-process.stdout.write(`${JSON.stringify({ ready: app.flightdeck.context.target })}\n`);
+process.stdout.write(`${JSON.stringify({ ready: config.settings.target })}\n`);
 await new Promise((resolve) => stopping.signal.addEventListener("abort", resolve));

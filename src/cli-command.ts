@@ -1,0 +1,179 @@
+import { randomUUID } from "node:crypto";
+
+import { openFlightdeck, type Flightdeck } from "./app.ts";
+import { EXIT, loadFiles, type Terminal } from "./cli-terminal.ts";
+import type { Answer } from "./commands/command.ts";
+import { targetMeant } from "./commands/served-target.ts";
+import { actorOf } from "./core/actor.ts";
+import { cardText } from "./core/card-text.ts";
+import type { Card } from "./core/card.ts";
+import type { CommandLine } from "./core/command-line.ts";
+import { nearest } from "./core/nearest.ts";
+import { mayActAs } from "./core/operator.ts";
+import { createScrubber } from "./core/redaction.ts";
+import { runName } from "./core/run-name.ts";
+import { pause } from "./core/waiting.ts";
+import { createLogger } from "./logger.ts";
+import { stepsOf } from "./storage/run-step.ts";
+import { findRun, type Run } from "./storage/run.ts";
+
+export type CommandOptions = {
+  readonly files: readonly [string, ...string[]];
+  readonly json: boolean;
+};
+
+const LOOK_AGAIN_MS = 500;
+
+/**
+ * Answers one command of the registry: the same parser, roles and engine as in the chat, on the database of the running
+ * instance. The actor is the operator whom the configuration names for this user of the machine.
+ */
+export async function answerCommand(
+  terminal: Terminal,
+  typed: CommandLine,
+  options: CommandOptions,
+): Promise<number> {
+  const config = loadFiles(terminal, options.files);
+  if (!config) return EXIT.usage;
+  const { instance, signal, osUser } = terminal;
+  const refuse = (message: string): number => {
+    terminal.stderr(`${message}\n`);
+    return EXIT.usage;
+  };
+  const logger = createLogger(terminal.stderr, createScrubber(config.secrets));
+  if (!config.targets.some(({ settings }) => settings.operators.some((one) => one.os === osUser))) {
+    return refuse(nobody(options, osUser));
+  }
+  await using flightdeck = await openFlightdeck({ config, logger, instance, signal }, "attach");
+  const { commands, engine, database, targets } = flightdeck;
+  const command = commands.find((one) => one.name === typed.name);
+  if (!command) return refuse(unknownCommand(flightdeck, typed.name));
+  const meant = targetMeant(targets, typed, {});
+  if (!meant.ok) return refuse(meant.message);
+  const { context, line } = meant;
+  const { target } = context;
+  const operator = context.operators.find((one) => one.os === osUser);
+  if (!operator) return refuse(nobody(options, osUser));
+  if (!mayActAs(operator.role, command.role)) {
+    return refuse(`${command.name} needs the role ${command.role}; you are ${operator.role}.`);
+  }
+  const actor = actorOf(operator, "cli");
+  const cause = `cli-${randomUUID()}`;
+  const answer = await database.transaction(async (tx, now) =>
+    command.answer(
+      {
+        ...context,
+        tx,
+        now,
+        actor,
+        cause,
+        engine,
+        start: async (operation, input) =>
+          engine.admit(tx, now, { target, operation, input, cause, actor }),
+        record: async (event) =>
+          engine.recordCommand(tx, now, { target, operation: command.name, cause, actor, event }),
+      },
+      line,
+    ),
+  );
+  return await tell(terminal, flightdeck, answer, options.json);
+}
+
+function nobody({ files }: CommandOptions, osUser: string): string {
+  return (
+    `${files[0]} names no operator for the user ${osUser} of this machine; ` +
+    `add \`os: ${osUser}\` to the one who you are.`
+  );
+}
+
+function unknownCommand({ commands }: Flightdeck, name: string): string {
+  const meant = nearest(
+    name,
+    commands.map((one) => one.name),
+  );
+  return `There is no command ${name}.${meant === undefined ? "" : ` Did you mean ${meant}?`}`;
+}
+
+async function tell(
+  terminal: Terminal,
+  flightdeck: Flightdeck,
+  answer: Answer,
+  json: boolean,
+): Promise<number> {
+  switch (answer.kind) {
+    case "refused":
+      terminal.stderr(`${answer.message}\n`);
+      return EXIT.usage;
+    case "card":
+      tellCard(terminal, answer.card, json);
+      return EXIT.ok;
+    case "subject": {
+      const { subject } = answer;
+      const drawing = await flightdeck.database.transaction(async (tx, now) =>
+        flightdeck.draw(tx, now, subject),
+      );
+      if (!drawing) throw new Error(`Nobody knows how to draw ${subject}.`);
+      tellCard(terminal, drawing.card, json);
+      return EXIT.ok;
+    }
+    case "run": {
+      const { run } = answer.admission;
+      if (answer.admission.kind === "busy") {
+        terminal.stderr(
+          `${runName(run.id)} (${run.operation}) is under way; try again after it.\n`,
+        );
+        return EXIT.no;
+      }
+      const ended = await executeToEnd(flightdeck, run.id, terminal.signal);
+      terminal.stdout(
+        json ? await runAsJson(flightdeck, ended) : await runAsText(flightdeck, ended),
+      );
+      return exitCodeOf(ended);
+    }
+  }
+}
+
+function tellCard({ stdout }: Terminal, card: Card, json: boolean): void {
+  stdout(`${json ? JSON.stringify(card) : cardText(card)}\n`);
+}
+
+/** Executes the run here, or waits for whoever in the running instance was quicker. */
+async function executeToEnd(
+  { database, engine }: Flightdeck,
+  runId: string,
+  signal: AbortSignal,
+): Promise<Run> {
+  for (;;) {
+    await engine.execute(runId, signal);
+    const run = await database.transaction(async (tx) => findRun(tx, runId));
+    if (!run) throw new Error(`${runName(runId)} is gone from the database.`);
+    if (run.state !== "waiting" && run.state !== "running") return run;
+    if (signal.aborted) throw new Error(`Stopped while ${runName(runId)} was under way.`);
+    await pause(LOOK_AGAIN_MS, signal);
+  }
+}
+
+async function runAsText({ database, engine }: Flightdeck, run: Run): Promise<string> {
+  const card = await database.transaction(async (tx, now) => engine.cardOf(tx, now, run.id));
+  return card ? `${cardText(card)}\n` : `${runName(run.id)} ${run.state}\n`;
+}
+
+async function runAsJson({ database, scrub }: Flightdeck, run: Run): Promise<string> {
+  const steps = await database.transaction(async (tx) => stepsOf(tx, run.id));
+  const { operation, target, state, verdict, reason } = run;
+  const told = {
+    run: runName(run.id),
+    operation,
+    target,
+    state,
+    verdict,
+    reason,
+    steps: steps.map(({ name, state, result, error }) => ({ name, state, result, error })),
+  };
+  return `${scrub(JSON.stringify(told))}\n`;
+}
+
+function exitCodeOf(run: Run): number {
+  if (run.state === "unknown" || run.verdict === "UNKNOWN") return EXIT.unknown;
+  return run.state === "ok" && run.verdict !== "NO-GO" ? EXIT.ok : EXIT.no;
+}

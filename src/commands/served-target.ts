@@ -1,0 +1,55 @@
+import type { CommandLine } from "../core/command-line.ts";
+import { nearest } from "../core/nearest.ts";
+import type { Operator } from "../core/operator.ts";
+import type { BoardCheck } from "../core/status-board.ts";
+
+/** What commands need to know of the target that they mean. */
+export type TargetContext = {
+  readonly target: string;
+  readonly timeZone: string;
+  /** The names of all checks. */
+  readonly checks: readonly string[];
+  /** What a board needs to know of each of them. */
+  readonly board: readonly BoardCheck[];
+  readonly operators: readonly Operator[];
+};
+
+/** A target and where in the chat it is talked about. Without a topic it has all of the chat that no other target has. */
+export type ServedTarget = {
+  readonly context: TargetContext;
+  readonly chatId: number;
+  readonly topicId: number | undefined;
+};
+
+export type TargetMeant =
+  | { readonly ok: true; readonly context: TargetContext; readonly line: CommandLine }
+  | { readonly ok: false; readonly message: string };
+
+/**
+ * Which target a command means: `@staging` as its first word says so; else the topic or chat where it was said does;
+ * else, in private and on the command line, it is the first.
+ */
+export function targetMeant(
+  targets: readonly [ServedTarget, ...ServedTarget[]],
+  line: CommandLine,
+  place: { readonly chatId?: number | undefined; readonly topicId?: number | undefined },
+): TargetMeant {
+  const [first = "", ...words] = line.words;
+  if (first.startsWith("@")) {
+    const name = first.slice(1);
+    const named = targets.find(({ context }) => context.target === name);
+    if (named) return { ok: true, context: named.context, line: { ...line, words } };
+    const meant = nearest(
+      name,
+      targets.map(({ context }) => context.target),
+    );
+    const hint = meant === undefined ? "" : ` Did you mean @${meant}?`;
+    return { ok: false, message: `There is no target @${name}.${hint}` };
+  }
+  const here = targets.filter((target) => target.chatId === place.chatId);
+  const meant =
+    here.find((target) => target.topicId === place.topicId) ??
+    here.find((target) => target.topicId === undefined) ??
+    targets[0];
+  return { ok: true, context: meant.context, line };
+}
