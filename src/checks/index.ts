@@ -1,4 +1,11 @@
 import { defineCheckKind } from "./check-kind.ts";
+import { coolifyApp } from "./coolify-app.ts";
+import { coolifyDockerfile } from "./coolify-dockerfile.ts";
+import { coolifyPrivacy } from "./coolify-privacy.ts";
+import { coolifyRollbackImage } from "./coolify-rollback-image.ts";
+import { coolifySeparation } from "./coolify-separation.ts";
+import { coolifyVariables } from "./coolify-variables.ts";
+import { coolify } from "./coolify.ts";
 import { http } from "./http.ts";
 import { notConfigured } from "./not-configured.ts";
 import { pgDump } from "./pg-dump.ts";
@@ -22,4 +29,11 @@ export const checkKinds = [
   defineCheckKind(telegramWebhook),
   defineCheckKind(tlsCertificate),
   defineCheckKind(workerProgress),
+  defineCheckKind(coolify),
+  defineCheckKind(coolifyApp),
+  defineCheckKind(coolifyPrivacy),
+  defineCheckKind(coolifyDockerfile),
+  defineCheckKind(coolifyRollbackImage),
+  defineCheckKind(coolifyVariables),
+  defineCheckKind(coolifySeparation),
 ] as const;

@@ -2,9 +2,14 @@ import { z } from "zod";
 
 import { secretSetting, textSetting, urlSetting } from "../core/setting.ts";
 
-const applicationName = z.string().regex(/^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/, {
-  error: "expected small letters, digits and dashes, such as api or staging-api",
-});
+const NAME = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
+const NAME_EXPECTED = "small letters, digits and dashes, such as api or staging-api";
+const applicationName = z.string().regex(NAME, { error: `expected ${NAME_EXPECTED}` });
+
+/** Names an application of `systems.coolify.applications`. */
+export function coolifyApplicationSetting() {
+  return textSetting({ pattern: NAME, expected: NAME_EXPECTED });
+}
 
 const uuidSetting = textSetting({
   // It becomes a part of a path, so nothing may pass that could lead elsewhere.

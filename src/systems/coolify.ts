@@ -99,7 +99,7 @@ export function createCoolify(
 }
 
 /** A question that only a token with `read:sensitive` could answer. */
-export function noSensitiveToken(what: string): SystemError {
+function noSensitiveToken(what: string): SystemError {
   const message = `${what} cannot be read; expected systems.coolify.sensitiveToken to hold a token that may`;
   return new SystemError("coolify", "unauthorized", message);
 }
