@@ -22,7 +22,7 @@ export type BoardView = {
 
 const LINE_LIMIT = 12;
 const NAMED_CHECKS = 2;
-const REASON_LIMIT = 80;
+const REASON_LIMIT = 60;
 const MARK: Readonly<Record<BoardVerdict, string>> = {
   healthy: "🟢",
   failing: "🔴",
@@ -56,72 +56,77 @@ export function boardCard(view: BoardView): Card {
 function groupLines({ standings, now }: BoardView, room: number): readonly CardPart[] {
   if (standings.length === 0) return [line("No checks are configured, so nothing is known.")];
   const groups = groupsOf(standings)
-    .map((group) => ({ group, rank: Math.min(...group.standings.map(rankOf)) }))
-    .toSorted((one, other) => one.rank - other.rank);
+    .map(({ name, standings }) => ({ name, standings: standings.toSorted(worstFirst) }))
+    .toSorted((one, other) => worstFirst(one.standings[0]!, other.standings[0]!));
   const shown = groups.length > room ? groups.slice(0, room - 1) : groups;
   const rest = groups.slice(shown.length);
-  const lines = shown.map(({ group, rank }) => groupLine(group, rank, now));
-  return rest.length > 0 ? [...lines, restLine(rest.map(({ group }) => group))] : lines;
+  const lines = shown.map((group) => groupLine(group, now));
+  return rest.length > 0 ? [...lines, restLine(rest)] : lines;
+}
+
+const BADNESS = ["fail", "unknown", "stale", "not-looked", "pass", "not-configured"];
+
+function badness({ kind, status }: Standing): number {
+  return BADNESS.indexOf(kind === "current" ? status : kind);
 }
 
 /** Of two equally bad the one that decides comes first. */
-function rankOf({ check, kind, status }: Standing): number {
-  const badness = ["fail", "unknown", "stale", "not-looked", "pass", "not-configured"].indexOf(
-    kind === "current" ? status : kind,
-  );
-  return 2 * badness + (check.severity === "page" ? 0 : 1);
+function worstFirst(one: Standing, other: Standing): number {
+  const isSilent = (standing: Standing): number => (standing.check.severity === "page" ? 0 : 1);
+  return badness(one) - badness(other) || isSilent(one) - isSilent(other);
 }
 
-/** What decides about a group speaks for it; the others agree or are better. */
-function groupLine({ name, standings }: BoardGroup, rank: number, now: Date): CardPart {
-  const told = standings.filter((standing) => rankOf(standing) === rank);
-  const [first] = told;
-  if (!first) return line(name);
+/** The worst speak for their group; the others are better. */
+function groupLine({ name, standings }: BoardGroup, now: Date): CardPart {
+  const first = standings[0]!;
+  const told = standings.filter((standing) => badness(standing) === badness(first));
   const head = `${SIGN[first.status]} `;
-  const words = [...who(name, told, standings.length), ...what(told), ...when(told, now)];
+  const words = [
+    ...who(name, first, told, standings.length),
+    ...what(first, told),
+    ...when(told, now),
+  ];
   return line(head, { bold: name }, words.length > 0 ? ` · ${words.join(" · ")}` : "");
 }
 
 /** Which of the group's checks is meant, where it is not all of them. */
-function who(group: string, told: readonly Standing[], size: number): readonly string[] {
-  const [first] = told;
-  const isTrouble = first?.kind === "current" && ["fail", "unknown"].includes(first.status);
-  const isOnlyItself = size === 1 && first?.check.name === group;
-  if (isTrouble && !isOnlyItself) {
-    const names = told.slice(0, NAMED_CHECKS).map(({ check }) => check.name);
-    const rest = told.length - names.length;
-    const warning = first.status === "fail" && first.check.severity === "warn" ? " (warning)" : "";
-    return [`${names.join(", ")}${rest > 0 ? ` and ${rest} more` : ""}${warning}`];
-  }
-  const isSilent = first?.kind === "current" && first.status === "not-configured";
-  return told.length < size && first?.kind !== "current" && !isSilent
-    ? [`${told.length} of ${size}`]
-    : [];
+function who(
+  group: string,
+  first: Standing,
+  told: readonly Standing[],
+  size: number,
+): readonly string[] {
+  if (first.kind !== "current") return told.length < size ? [`${told.length} of ${size}`] : [];
+  if (first.status !== "fail" && first.status !== "unknown") return [];
+  const names = told.slice(0, NAMED_CHECKS).map(({ check }) => check.name);
+  const rest = told.length > names.length ? ` and ${told.length - names.length} more` : "";
+  const isOnlyItself = size === 1 && first.check.name === group;
+  // The one that decides stands first, so a warning there means that none decides.
+  const isWarning = first.status === "fail" && first.check.severity === "warn";
+  return [
+    ...(isOnlyItself ? [] : [`${names.join(", ")}${rest}`]),
+    ...(isWarning ? ["warning"] : []),
+  ];
 }
 
-function what(told: readonly Standing[]): readonly string[] {
-  const [first] = told;
-  switch (first?.kind) {
-    case undefined:
-      return [];
-    case "not-looked":
-      return ["not looked yet"];
-    case "stale":
-      return ["stale"];
-    case "current":
-      break;
-  }
-  const { status, reading } = first;
-  switch (status) {
+function what(first: Standing, told: readonly Standing[]): readonly string[] {
+  if (first.kind === "not-looked") return ["not looked yet"];
+  if (first.kind === "stale") return ["stale"];
+  switch (first.status) {
     case "pass":
       return [tellingMeasurement(told)];
     case "fail":
       return told.flatMap(crossedLimits).slice(0, 1);
     case "unknown":
-      return reading.reason === undefined ? [] : [shortened(reading.reason, REASON_LIMIT)];
+      return first.reading.reason === undefined ? [] : [shortReason(first.reading.reason)];
     case "not-configured":
       return ["not configured"];
   }
+}
+
+/** Reasons go from what was tried to what came of it, and only the end fits on a phone. */
+function shortReason(reason: string): string {
+  return shortened(reason.split(": ").at(-1) ?? reason, REASON_LIMIT);
 }
 
 /** As old as the oldest that speaks: a line is no fresher than what it rests on. */
