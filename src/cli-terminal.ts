@@ -1,3 +1,4 @@
+import type { InputStream } from "./cli-input.ts";
 import { loadConfigs, type ValidConfig } from "./config/load-config.ts";
 import { formatProblems } from "./config/problem.ts";
 import type { ReferenceSources } from "./config/references.ts";
@@ -7,6 +8,7 @@ import type { Bell } from "./core/waiting.ts";
 export type Terminal = {
   readonly argv: readonly string[];
   readonly sources: ReferenceSources;
+  readonly stdin: InputStream;
   readonly osUser: string;
   readonly instance: string;
   readonly stdout: (text: string) => void;

@@ -1,4 +1,5 @@
 import { answerCommand } from "./cli-command.ts";
+import { init } from "./cli-init.ts";
 import { start } from "./cli-start.ts";
 import { EXIT, loadFiles, type Terminal } from "./cli-terminal.ts";
 import { configSchema } from "./config/load-config.ts";
@@ -6,7 +7,8 @@ import { parseCommandLine, type CommandLine } from "./core/command-line.ts";
 
 const DEFAULT_FILE = "ops/production.yaml";
 
-const USAGE = `flightdeck start [FILE…]                 run the bot; a file is a target
+const USAGE = `flightdeck init [--file FILE]            the first configuration: pairs the bot with your group
+flightdeck start [FILE…]                 run the bot; a file is a target
 flightdeck status                        how the target stands, from the newest samples
 flightdeck preflight [check…] [--json]   0 GO, 1 NO-GO, 2 UNKNOWN, 3 usage
 flightdeck evidence show [N]             the newest entries
@@ -28,6 +30,8 @@ export async function runCommandLine(terminal: Terminal): Promise<number> {
       case "help":
         terminal.stdout(USAGE);
         return line.name === "" ? EXIT.usage : EXIT.ok;
+      case "init":
+        return await init(terminal, line);
       case "config":
         return configCommand(terminal, line, files);
       case "start":

@@ -17,6 +17,7 @@ process.exitCode = await runCommandLine({
     environment: process.env,
     readFile: (path) => readFileSync(path, "utf8"),
   },
+  stdin: process.stdin,
   osUser: userInfo().username,
   instance: `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`,
   stdout: (text) => void process.stdout.write(text),

@@ -14,6 +14,8 @@ export const placeSetting = z
   })
   .prefault({});
 
+export const TELEGRAM_API_ROOT = "https://api.telegram.org";
+
 /** The bot's own identity and the one chat it listens to. */
 export const telegramSettings = z.strictObject({
   token: secretSetting({
@@ -27,7 +29,7 @@ export const telegramSettings = z.strictObject({
     examples: [-1001234567890],
   }),
   apiRoot: urlSetting()
-    .default("https://api.telegram.org")
+    .default(TELEGRAM_API_ROOT)
     .meta({ description: "Another Bot API server, such as one of your own" }),
   messagesPerMinute: integerSetting({ minimum: 1, maximum: 1_000 })
     .default(20)

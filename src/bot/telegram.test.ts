@@ -16,12 +16,7 @@ async function telegramAnswering(answer: RequestListener) {
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   const apiRoot = `http://127.0.0.1:${port}`;
-  const api = createTelegram({
-    token: new Secret(TOKEN),
-    chat: -1,
-    apiRoot,
-    messagesPerMinute: 20,
-  });
+  const api = createTelegram({ token: new Secret(TOKEN), apiRoot });
   return {
     api,
     async [Symbol.asyncDispose]() {

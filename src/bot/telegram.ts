@@ -14,7 +14,7 @@ export type CallFailure =
 
 const CALL_TIMEOUT_SECONDS = 30;
 
-export function createTelegram(settings: TelegramSettings): Api {
+export function createTelegram(settings: Pick<TelegramSettings, "token" | "apiRoot">): Api {
   return new Api(settings.token.reveal(), {
     apiRoot: settings.apiRoot,
     timeoutSeconds: CALL_TIMEOUT_SECONDS,
