@@ -1,3 +1,5 @@
+import { type CoolifyFaultName, coolifyFaults } from "./coolify/faults.ts";
+import type { CoolifyServer } from "./coolify/server.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import type { Fault } from "./fault-registry.ts";
 import type { ProductPostgres } from "./product-postgres.ts";
@@ -8,6 +10,7 @@ import type { TelegramServer } from "./telegram/server.ts";
 import type { Xai } from "./xai.ts";
 
 export type FaultName =
+  | CoolifyFaultName
   | "xai-key-revoked"
   | "xai-hangs"
   | "xai-answers-500"
@@ -29,6 +32,7 @@ export type Breakable = {
   readonly postgres: ProductPostgres;
   readonly redis: ProductRedis;
   readonly xai: Xai;
+  readonly coolify: CoolifyServer;
   readonly telegram: Pick<TelegramServer, "faults">;
   readonly deadLetterEveryMs: number;
   /** Aborted when the world ends. */
@@ -149,6 +153,7 @@ export function faultsOf(world: Breakable): readonly Fault<FaultName>[] {
       break: () => deadLetters.grow(),
       heal: () => deadLetters.removeAll(),
     },
+    ...coolifyFaults(world.coolify),
     telegramFault(telegram, {
       name: "telegram-rate-limits",
       title: "Telegram refuses messages: too many requests",

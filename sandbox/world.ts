@@ -1,6 +1,9 @@
 import { join } from "node:path";
 
 import { temporaryDirectory } from "../src/servers/temporary-directory.ts";
+import { productVariables } from "./coolify/product-variables.ts";
+import { seedCoolify } from "./coolify/seed.ts";
+import { type CoolifyServer, startCoolify } from "./coolify/server.ts";
 import { createEffects } from "./effects.ts";
 import { type FaultState, createFaultRegistry } from "./fault-registry.ts";
 import { type FaultName, faultsOf } from "./faults.ts";
@@ -17,6 +20,7 @@ import { startXai } from "./xai.ts";
 
 export type World = AsyncDisposable & {
   readonly telegram: TelegramServer;
+  readonly coolify: CoolifyServer;
   /** What a bot in this world finds in its environment; the names are those of ops/sandbox.yaml. */
   readonly environment: Readonly<Record<string, string>>;
   /** Every secret of this world, to look for where none may be. */
@@ -46,13 +50,16 @@ export type WorldOptions = {
   /** Shorter waits inside the product, for tests. */
   readonly timing?: Partial<ProductTiming>;
   readonly deadLetterEveryMs?: number;
-  /** Telegram's own limits of messages a minute. */
+  /** How often a minute Telegram and Coolify let themselves be asked. */
   readonly floodControl?: boolean;
   /** Gives up a start that is under way. */
   readonly signal?: AbortSignal;
 };
 
-/** A small world on loopback: the product with its database and Redis, xAI, and Telegram. Nothing of it is shared. */
+/** What a Coolify allows as long as nobody changes it. */
+const COOLIFY_PER_MINUTE = 200;
+
+/** A small world on loopback: the product with its database and Redis, xAI, Coolify and Telegram. Nothing of it is shared. */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const { signal = new AbortController().signal } = options;
   await using opened = new AsyncDisposableStack();
@@ -102,6 +109,25 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       effects,
     ),
   );
+  const coolify = opened.use(
+    await startCoolify({
+      state: seedCoolify({
+        tokens: [
+          { text: secrets.coolifyToken, abilities: ["read"] },
+          { text: secrets.coolifySensitiveToken, abilities: ["read", "read:sensitive"] },
+        ],
+        variables: productVariables({
+          secrets,
+          databaseUrl: postgres.ownerUrl,
+          redisUrl: redis.ownerUrl,
+          modelUrl: xai.url,
+        }),
+        now: new Date(),
+      }),
+      effects,
+      ...(options.floodControl ? { requestsPerMinute: COOLIFY_PER_MINUTE } : {}),
+    }),
+  );
   const ending = new AbortController();
   opened.defer(() => ending.abort());
   const faults = createFaultRegistry(
@@ -110,6 +136,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       postgres,
       redis,
       xai,
+      coolify,
       telegram,
       deadLetterEveryMs: options.deadLetterEveryMs ?? 4_000,
       signal: ending.signal,
@@ -123,6 +150,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const kept = opened.move();
   return {
     telegram,
+    coolify,
     environment: {
       FLIGHTDECK_BOT_TOKEN: secrets.botToken,
       SANDBOX_TELEGRAM_URL: telegram.url,
@@ -133,6 +161,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       SANDBOX_REDIS_URL: redis.readerUrl,
       SANDBOX_XAI_URL: xai.url,
       SANDBOX_XAI_KEY: secrets.xaiKey,
+      SANDBOX_COOLIFY_URL: coolify.url,
+      SANDBOX_COOLIFY_TOKEN: secrets.coolifyToken,
+      SANDBOX_COOLIFY_SENSITIVE_TOKEN: secrets.coolifySensitiveToken,
     },
     secrets: Object.values(secrets),
     product: {
