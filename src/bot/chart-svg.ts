@@ -18,7 +18,9 @@ const LEGEND_ROW = 50;
 const ABOVE_PLOT = 30;
 const AXIS_HEIGHT = 62;
 const PANEL_GAP = 36;
-const NAME_LIMIT = 24;
+/** What of this text goes into a row; of a name at least so much is shown. */
+const ROW_LIMIT = 52;
+const NAME_AT_LEAST = 8;
 const FEW = 3;
 
 const INK = {
@@ -121,11 +123,13 @@ function legend(panel: ChartPanel, top: number): string {
   const rows = panel.curves.map((curve, index) => {
     const style = styleOf(index);
     const y = top + index * LEGEND_ROW + LEGEND_ROW / 2;
-    const name = shortened(visibleText(curve.name), NAME_LIMIT);
+    const said = `: ${curveText(curve, panel.unit)}`;
+    const room = Math.max(NAME_AT_LEAST, ROW_LIMIT - said.length);
+    const name = shortened(visibleText(curve.name), room);
     return [
       stroke(`M${MARGIN} ${y}H${MARGIN + 92}`, style),
       mark(MARGIN + 46, y, style),
-      text(MARGIN + 112, y + 12, `${name}: ${curveText(curve, panel.unit)}`),
+      text(MARGIN + 112, y + 12, `${name}${said}`),
     ].join("\n");
   });
   const kinds = [...new Set(panel.troubles.map(({ kind }) => kind))].toSorted();

@@ -108,8 +108,9 @@ function chartedOf(checks: readonly BoardCheck[]): readonly Charted[] {
 
 function panelOf(unit: string, charted: readonly Charted[], history: History): ChartPanel {
   const shown = charted.slice(0, CURVES_SHOWN);
+  // What has a name of its own, as queues have, is called by it; a latency is somebody's.
   const subjects = new Set(shown.map(({ name }) => measurementName(name).what));
-  const isOneSubject = subjects.size === 1;
+  const isOneSubject = subjects.size === 1 && !shown.some(({ name }) => name.includes("."));
   const [subject = ""] = subjects;
   return {
     title: capitalised(isOneSubject ? subject : unit),
