@@ -31,7 +31,7 @@ beforeAll(async () => {
     readFile: (path) => readFileSync(path, "utf8"),
   });
   if (!config.ok) throw new Error(formatProblems(config.problems, file));
-  const systems = opened.use(createSystems());
+  const systems = opened.use(createSystems(config.settings.systems));
   checks = createChecks(config.settings.checks, {
     systems,
     previous: async () => [],
@@ -63,6 +63,26 @@ const healthy: Statuses = {
   "queue-depth-is-normal": "pass",
   "dead-letters-are-none": "pass",
   "xai-key-works": "pass",
+  "coolify-answers": "pass",
+  "api-app-runs": "pass",
+  "worker-app-runs": "pass",
+  "worker-is-not-public": "pass",
+  "images-are-built-from-our-dockerfiles": "pass",
+  "rollback-image-is-kept": "pass",
+  "required-variables-are-present": "pass",
+  "production-shares-nothing-with-staging": "pass",
+};
+
+/** Everything that Coolify is asked, when there is nobody who answers. */
+const withoutCoolify: Statuses = {
+  "coolify-answers": "unknown",
+  "api-app-runs": "unknown",
+  "worker-app-runs": "unknown",
+  "worker-is-not-public": "unknown",
+  "images-are-built-from-our-dockerfiles": "unknown",
+  "rollback-image-is-kept": "unknown",
+  "required-variables-are-present": "unknown",
+  "production-shares-nothing-with-staging": "unknown",
 };
 
 test("a healthy world passes every check", async () => {
@@ -132,6 +152,23 @@ const changes: readonly (readonly [FaultName, Statuses])[] = [
   ],
   ["queue-backlog", { "queue-depth-is-normal": "fail" }],
   ["dead-letters-grow", { "dead-letters-are-none": "fail" }],
+  // That nobody listens, or that we are refused, is an answer to one question and to no other.
+  ["coolify-down", { ...withoutCoolify, "coolify-answers": "fail" }],
+  ["coolify-hangs", withoutCoolify],
+  ["coolify-outdated", { "coolify-answers": "fail" }],
+  ["coolify-token-revoked", { ...withoutCoolify, "coolify-answers": "fail" }],
+  ["coolify-token-too-powerful", { "coolify-answers": "fail" }],
+  ["api-app-exited", { "api-app-runs": "fail" }],
+  ["api-app-unhealthy", { "api-app-runs": "fail" }],
+  ["worker-app-exited", { "worker-app-runs": "fail" }],
+  ["worker-has-a-domain", { "worker-is-not-public": "fail" }],
+  ["worker-publishes-a-port", { "worker-is-not-public": "fail" }],
+  ["worker-from-the-wrong-dockerfile", { "images-are-built-from-our-dockerfiles": "fail" }],
+  ["rollback-image-gone", { "rollback-image-is-kept": "fail" }],
+  ["variable-missing", { "required-variables-are-present": "fail" }],
+  ["services-disagree", { "required-variables-are-present": "fail" }],
+  ["staging-shares-the-database", { "production-shares-nothing-with-staging": "fail" }],
+  ["staging-shares-the-webhook-secret", { "production-shares-nothing-with-staging": "fail" }],
 ];
 
 describe("a fault shows in the checks that are there for it, in no other, and passes when healed", () => {
