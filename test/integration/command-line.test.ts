@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { startWorld, type World } from "../../sandbox/world.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
-import { configText } from "../support/config.ts";
+import { CHECKS, configText } from "../support/config.ts";
 import { readEntries } from "../support/records.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -63,7 +63,7 @@ async function flightdeck(
 describe("flightdeck preflight on the command line", () => {
   test("says GO as a card and exits 0", async () => {
     const { code, stdout } = await flightdeck(["preflight", "--config", file]);
-    expect(stdout).toMatch(/^🟢 sandbox · GO\n9 passed/);
+    expect(stdout.startsWith(`🟢 sandbox · GO\n${CHECKS.length} passed`)).toBe(true);
     expect(code).toBe(0);
   });
 

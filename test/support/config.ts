@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { parse } from "yaml";
+
 import { parseConfig, type ValidConfig } from "../../src/config/load-config.ts";
 
 const file = join(import.meta.dirname, "../../ops/sandbox.yaml");
@@ -31,6 +33,11 @@ export function testConfig(config: TestConfig): ValidConfig {
   if (!loaded.ok) throw new Error(loaded.problems.map((problem) => problem.message).join("\n"));
   return loaded;
 }
+
+/** The checks of the sandbox, however many there are by now. */
+export const CHECKS: readonly string[] = Object.keys(
+  (parse(readFileSync(file, "utf8")) as { readonly checks: object }).checks,
+);
 
 /** Recovers in a moment, so that a test of recovery need not wait for it. */
 export const FAST_ENGINE = "engine: { lease: 1500ms, reconcile: 300ms }";
