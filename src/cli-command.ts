@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { openFlightdeck, type Flightdeck } from "./app.ts";
 import { EXIT, loadFiles, type Terminal } from "./cli-terminal.ts";
 import type { Answer } from "./commands/command.ts";
+import { commands } from "./commands/index.ts";
 import { targetMeant } from "./commands/served-target.ts";
 import { actorOf } from "./core/actor.ts";
 import { cardText } from "./core/card-text.ts";
@@ -44,10 +45,10 @@ export async function answerCommand(
   if (!config.targets.some(({ settings }) => settings.operators.some((one) => one.os === osUser))) {
     return refuse(nobody(options, osUser));
   }
-  await using flightdeck = await openFlightdeck({ config, logger, instance, signal }, "attach");
-  const { commands, engine, database, targets } = flightdeck;
   const command = commands.find((one) => one.name === typed.name);
-  if (!command) return refuse(unknownCommand(flightdeck, typed.name));
+  if (!command) return refuse(unknownCommand(typed.name));
+  await using flightdeck = await openFlightdeck({ config, logger, instance, signal }, "attach");
+  const { engine, database, targets } = flightdeck;
   const meant = targetMeant(targets, typed, {});
   if (!meant.ok) return refuse(meant.message);
   const { context, line } = meant;
@@ -86,7 +87,7 @@ function nobody({ files }: CommandOptions, osUser: string): string {
   );
 }
 
-function unknownCommand({ commands }: Flightdeck, name: string): string {
+function unknownCommand(name: string): string {
   const meant = nearest(
     name,
     commands.map((one) => one.name),
@@ -153,9 +154,9 @@ async function executeToEnd(
   }
 }
 
-async function runAsText({ database, engine }: Flightdeck, run: Run): Promise<string> {
+async function runAsText({ database, engine, scrub }: Flightdeck, run: Run): Promise<string> {
   const card = await database.transaction(async (tx, now) => engine.cardOf(tx, now, run.id));
-  return card ? `${cardText(card)}\n` : `${runName(run.id)} ${run.state}\n`;
+  return card ? `${scrub(cardText(card))}\n` : `${runName(run.id)} ${run.state}\n`;
 }
 
 async function runAsJson({ database, scrub }: Flightdeck, run: Run): Promise<string> {
@@ -173,7 +174,9 @@ async function runAsJson({ database, scrub }: Flightdeck, run: Run): Promise<str
   return `${scrub(JSON.stringify(told))}\n`;
 }
 
+/** A run that came to no verdict about the target leaves it unknown; one that should have changed something failed. */
 function exitCodeOf(run: Run): number {
-  if (run.state === "unknown" || run.verdict === "UNKNOWN") return EXIT.unknown;
-  return run.state === "ok" && run.verdict !== "NO-GO" ? EXIT.ok : EXIT.no;
+  if (run.verdict === "NO-GO") return EXIT.no;
+  if (run.state === "ok" && run.verdict !== "UNKNOWN") return EXIT.ok;
+  return run.mutating && run.state !== "unknown" ? EXIT.no : EXIT.unknown;
 }

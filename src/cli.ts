@@ -35,13 +35,15 @@ export async function runCommandLine(terminal: Terminal): Promise<number> {
       case "config":
         return configCommand(terminal, line, files);
       case "start":
+        if (Object.keys(line.flags).length > 0) return misuse(terminal);
         return await start(terminal, filesNamed(line.words, files));
       default:
         return await answerCommand(terminal, line, { files, json });
     }
   } catch (error) {
     terminal.stderr(`${error instanceof Error ? error.message : String(error)}\n`);
-    return EXIT.no;
+    // Whatever broke on the way, nothing is known of the target.
+    return EXIT.unknown;
   }
 }
 
@@ -63,6 +65,11 @@ function takeOptions(argv: readonly string[]): {
     else rest.push(token);
   }
   return { files: filesNamed(files, [DEFAULT_FILE]), json, rest };
+}
+
+function misuse(terminal: Terminal): number {
+  terminal.stderr(USAGE);
+  return EXIT.usage;
 }
 
 function filesNamed([first, ...further]: readonly string[], otherwise: Files): Files {

@@ -1,3 +1,5 @@
+import { inspect } from "node:util";
+
 import { pino } from "pino";
 
 /** What the rest of the house needs of a logger. */
@@ -34,7 +36,7 @@ const CAUSE_DEPTH = 4;
 function describeError(error: unknown, depth = 0): Described | undefined {
   if (error === undefined) return undefined;
   if (!(error instanceof Error))
-    return { name: typeof error, message: JSON.stringify(error) ?? "" };
+    return { name: typeof error, message: inspect(error, { depth: 1 }) };
   const kind = "kind" in error && typeof error.kind === "string" ? { kind: error.kind } : {};
   const cause =
     error.cause === undefined || depth >= CAUSE_DEPTH

@@ -3,38 +3,96 @@ import { InputFile, type Api } from "grammy";
 import type { Card } from "../core/card.ts";
 import type { DueMessage, MessageKind } from "../storage/outbox.ts";
 import { CAPTION_LIMIT, renderCard, type RenderedCard } from "./render.ts";
-import { failureOf, type CallFailure } from "./telegram.ts";
+import { failureOf, isAboutMessage, type CallFailure } from "./telegram.ts";
 
 /** What became of one try to bring a message up to date. */
 export type Delivery =
   | { readonly kind: "sent"; readonly messageId: number; readonly as: MessageKind }
   /** The message that should be edited is no longer there. */
   | { readonly kind: "gone" }
+  /** It cannot be said as it is: a bug of ours, which no repetition mends. */
+  | { readonly kind: "unspeakable"; readonly error: unknown }
   | { readonly kind: "failed"; readonly failure: CallFailure };
 
 export type Courier = { readonly api: Api; readonly scrub: (text: string) => string };
 
 export async function deliver(
-  { api, scrub }: Courier,
+  courier: Courier,
   message: DueMessage,
   card: Card,
   picture?: Uint8Array,
 ): Promise<Delivery> {
+  let said: Said;
+  try {
+    said = say(courier, message, card, picture);
+  } catch (error) {
+    return { kind: "unspeakable", error };
+  }
+  try {
+    return await call(courier.api, message, said);
+  } catch (error) {
+    const failure = failureOf(error);
+    if (!isAboutMessage(failure)) return { kind: "failed", failure };
+    return await deliverPlain(courier.api, message, said.rendered, failure);
+  }
+}
+
+/** What a card comes to: words to send or edit, or a file under its first words. */
+type Said = {
+  readonly rendered: RenderedCard;
+  readonly file?: { readonly as: "photo" | "document"; readonly input: InputFile };
+};
+
+function say(
+  { scrub }: Courier,
+  message: DueMessage,
+  card: Card,
+  picture: Uint8Array | undefined,
+): Said {
   const resent = message.resent || message.perhapsSent;
   const rendered = renderCard(card, { resent, scrub });
+  if (message.messageId !== undefined) return { rendered };
+  const caption = (): RenderedCard => renderCard(card, { resent, scrub, limit: CAPTION_LIMIT });
+  if (picture !== undefined) {
+    const input = new InputFile(picture, "chart.png");
+    return { rendered: caption(), file: { as: "photo", input } };
+  }
+  // What is said once and does not fit is sent as a file; a card that will be edited stays a message.
+  if (rendered.whole !== undefined && message.card !== null) {
+    const name = `${message.subject.replaceAll(/[^a-z0-9]+/gi, "-")}.txt`;
+    const input = new InputFile(Buffer.from(rendered.whole), name);
+    return { rendered: caption(), file: { as: "document", input } };
+  }
+  return { rendered };
+}
+
+async function call(api: Api, message: DueMessage, { rendered, file }: Said): Promise<Delivery> {
+  if (message.messageId !== undefined) return edit(api, message.messageId, message, rendered);
+  if (!file) return sendText(api, message, rendered);
+  const options = {
+    caption: rendered.text,
+    caption_entities: rendered.entities,
+    ...placement(message),
+    ...keyboardOf(rendered),
+  };
+  const sent =
+    file.as === "photo"
+      ? await api.sendPhoto(message.chatId, file.input, options)
+      : await api.sendDocument(message.chatId, file.input, options);
+  return { kind: "sent", messageId: sent.message_id, as: file.as };
+}
+
+/** Telegram takes offence at something in this very message; without manners and buttons it may still go through. */
+async function deliverPlain(
+  api: Api,
+  message: DueMessage,
+  rendered: RenderedCard,
+  failure: CallFailure,
+): Promise<Delivery> {
+  if (message.messageId !== undefined) return { kind: "failed", failure };
   try {
-    if (message.messageId !== undefined)
-      return await edit(api, message.messageId, message, rendered);
-    if (picture !== undefined) {
-      const caption = renderCard(card, { resent, scrub, limit: CAPTION_LIMIT });
-      return await sendPhoto(api, message, caption, picture);
-    }
-    // What is said once and does not fit is sent as a file; a card that will be edited stays a message.
-    if (rendered.whole !== undefined && message.card !== null) {
-      const caption = renderCard(card, { resent, scrub, limit: CAPTION_LIMIT });
-      return await sendDocument(api, message, caption, rendered.whole);
-    }
-    return await sendText(api, message, rendered);
+    const bare = { ...rendered, entities: [], keyboard: { inline_keyboard: [] } };
+    return await sendText(api, message, bare);
   } catch (error) {
     return { kind: "failed", failure: failureOf(error) };
   }
@@ -45,40 +103,9 @@ async function sendText(api: Api, message: DueMessage, rendered: RenderedCard): 
     entities: rendered.entities,
     link_preview_options: { is_disabled: true },
     ...placement(message),
-    ...(rendered.keyboard.inline_keyboard.length > 0 ? { reply_markup: rendered.keyboard } : {}),
+    ...keyboardOf(rendered),
   });
   return { kind: "sent", messageId: sent.message_id, as: "text" };
-}
-
-async function sendDocument(
-  api: Api,
-  message: DueMessage,
-  caption: RenderedCard,
-  whole: string,
-): Promise<Delivery> {
-  const name = `${message.subject.replaceAll(/[^a-z0-9]+/gi, "-")}.txt`;
-  const sent = await api.sendDocument(message.chatId, new InputFile(Buffer.from(whole), name), {
-    caption: caption.text,
-    caption_entities: caption.entities,
-    ...placement(message),
-    ...(caption.keyboard.inline_keyboard.length > 0 ? { reply_markup: caption.keyboard } : {}),
-  });
-  return { kind: "sent", messageId: sent.message_id, as: "document" };
-}
-
-async function sendPhoto(
-  api: Api,
-  message: DueMessage,
-  caption: RenderedCard,
-  picture: Uint8Array,
-): Promise<Delivery> {
-  const sent = await api.sendPhoto(message.chatId, new InputFile(picture, "chart.png"), {
-    caption: caption.text,
-    caption_entities: caption.entities,
-    ...placement(message),
-    ...(caption.keyboard.inline_keyboard.length > 0 ? { reply_markup: caption.keyboard } : {}),
-  });
-  return { kind: "sent", messageId: sent.message_id, as: "photo" };
 }
 
 async function edit(
@@ -102,6 +129,10 @@ async function edit(
     if (!failure.description.includes("message is not modified")) throw error;
   }
   return { kind: "sent", messageId, as: "text" };
+}
+
+function keyboardOf({ keyboard }: RenderedCard) {
+  return keyboard.inline_keyboard.length > 0 ? { reply_markup: keyboard } : {};
 }
 
 function placement(message: DueMessage) {

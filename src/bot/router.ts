@@ -8,8 +8,10 @@ import { parseCommandLine, splitLine } from "../core/command-line.ts";
 import { age } from "../core/moment.ts";
 import { nearest } from "../core/nearest.ts";
 import { mayActAs } from "../core/operator.ts";
+import { scrub } from "../core/redaction.ts";
 import { runName } from "../core/run-name.ts";
 import { pass } from "../core/trace.ts";
+import { shortened } from "../core/visible-text.ts";
 import type { Bell } from "../core/waiting.ts";
 import type { Engine } from "../jobs/engine.ts";
 import type { Database, Transaction } from "../storage/database.ts";
@@ -85,6 +87,12 @@ async function handleNext(parts: RouterParts): Promise<boolean> {
   return true;
 }
 
+/** Sealed with another key, by an instance that is gone: nobody can read it, so nobody can do it. */
+const UNREADABLE = plainCard(
+  "A command could not be read",
+  "It was stored before this Flightdeck's sealKey changed, and nothing was done. Type it again.",
+);
+
 async function handle(
   parts: RouterParts,
   tx: Transaction,
@@ -92,8 +100,11 @@ async function handle(
   due: DueUpdate,
 ): Promise<Aftermath> {
   const intake = due.body === undefined ? undefined : intakeSchema.parse(JSON.parse(due.body));
-  // Sealed with another key, by an instance that is gone: nobody can read it, so nobody can do it.
-  if (!intake) return { now };
+  if (!intake) {
+    const place: Place = { chatId: due.chatId, topicId: undefined, replyTo: undefined };
+    await answer(tx, now, subjectOf(due), place, UNREADABLE);
+    return { now };
+  }
   if (await isLocked(tx, intake.userId)) {
     parts.tally.count("locked");
     return { now };
@@ -192,7 +203,8 @@ function unknownCommand({ commands }: RouterParts, name: string): string {
 
 function staleCard(text: string, sentAt: Date, now: Date): Card {
   const card = plainCard(`Not run: /${text}`, `It was sent ${age(sentAt, now)}, which is too old.`);
-  if (Buffer.byteLength(text) > BUTTON_COMMAND_BYTES) return card;
+  // What looks like a secret is not put on a button, where it would stay.
+  if (Buffer.byteLength(text) > BUTTON_COMMAND_BYTES || scrub(text) !== text) return card;
   return { ...card, actions: [[{ label: "Run it now", command: text, style: "primary" }]] };
 }
 
@@ -217,7 +229,7 @@ function answerTap(
   { api, onError }: RouterParts,
   toast: { readonly callbackId: string; readonly text: string },
 ): void {
-  const text = toast.text.slice(0, TOAST_LIMIT);
+  const text = shortened(scrub(toast.text), TOAST_LIMIT);
   const options = text === "" ? {} : { text, show_alert: true };
   api.answerCallbackQuery(toast.callbackId, options).catch((error: unknown) => {
     const failure = failureOf(error);

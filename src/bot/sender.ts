@@ -12,10 +12,11 @@ import {
   putOff,
   type DueMessage,
 } from "../storage/outbox.ts";
+import { SystemError } from "../systems/system-error.ts";
 import { chartPicture } from "./chart-picture.ts";
 import { deliver, type Courier, type Delivery } from "./delivery.ts";
 import { createLaneBudget, type LaneBudget } from "./lane-budget.ts";
-import { describeFailure, telegramError } from "./telegram.ts";
+import { describeFailure, isAboutMessage, telegramError } from "./telegram.ts";
 
 const LOOK_EVERY_MS = 1_000;
 const BACKOFF_MS = [1_000, 2_000, 5_000, 15_000, 30_000] as const;
@@ -95,18 +96,29 @@ async function prepare(
   parts: SenderParts,
   chatId: number,
 ): Promise<{ readonly message: DueMessage; readonly drawing: Drawing | undefined } | undefined> {
-  const prepared = await parts.database.transaction(async (tx, now) => {
-    const message = await nextDue(tx, now, chatId);
-    if (!message) return undefined;
-    const drawing = message.card
-      ? { card: message.card }
-      : await parts.draw(tx, now, message.subject);
-    if (!drawing) await abandon(tx, message.id, "its subject is unknown to this version");
-    else if (message.messageId === undefined) await markSending(tx, now, message.id);
-    return { message, drawing };
-  });
-  if (prepared) pass("message.sending", prepared.message.subject);
-  return prepared;
+  const chosen: { message?: DueMessage } = {};
+  try {
+    const prepared = await parts.database.transaction(async (tx, now) => {
+      const message = await nextDue(tx, now, chatId);
+      if (!message) return undefined;
+      chosen.message = message;
+      const drawing = message.card
+        ? { card: message.card }
+        : await parts.draw(tx, now, message.subject);
+      if (!drawing) await abandon(tx, message.id, "its subject is unknown to this version");
+      else if (message.messageId === undefined) await markSending(tx, now, message.id);
+      return { message, drawing };
+    });
+    if (prepared) pass("message.sending", prepared.message.subject);
+    return prepared;
+  } catch (error) {
+    const { message } = chosen;
+    if (!message || error instanceof SystemError) throw error;
+    // What cannot be drawn must not stand in the way of everything behind it.
+    parts.onError(error, `drawing ${message.subject}`);
+    await parts.database.transaction(async (tx) => abandon(tx, message.id, "it cannot be drawn"));
+    return { message, drawing: undefined };
+  }
 }
 
 /** Without its picture a card still says in words what there is to say. */
@@ -138,15 +150,18 @@ async function settle(
       }
       case "gone":
         return forgetMessage(tx, message.id);
+      case "unspeakable":
+        return abandon(tx, message.id, "it cannot be put into words");
       case "failed":
         return settleFailure(tx, now, message, delivery);
     }
   });
   if (delivery.kind === "sent") pass("message.recorded", message.subject);
+  if (delivery.kind === "unspeakable") parts.onError(delivery.error, `saying ${message.subject}`);
   if (delivery.kind !== "failed") return;
   const { failure } = delivery;
   parts.onError(telegramError(failure), `sending ${message.subject}`);
-  if (failure.kind === "refused") return;
+  if (isAboutMessage(failure)) return;
   const quietMs = failure.kind === "slow-down" ? failure.retryAfterMs : backoffMs(message.attempts);
   budget.quietUntil(performance.now() + quietMs);
 }
@@ -157,19 +172,11 @@ async function settleFailure(
   message: DueMessage,
   { failure }: Extract<Delivery, { readonly kind: "failed" }>,
 ): Promise<void> {
-  switch (failure.kind) {
-    case "slow-down":
-      return putOff(tx, message.id, new Date(now.getTime() + failure.retryAfterMs), true);
-    case "in-doubt":
-      return putOff(
-        tx,
-        message.id,
-        new Date(now.getTime() + backoffMs(message.attempts)),
-        message.messageId !== undefined,
-      );
-    case "refused":
-      return abandon(tx, message.id, describeFailure(failure));
-  }
+  if (isAboutMessage(failure)) return abandon(tx, message.id, describeFailure(failure));
+  const waitMs = failure.kind === "slow-down" ? failure.retryAfterMs : backoffMs(message.attempts);
+  // A refusal and a request to wait are certain answers; so is any answer to an edit, which may be repeated.
+  const surelyNotSent = failure.kind !== "in-doubt" || message.messageId !== undefined;
+  return putOff(tx, message.id, new Date(now.getTime() + waitMs), surelyNotSent);
 }
 
 function backoffMs(attempts: number): number {

@@ -39,6 +39,15 @@ export function failureOf(error: unknown): CallFailure {
   return { kind: "in-doubt", description: cause instanceof Error ? cause.message : "no answer" };
 }
 
+/**
+ * Whether a refusal is about this one message. The others (a revoked token, a chat that is gone, a bot that was thrown
+ * out) are about the bot or the chat: every message would meet them, and a person can mend them.
+ */
+export function isAboutMessage(failure: CallFailure): boolean {
+  const aboutChat = /chat not found|kicked|deactivated|upgraded|not enough rights|not a member/i;
+  return failure.kind === "refused" && failure.code === 400 && !aboutChat.test(failure.description);
+}
+
 /** A failure as an error of ours, for logs. */
 export function telegramError(failure: CallFailure, advice = ""): SystemError {
   return new SystemError("telegram", kindOf(failure), describeFailure(failure) + advice);

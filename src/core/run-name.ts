@@ -16,6 +16,8 @@ export function runName(id: string): string {
 /** The identity behind a name as typed: case does not matter, and I, L and O are read as 1, 1 and 0. */
 export function parseRunName(name: string): string | undefined {
   const typed = name.toUpperCase();
+  // "R7" could be R-7 with its hyphen forgotten, or the run R-R7: it is neither until somebody says.
+  if (/^R(?!-)/.test(typed)) return undefined;
   const normal = `R-${typed.replace(/^R-/, "").replaceAll(/[IL]/g, "1").replaceAll("O", "0")}`;
   const digits = NAME.exec(normal)?.[1];
   if (digits === undefined) return undefined;

@@ -68,6 +68,10 @@ function viewOf(
   return { run, input: { checks }, steps: [step], now: at(10), timeZone: "UTC" };
 }
 
+/** A card of a preflight that asked everything there is. */
+const cardOf = (view: Parameters<typeof preflightCard>[0]): Card =>
+  preflightCard(view, view.input.checks.length);
+
 const linesBeforeFold = (card: Card): number => {
   const fold = card.parts.findIndex((part) => part.kind === "folded");
   return 1 + (fold < 0 ? card.parts.length : fold);
@@ -92,8 +96,14 @@ const mixed = [
 ];
 
 describe("a preflight's card", () => {
+  test("about some of the checks says how many, so that it cannot pass for the whole target", () => {
+    const view = viewOf("ok", [report("d-passes", "pass")], { verdict: "GO" });
+    expect(preflightCard(view, 12).title).toBe("🟢 alpha · GO · 4 of 12 checks");
+    expect(preflightCard(view, 4).title).toBe("🟢 alpha · GO");
+  });
+
   test("under way counts the answers, shows trouble already, and can be cancelled", () => {
-    const card = preflightCard(viewOf("running", mixed));
+    const card = cardOf(viewOf("running", mixed));
     expect(card.title).toBe("⏳ alpha · preflight 5 of 8");
     expect(cardText(card)).toContain("✗ a-fails: status should be 200, is 503");
     expect(commandsOf(card)).toEqual(["cancel R-7"]);
@@ -104,18 +114,18 @@ describe("a preflight's card", () => {
       [],
       viewOf("running", []).steps.map((step) => ({ ...step, progress: "?" })),
     ]) {
-      const card = preflightCard({ ...viewOf("waiting", []), steps });
+      const card = cardOf({ ...viewOf("waiting", []), steps });
       expect(card.title).toBe("⏳ alpha · preflight 0 of 3");
     }
   });
 
   test("asked to stop offers no second cancel", () => {
-    const card = preflightCard(viewOf("running", [], { cancelRequestedAt: at(2) }));
+    const card = cardOf(viewOf("running", [], { cancelRequestedAt: at(2) }));
     expect(card.actions.flat()).toEqual([]);
   });
 
   test("with a verdict says target and verdict first, then failures, then what is unknown, then folds the rest", () => {
-    const card = preflightCard(viewOf("ok", mixed, { verdict: "NO-GO" }));
+    const card = cardOf(viewOf("ok", mixed, { verdict: "NO-GO" }));
     expect(cardText(card).split("\n")).toEqual([
       "🔴 alpha · NO-GO · 1 warning",
       "2 failed, 1 unknown, 1 passed, 1 not configured",
@@ -136,7 +146,7 @@ describe("a preflight's card", () => {
   ])(
     "shows %s by its colour, and without trouble offers to ask all again",
     (verdict, title, again) => {
-      const card = preflightCard(viewOf("ok", [report("a", "pass")], { verdict }));
+      const card = cardOf(viewOf("ok", [report("a", "pass")], { verdict }));
       expect(card.title).toBe(title);
       expect(commandsOf(card)).toEqual([again, "runs R-7"]);
     },
@@ -145,7 +155,7 @@ describe("a preflight's card", () => {
   test.each(RUN_STATES.filter((state) => !["waiting", "running", "ok"].includes(state)))(
     "that is %s has no verdict, says why, and offers to run again",
     (state) => {
-      const card = preflightCard(viewOf(state, [], { reason: "cancelled by an operator" }));
+      const card = cardOf(viewOf(state, [], { reason: "cancelled by an operator" }));
       expect(card.title).toBe(`⚪️ alpha · preflight ${state}, no verdict`);
       expect(cardText(card)).toContain("\ncancelled by an operator\n");
       expect(card.title + cardText(card)).not.toMatch(/\bGO\b/);
@@ -160,7 +170,7 @@ describe("a preflight's card", () => {
       }),
     );
     for (const state of ["running", "ok"] as const) {
-      const card = preflightCard(viewOf(state, [...many, ...mixed], { verdict: "NO-GO" }));
+      const card = cardOf(viewOf(state, [...many, ...mixed], { verdict: "NO-GO" }));
       expect(linesBeforeFold(card)).toBeLessThanOrEqual(12);
       expect(cardText(card)).toContain("… and 35 more under Details");
       expect(
@@ -178,7 +188,7 @@ describe("a preflight's card", () => {
     "that is %s carries nothing on a button that does not fit there",
     (state) => {
       const id = String(2n ** 63n - 1n);
-      const card = preflightCard(viewOf(state, mixed, { id, verdict: "NO-GO" }));
+      const card = cardOf(viewOf(state, mixed, { id, verdict: "NO-GO" }));
       for (const command of commandsOf(card)) {
         expect(Buffer.byteLength(command)).toBeLessThanOrEqual(62);
       }

@@ -20,7 +20,10 @@ const SIGN: Readonly<Record<CheckReport["status"], string>> = {
 };
 
 /** Target and verdict first, then what is wrong, then the rest folded away. */
-export function preflightCard(view: RunView<{ readonly checks: readonly string[] }>): Card {
+export function preflightCard(
+  view: RunView<{ readonly checks: readonly string[] }>,
+  checksInAll: number,
+): Card {
   const { run, input } = view;
   const reports = reportsOf(view);
   const name = runName(run.id);
@@ -38,7 +41,12 @@ export function preflightCard(view: RunView<{ readonly checks: readonly string[]
         (report) => report.severity === "warn" && isTrouble(report),
       ).length;
       const plural = warnings === 1 ? "warning" : "warnings";
-      const suffix = warnings > 0 ? ` · ${warnings} ${plural}` : "";
+      // A verdict on some of the checks must not pass for one on the target.
+      const some = input.checks.length < checksInAll;
+      const suffix = [
+        some ? ` · ${input.checks.length} of ${checksInAll} checks` : "",
+        warnings > 0 ? ` · ${warnings} ${plural}` : "",
+      ].join("");
       return {
         title: `${MARK[verdict]} ${run.target} · ${verdict}${suffix}`,
         parts: [summary(reports), ...troubleLines(reports), ...passes(reports), footer(view)],

@@ -13,8 +13,8 @@ describe("the verdict over a single check", () => {
     ["page", "unknown", "UNKNOWN"],
     ["page", "not-configured", "UNKNOWN"],
     ["warn", "pass", "GO"],
-    ["warn", "fail", "GO"],
-    ["warn", "unknown", "GO"],
+    ["warn", "fail", "NO-GO"],
+    ["warn", "unknown", "UNKNOWN"],
     ["warn", "not-configured", "UNKNOWN"],
   ])("%s, %s → %s", (severity, status, verdict) => {
     expect(verdictOf([{ severity, status }])).toBe(verdict);
@@ -25,15 +25,16 @@ test("nothing asked is nothing known", () => {
   expect(verdictOf([])).toBe("UNKNOWN");
 });
 
-/** The verdict by ranks: the worst of what decides; nothing that counts at all is no GO. */
+/** The verdict by ranks: the worst of what decides, warnings only when nothing else was asked. */
 function expectedVerdict(asked: readonly (typeof reports)[number][]): Verdict {
   const has = (severity: string, status: string): boolean =>
     asked.some((report) => report.severity === severity && report.status === status);
-  if (has("page", "fail")) return "NO-GO";
-  if (has("page", "unknown")) return "UNKNOWN";
-  const green =
-    has("page", "pass") || ["pass", "fail", "unknown"].some((status) => has("warn", status));
-  return green ? "GO" : "UNKNOWN";
+  const severity = ["pass", "fail", "unknown"].some((status) => has("page", status))
+    ? "page"
+    : "warn";
+  if (has(severity, "fail")) return "NO-GO";
+  if (has(severity, "unknown")) return "UNKNOWN";
+  return has(severity, "pass") ? "GO" : "UNKNOWN";
 }
 
 test("over every set of answers, in every order, the worst that decides wins", () => {

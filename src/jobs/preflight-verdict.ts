@@ -18,12 +18,13 @@ export const VERDICTS = ["GO", "NO-GO", "UNKNOWN"] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
 /**
- * A failure outweighs a blind spot, and a blind spot is never GO. Checks of severity `warn` are shown but do not decide,
- * and what is not configured does not count; if nothing at all was asked, nothing is known.
+ * A failure outweighs a blind spot, and a blind spot is never GO. Checks of severity `warn` are shown but decide only
+ * when nothing else was asked, and what is not configured does not count; if nothing at all was asked, nothing is known.
  */
 export function verdictOf(reports: readonly Pick<CheckReport, "severity" | "status">[]): Verdict {
   const counted = reports.filter((report) => report.status !== "not-configured");
-  const deciding = counted.filter((report) => report.severity === "page");
+  const paging = counted.filter((report) => report.severity === "page");
+  const deciding = paging.length > 0 ? paging : counted;
   if (counted.length === 0) return "UNKNOWN";
   if (deciding.some((report) => report.status === "fail")) return "NO-GO";
   if (deciding.some((report) => report.status === "unknown")) return "UNKNOWN";

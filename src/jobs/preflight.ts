@@ -44,7 +44,9 @@ export function createPreflight(parts: PreflightParts): Operation {
           name: STEP,
           timeoutMs: slowestMs + SLACK_MS,
           async look({ signal, report }) {
-            const reports: CheckReport[] = [];
+            const reports: CheckReport[] = names
+              .filter((name) => !asked.some((check) => check.name === name))
+              .map(goneReport);
             await Promise.all(
               asked.map(async (check) => {
                 reports.push(reportOf(check, await check.ask(signal)));
@@ -70,6 +72,7 @@ export function createPreflight(parts: PreflightParts): Operation {
           .toSorted()
           .join(" ");
       const facts = {
+        asked: `${reports.length} of ${parts.checks.length} checks`,
         pass: named("pass"),
         fail: named("fail"),
         unknown: named("unknown"),
@@ -78,7 +81,7 @@ export function createPreflight(parts: PreflightParts): Operation {
       const kept = Object.entries(facts).filter(([, names]) => names !== "");
       return { verdict, facts: Object.fromEntries(kept) };
     },
-    card: preflightCard,
+    card: (view) => preflightCard(view, parts.checks.length),
     details: preflightDetails,
   });
 }
@@ -92,5 +95,18 @@ function reportOf(check: Askable, result: CheckResult): CheckReport {
     observations: [...result.observations],
     measurements: [...result.measurements],
     ...(result.reason === undefined ? {} : { reason: result.reason }),
+  };
+}
+
+/** A run may outlive a configuration: what was asked for and is no longer there was not looked at. */
+function goneReport(name: string): CheckReport {
+  return {
+    check: name,
+    severity: "page",
+    status: "unknown",
+    reason: "the configuration has no such check any more",
+    durationMs: 0,
+    observations: [],
+    measurements: [],
   };
 }

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 import { z } from "zod";
 
 import {
@@ -12,7 +14,7 @@ import { scrub } from "../core/redaction.ts";
 import { shortened, visibleText } from "../core/visible-text.ts";
 import type { Transaction } from "./database.ts";
 
-const TEXT_LIMIT = 512;
+const TEXT_LIMIT = 4_096;
 
 /** A log of a foreign origin stands where ours should be; going on would mix two histories. */
 export class ForeignLogError extends Error {
@@ -123,7 +125,7 @@ export async function newestEntries(
 
 /** No invisible character, no secret that slipped through, no text without end may reach the canonical form. */
 function fitToKeep(value: unknown): unknown {
-  if (typeof value === "string") return shortened(visibleText(scrub(value)), TEXT_LIMIT);
+  if (typeof value === "string") return bounded(visibleText(scrub(value)));
   if (Array.isArray(value)) return value.map(fitToKeep);
   if (value === null || typeof value !== "object") return value;
   return Object.fromEntries(
@@ -131,4 +133,11 @@ function fitToKeep(value: unknown): unknown {
       .filter(([, member]) => member !== undefined)
       .map(([name, member]) => [name, fitToKeep(member)]),
   );
+}
+
+/** What is too long keeps its beginning, its length and its digest, so that the whole can be recognised elsewhere. */
+function bounded(text: string): string {
+  if (text.length <= TEXT_LIMIT) return text;
+  const digest = createHash("sha256").update(text).digest("hex");
+  return `${shortened(text, TEXT_LIMIT - 128)} (${text.length} characters, sha256 ${digest})`;
 }

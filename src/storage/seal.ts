@@ -5,6 +5,7 @@ import type { Secret } from "../core/secret.ts";
 const ALGORITHM = "aes-256-gcm";
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
+const TAG = { authTagLength: TAG_BYTES } as const;
 const KEY_BYTES = 32;
 
 /** Seals what people wrote before it is stored. The context binds a sealed text to its row. */
@@ -24,12 +25,12 @@ export function createSeal(key: Secret): Seal {
   return {
     close(text, context) {
       const nonce = randomBytes(NONCE_BYTES);
-      const cipher = createCipheriv(ALGORITHM, bytes, nonce).setAAD(Buffer.from(context));
+      const cipher = createCipheriv(ALGORITHM, bytes, nonce, TAG).setAAD(Buffer.from(context));
       const body = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
       return Buffer.concat([nonce, cipher.getAuthTag(), body]);
     },
     open(sealed, context) {
-      const decipher = createDecipheriv(ALGORITHM, bytes, sealed.subarray(0, NONCE_BYTES))
+      const decipher = createDecipheriv(ALGORITHM, bytes, sealed.subarray(0, NONCE_BYTES), TAG)
         .setAAD(Buffer.from(context))
         .setAuthTag(sealed.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));
       const body = sealed.subarray(NONCE_BYTES + TAG_BYTES);

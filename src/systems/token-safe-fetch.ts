@@ -20,9 +20,15 @@ export async function tokenSafeFetch(
     const answer = await request(url, streaming ? { ...standard, duplex: "half" } : standard);
     return answer;
   } catch (error) {
-    const called = new URL(url).pathname.split("/").at(-1) ?? "a method";
+    const called = methodOf(url);
     throw new SystemError("telegram", "unreachable", `no answer to ${called} (${codeOf(error)})`);
   }
+}
+
+/** The last part of the path, unless that is the token itself. */
+function methodOf(url: string | URL): string {
+  const last = URL.parse(String(url))?.pathname.split("/").at(-1) ?? "";
+  return /^[A-Za-z]{1,64}$/.test(last) ? last : "a method";
 }
 
 function adopt(signal: AbortSignal | null | undefined): AbortSignal | null {

@@ -95,7 +95,7 @@ describe("killed with SIGKILL in the middle of an operation with an effect", () 
     mark.mode = "cannot-be-asked";
     const bot = await startBot();
     const { messageId } = world.as("operator").say("/mark");
-    await finalAnswer(messageId, /unknown/, bot);
+    await finalAnswer(messageId, /did it happen/, bot);
     await using _gone = bot;
     expect(await runStates()).toEqual(["unknown"]);
     expect(await kinds()).toEqual(["run.intent", "step.intent", "run.unknown"]);
@@ -104,14 +104,14 @@ describe("killed with SIGKILL in the middle of an operation with an effect", () 
     world.as("operator").say("/decide R-1 happened");
     await finalAnswer(messageId, /MARKED/, bot);
     expect([...mark.marks().values()]).toEqual([1]);
-    expect((await kinds()).slice(3)).toEqual(["run.decision", "run.result"]);
+    expect((await kinds()).slice(3)).toEqual(["run.decision", "step.outcome", "run.result"]);
   });
 
   test("a person who says that it did not happen has it done once more, with the same key", async () => {
     mark.mode = "cannot-be-asked";
     await using bot = await startBot();
     const { messageId } = world.as("operator").say("/mark");
-    await finalAnswer(messageId, /unknown/, bot);
+    await finalAnswer(messageId, /did it happen/, bot);
     mark.mode = "answers";
     world.as("operator").say("/decide R-1 retry");
     await finalAnswer(messageId, /MARKED/, bot);
