@@ -76,6 +76,14 @@ describe("a line of the board", () => {
       "✓ api · answered in 9ms · 12s ago",
     ],
     [
+      "says what the first of a healthy group measures, be it a warning or not",
+      [
+        current("soft", { group: "queue", severity: "warn", measurements: jobs(3) }),
+        current("hard", { group: "queue", measurements: latency(7) }),
+      ],
+      "✓ queue · queue 3 jobs · 12s ago",
+    ],
+    [
       "names who failed, and the limit that was crossed",
       [
         current("empty", { group: "queue", measurements: jobs(0) }),

@@ -70,10 +70,13 @@ function badness({ kind, status }: Standing): number {
   return BADNESS.indexOf(kind === "current" ? status : kind);
 }
 
-/** Of two equally bad the one that decides comes first. */
+/** Of two equally bad the one that decides comes first; what is well keeps the order of the file. */
 function worstFirst(one: Standing, other: Standing): number {
-  const isSilent = (standing: Standing): number => (standing.check.severity === "page" ? 0 : 1);
-  return badness(one) - badness(other) || isSilent(one) - isSilent(other);
+  return badness(one) - badness(other) || mildness(one) - mildness(other);
+}
+
+function mildness({ check, status }: Standing): number {
+  return status !== "pass" && check.severity === "warn" ? 1 : 0;
 }
 
 /** The worst speak for their group; the others are better. */
