@@ -17,6 +17,8 @@ const effectNames = [
   "xaiModelCalls",
   "xaiCompletions",
   "xaiRefusals",
+  "todoistTasksCreated",
+  "todoistRefusals",
   "deployments",
   "rollbacks",
   "applicationsStopped",

@@ -2,15 +2,15 @@ import { type CoolifyFaultName, coolifyFaults } from "./coolify/faults.ts";
 import type { CoolifyServer } from "./coolify/server.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import type { Fault } from "./fault-registry.ts";
+import { type GateBreakable, type GateFaultName, gateFaults } from "./gate-faults.ts";
 import type { ProductPostgres } from "./product-postgres.ts";
-import type { ProductRedis } from "./product-redis.ts";
-import type { RunningProduct } from "./product/start-product.ts";
 import { createQueueBacklog } from "./queue-backlog.ts";
 import type { TelegramServer } from "./telegram/server.ts";
 import type { Xai } from "./xai.ts";
 
 export type FaultName =
   | CoolifyFaultName
+  | GateFaultName
   | "xai-key-revoked"
   | "xai-hangs"
   | "xai-answers-500"
@@ -27,10 +27,7 @@ export type FaultName =
   | "telegram-rate-limits"
   | "telegram-loses-answers";
 
-export type Breakable = {
-  readonly product: RunningProduct;
-  readonly postgres: ProductPostgres;
-  readonly redis: ProductRedis;
+export type Breakable = GateBreakable & {
   readonly xai: Xai;
   readonly coolify: CoolifyServer;
   readonly telegram: Pick<TelegramServer, "faults">;
@@ -39,6 +36,7 @@ export type Breakable = {
   readonly signal: AbortSignal;
 };
 
+const BACKLOG_JOBS = 250;
 const head = "c3a2b7d9f1e0";
 const revisionBefore = "9c5f8f7f2a1b";
 
@@ -56,7 +54,7 @@ export function faultsOf(world: Breakable): readonly Fault<FaultName>[] {
     everyMs: world.deadLetterEveryMs,
     signal: world.signal,
   });
-  const backlog = createQueueBacklog({ worker, redis });
+  const backlog = createQueueBacklog({ worker, redis, length: BACKLOG_JOBS });
   return [
     {
       name: "xai-key-revoked",
@@ -142,7 +140,7 @@ export function faultsOf(world: Breakable): readonly Fault<FaultName>[] {
     {
       name: "queue-backlog",
       title: "The worker stands still and jobs pile up",
-      insteadOf: redisFaults,
+      insteadOf: [...redisFaults, "worker-stopped", "worker-died-silently"],
       break: () => backlog.pileUp(),
       heal: () => backlog.clear(),
     },
@@ -153,6 +151,7 @@ export function faultsOf(world: Breakable): readonly Fault<FaultName>[] {
       break: () => deadLetters.grow(),
       heal: () => deadLetters.removeAll(),
     },
+    ...gateFaults(world),
     ...coolifyFaults(world.coolify),
     telegramFault(telegram, {
       name: "telegram-rate-limits",

@@ -25,6 +25,8 @@ const databaseName = "todoist_telegram";
 const owner = "product";
 const reader = "flightdeck_reader";
 const adminTimeoutMs = 5_000;
+/** More than a small product needs, and few enough to be used up in a moment. */
+const maximumConnections = 60;
 
 export async function startProductPostgres(options: {
   readonly directory: string;
@@ -42,7 +44,7 @@ export async function startProductPostgres(options: {
       durable: false,
       port,
       // A stop must not lose what was committed; losing it to a power cut is fine for a sandbox.
-      settings: { synchronous_commit: "on" },
+      settings: { synchronous_commit: "on", max_connections: String(maximumConnections) },
     });
 
   await using opened = new AsyncDisposableStack();

@@ -4,14 +4,13 @@ import type { RunningProduct } from "./product/start-product.ts";
 
 export type QueueBacklog = { pileUp(): Promise<void>; clear(): Promise<void> };
 
-const length = 250;
-
 /** A worker that has stopped taking jobs, and what has come in since. */
 export function createQueueBacklog(options: {
   readonly worker: RunningProduct["worker"];
   readonly redis: Pick<ProductRedis, "run">;
+  readonly length: number;
 }): QueueBacklog {
-  const { worker, redis } = options;
+  const { worker, redis, length } = options;
   let jobs: readonly string[] = [];
   return {
     async pileUp() {

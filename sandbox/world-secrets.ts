@@ -6,6 +6,8 @@ export type WorldSecrets = {
   readonly stagingApiToken: string;
   readonly webhookSecret: string;
   readonly xaiKey: string;
+  readonly productBotToken: string;
+  readonly todoistToken: string;
   readonly databaseOwnerPassword: string;
   readonly databaseReaderPassword: string;
   readonly redisOwnerPassword: string;
@@ -20,7 +22,10 @@ export type WorldSecrets = {
 /** New for every world, so that one found anywhere tells which run leaked it. */
 export function newWorldSecrets(): WorldSecrets {
   return {
-    botToken: `7000000001:${letters(35)}`,
+    // A real one has AA behind the colon, and the sandbox refuses to be given a real one.
+    botToken: `7000000001:S${letters(34)}`,
+    productBotToken: `7000000002:S${letters(34)}`,
+    todoistToken: letters(40),
     apiToken: letters(40),
     stagingApiToken: letters(40),
     webhookSecret: letters(40),

@@ -7,6 +7,9 @@ import { type CoolifyServer, startCoolify } from "./coolify/server.ts";
 import { createEffects } from "./effects.ts";
 import { type FaultState, createFaultRegistry } from "./fault-registry.ts";
 import { type FaultName, faultsOf } from "./faults.ts";
+import { startFrontDoor } from "./front-door.ts";
+import { createPgDumpProgram } from "./pg-dump-program.ts";
+import { createProductBot, type ProductBot } from "./product-bot.ts";
 import { startProductPostgres } from "./product-postgres.ts";
 import { startProductRedis } from "./product-redis.ts";
 import { type ProductTiming, realTiming } from "./product/settings.ts";
@@ -15,12 +18,15 @@ import { createTelegramEffects } from "./telegram-effects.ts";
 import { createChanges } from "./telegram/changes.ts";
 import type { PersonaName } from "./telegram/personas.ts";
 import { type TelegramServer, startTelegram } from "./telegram/server.ts";
+import { type Todoist, startTodoist } from "./todoist.ts";
 import { newWorldSecrets } from "./world-secrets.ts";
 import { startXai } from "./xai.ts";
 
 export type World = AsyncDisposable & {
   readonly telegram: TelegramServer;
   readonly coolify: CoolifyServer;
+  readonly todoist: Todoist;
+  readonly productBot: ProductBot;
   /** What a bot in this world finds in its environment; the names are those of ops/sandbox.yaml. */
   readonly environment: Readonly<Record<string, string>>;
   /** Every secret of this world, to look for where none may be. */
@@ -44,6 +50,13 @@ export type World = AsyncDisposable & {
   effects(): Promise<Readonly<Record<string, number>>>;
   /** Told when an effect was counted or a fault changed. Gives the way to stop listening. */
   onChange(listener: () => void): () => void;
+};
+
+/** What the tasks of the seed that were synchronised are called in Todoist. */
+const todoistTasks = {
+  "8402617735": "Call the landlord about the heating",
+  "8402617741": "Book the train to Hamburg",
+  "8402617752": "Put the new numbers into the quarterly report",
 };
 
 export type WorldOptions = {
@@ -88,13 +101,14 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       }),
     ),
     open(startXai({ key: secrets.xaiKey, effects })),
+    open(startTodoist({ token: secrets.todoistToken, tasks: todoistTasks, effects })),
     open(
       startTelegram({ botToken: secrets.botToken, floodControl: options.floodControl ?? false }),
     ),
   ] as const;
   // Waits for all of them, so that what did open is closed when one of them could not.
   await Promise.allSettled(opening);
-  const [postgres, redis, xai, telegram] = await Promise.all(opening);
+  const [postgres, redis, xai, todoist, telegram] = await Promise.all(opening);
   const product = opened.use(
     await startProduct(
       {
@@ -104,6 +118,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         webhookSecret: secrets.webhookSecret,
         modelUrl: xai.url,
         modelKey: xai.key,
+        todoistUrl: todoist.url,
+        todoistToken: todoist.token,
         timing: { ...realTiming, ...options.timing },
       },
       effects,
@@ -128,14 +144,27 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       ...(options.floodControl ? { requestsPerMinute: COOLIFY_PER_MINUTE } : {}),
     }),
   );
+  const productBot = createProductBot({
+    telegram,
+    token: secrets.productBotToken,
+    apiUrl: product.url,
+    webhookSecret: secrets.webhookSecret,
+  });
+  productBot.registerWebhook();
+  const frontDoor = opened.use(await startFrontDoor(directory.path, product.url));
+  const pgDump = await createPgDumpProgram(directory.path);
   const ending = new AbortController();
   opened.defer(() => ending.abort());
   const faults = createFaultRegistry(
     faultsOf({
       product,
+      productBot,
       postgres,
       redis,
       xai,
+      todoist,
+      frontDoor,
+      pgDump,
       coolify,
       telegram,
       deadLetterEveryMs: options.deadLetterEveryMs ?? 4_000,
@@ -151,6 +180,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   return {
     telegram,
     coolify,
+    todoist,
+    productBot,
     environment: {
       FLIGHTDECK_BOT_TOKEN: secrets.botToken,
       SANDBOX_TELEGRAM_URL: telegram.url,
@@ -159,6 +190,13 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       SANDBOX_STAGING_API_TOKEN: secrets.stagingApiToken,
       SANDBOX_DATABASE_URL: postgres.readerUrl,
       SANDBOX_REDIS_URL: redis.readerUrl,
+      SANDBOX_FRONT_DOOR: frontDoor.address,
+      SANDBOX_AUTHORITY: frontDoor.authority,
+      SANDBOX_PG_DUMP: pgDump.path,
+      SANDBOX_PRODUCT_BOT_TOKEN: secrets.productBotToken,
+      SANDBOX_WEBHOOK_SECRET: secrets.webhookSecret,
+      SANDBOX_TODOIST_URL: todoist.url,
+      SANDBOX_TODOIST_TOKEN: secrets.todoistToken,
       SANDBOX_XAI_URL: xai.url,
       SANDBOX_XAI_KEY: secrets.xaiKey,
       SANDBOX_COOLIFY_URL: coolify.url,

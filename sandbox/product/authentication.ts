@@ -8,7 +8,7 @@ export function authenticate(
 ): string {
   const token = header?.startsWith("Bearer ") === true ? header.slice("Bearer ".length) : undefined;
   const user = token === undefined ? undefined : settings.tokens.get(token);
-  if (user !== undefined) return user;
+  if (user !== undefined && !switches.forgetsTokens) return user;
   if (switches.acceptsStrangers) {
     effects.add("strangersLetIn");
     return "usr_dev";

@@ -2,6 +2,7 @@ import { logEvent } from "./event-log.ts";
 import { newId } from "./ids.ts";
 import type { Product } from "./product.ts";
 import { logPromptRun } from "./prompt-runs.ts";
+import { reconcileTodoist, syncTodoist } from "./todoist-jobs.ts";
 
 export type JobRun = {
   readonly requestId: string;
@@ -15,8 +16,8 @@ type Work = (product: Product, run: JobRun) => Promise<void>;
 export const topics: Readonly<Record<string, Work>> = {
   "memory.summarize": summarize,
   "plan.refresh": refreshPlan,
-  "sync.todoist": refuseTodoist("todoist_sync_completed"),
-  "sync.todoist.reconcile": refuseTodoist("todoist_reconcile_completed"),
+  "sync.todoist": syncTodoist,
+  "sync.todoist.reconcile": reconcileTodoist,
 };
 
 /** With the model down the summary says so and the job is completed all the same. */
@@ -63,12 +64,4 @@ async function refreshPlan({ database }: Product, run: JobRun): Promise<void> {
     throw new TypeError("can't compare offset-naive and offset-aware datetimes");
   }
   await logEvent(database.query, { ...run, type: "plan_refresh_completed" });
-}
-
-/** No Todoist belongs to this world, so its jobs end as with a refused token: completed in name, and failed. */
-function refuseTodoist(completed: string): Work {
-  return async ({ database }, run) => {
-    await logEvent(database.query, { ...run, type: completed, payload: { any_task_failed: true } });
-    throw new Error("Todoist refused the token: 401 Unauthorized");
-  };
 }

@@ -4,6 +4,7 @@ import type { Database } from "./database.ts";
 import type { LanguageModel } from "./language-model.ts";
 import type { RedisLink } from "./redis-link.ts";
 import type { ProductSettings } from "./settings.ts";
+import type { TodoistLink } from "./todoist-link.ts";
 
 /** What every endpoint and every job works with. */
 export type Product = {
@@ -11,6 +12,7 @@ export type Product = {
   readonly database: Database;
   readonly redis: RedisLink;
   readonly model: LanguageModel;
+  readonly todoist: TodoistLink;
   readonly effects: Effects;
   readonly switches: Switches;
 };
@@ -20,4 +22,8 @@ export type Switches = {
   readonly gate: Gate;
   failsAlways: boolean;
   acceptsStrangers: boolean;
+  forgetsTokens: boolean;
+  metricsWithoutCounters: boolean;
+  /** What Telegram must send along; empty switches the check off. */
+  webhookSecret: string;
 };

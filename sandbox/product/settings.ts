@@ -7,6 +7,8 @@ export type ProductSettings = {
   readonly webhookSecret: string;
   readonly modelUrl: string;
   readonly modelKey: string;
+  readonly todoistUrl: string;
+  readonly todoistToken: string;
   readonly timing: ProductTiming;
 };
 

@@ -7,6 +7,7 @@ import { createLanguageModel } from "./language-model.ts";
 import type { Product, Switches } from "./product.ts";
 import { createRedisLink } from "./redis-link.ts";
 import type { ProductSettings } from "./settings.ts";
+import { createTodoistLink } from "./todoist-link.ts";
 import { type Worker, startWorker } from "./worker.ts";
 
 export type RunningProduct = AsyncDisposable & {
@@ -25,9 +26,17 @@ export async function startProduct(
   // Neither opens anything before it is asked.
   const database = createDatabase(settings.databaseUrl, settings.timing.databasePoolWaitMs);
   const redis = createRedisLink(settings.redisUrl, settings.timing.redisTimeoutMs);
-  const switches: Switches = { gate: createGate(), failsAlways: false, acceptsStrangers: false };
+  const switches: Switches = {
+    gate: createGate(),
+    failsAlways: false,
+    acceptsStrangers: false,
+    forgetsTokens: false,
+    metricsWithoutCounters: false,
+    webhookSecret: settings.webhookSecret,
+  };
   const model = createLanguageModel(settings, closing.signal);
-  const product: Product = { settings, database, redis, model, effects, switches };
+  const todoist = createTodoistLink(settings, closing.signal);
+  const product: Product = { settings, database, redis, model, todoist, effects, switches };
   const worker = opened.use(startWorker(product, closing.signal));
   // Closed before the worker is waited for, which may be in the middle of a job on a frozen database.
   opened.use(database);

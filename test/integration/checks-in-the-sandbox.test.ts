@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FaultName } from "../../sandbox/faults.ts";
 import { startWorld } from "../../sandbox/world.ts";
 import type { World } from "../../sandbox/world.ts";
+import type { EarlierLook } from "../../src/checks/check-kind.ts";
 import { createChecks } from "../../src/checks/create-checks.ts";
 import type { Check } from "../../src/checks/create-checks.ts";
 import { parseConfig } from "../../src/config/load-config.ts";
@@ -25,7 +26,8 @@ beforeAll(async () => {
   // A hang must not cost a test the seconds that it may cost an operator.
   const text = readFileSync(file, "utf8")
     .replaceAll(/^ +timeout: .*\n/gm, "")
-    .replaceAll(/^( +)kind: .*$/gm, "$&\n$1timeout: 2s");
+    .replaceAll(/^( +)kind: .*$/gm, "$&\n$1timeout: 2s")
+    .replaceAll(/^( +)within: .*$/gm, "$1within: 1s");
   const config = parseConfig(text, {
     environment: world.environment,
     readFile: (path) => readFileSync(path, "utf8"),
@@ -34,12 +36,21 @@ beforeAll(async () => {
   const systems = opened.use(createSystems(config.settings.systems));
   checks = createChecks(config.settings.checks, {
     systems,
-    previous: async () => [],
+    previous: async (check, lastMs) => lastLooks(check, lastMs),
     scrub: createScrubber(config.secrets),
   });
 });
 
 afterAll(async () => opened.disposeAsync());
+
+const looks = new Map<string, EarlierLook[]>();
+
+/** As the storage remembers them. */
+function lastLooks(check: string, lastMs: number): readonly EarlierLook[] {
+  const all = looks.get(check) ?? [];
+  const young = all.filter(({ at }) => at.getTime() >= Date.now() - lastMs);
+  return young.length > 0 ? young : all.slice(-1);
+}
 
 type Statuses = Readonly<Record<string, Status>>;
 
@@ -50,135 +61,183 @@ async function statuses(): Promise<Statuses> {
   );
   const shown = JSON.stringify(results);
   for (const secret of world.secrets) expect(shown).not.toContain(secret);
+  for (const [name, { measurements }] of results) {
+    if (measurements.length === 0) continue;
+    looks.set(name, [...(looks.get(name) ?? []), { at: new Date(), measurements }]);
+  }
   return Object.fromEntries(results.map(([name, { status }]) => [name, status]));
 }
 
-const healthy: Statuses = {
-  "api-is-live": "pass",
-  "api-is-ready": "pass",
-  "api-refuses-strangers": "pass",
-  "api-accepts-our-token": "pass",
-  "postgres-accepts-connections": "pass",
-  "migrations-are-at-head": "pass",
-  "queue-depth-is-normal": "pass",
-  "dead-letters-are-none": "pass",
-  "xai-key-works": "pass",
-  "coolify-answers": "pass",
-  "api-app-runs": "pass",
-  "worker-app-runs": "pass",
-  "worker-is-not-public": "pass",
-  "images-are-built-from-our-dockerfiles": "pass",
-  "rollback-image-is-kept": "pass",
-  "required-variables-are-present": "pass",
-  "production-shares-nothing-with-staging": "pass",
-};
-
-/** Everything that Coolify is asked, when there is nobody who answers. */
-const withoutCoolify: Statuses = {
-  "coolify-answers": "unknown",
-  "api-app-runs": "unknown",
-  "worker-app-runs": "unknown",
-  "worker-is-not-public": "unknown",
-  "images-are-built-from-our-dockerfiles": "unknown",
-  "rollback-image-is-kept": "unknown",
-  "required-variables-are-present": "unknown",
-  "production-shares-nothing-with-staging": "unknown",
-};
-
 test("a healthy world passes every check", async () => {
-  expect(await statuses()).toEqual(healthy);
+  expect(await statuses()).toEqual(healthy());
 });
 
-/** What a fault changes; every check that is not named must go on passing. */
-const changes: readonly (readonly [FaultName, Statuses])[] = [
-  ["xai-key-revoked", { "xai-key-works": "fail" }],
-  ["xai-hangs", { "xai-key-works": "unknown" }],
-  ["xai-answers-500", { "xai-key-works": "fail" }],
-  [
-    "api-hangs",
-    {
-      "api-is-live": "unknown",
-      "api-is-ready": "unknown",
-      "api-refuses-strangers": "unknown",
-      "api-accepts-our-token": "unknown",
-    },
-  ],
-  [
-    "api-answers-500",
-    {
-      "api-is-live": "fail",
-      "api-is-ready": "fail",
-      "api-refuses-strangers": "fail",
-      "api-accepts-our-token": "fail",
-    },
-  ],
-  ["api-accepts-strangers", { "api-refuses-strangers": "fail" }],
-  [
-    "database-down",
-    {
-      "api-is-ready": "fail",
-      "api-accepts-our-token": "fail",
-      "postgres-accepts-connections": "fail",
-      "migrations-are-at-head": "unknown",
-    },
-  ],
-  [
-    "database-frozen",
-    {
-      "api-is-ready": "unknown",
-      "api-accepts-our-token": "unknown",
-      "postgres-accepts-connections": "unknown",
-      "migrations-are-at-head": "unknown",
-    },
-  ],
-  ["database-behind", { "migrations-are-at-head": "fail" }],
-  [
-    "redis-down",
-    {
-      "api-is-ready": "fail",
-      "api-accepts-our-token": "fail",
-      "queue-depth-is-normal": "unknown",
-      "dead-letters-are-none": "unknown",
-    },
-  ],
-  [
-    "redis-frozen",
-    {
-      "api-is-ready": "unknown",
-      "api-accepts-our-token": "unknown",
-      "queue-depth-is-normal": "unknown",
-      "dead-letters-are-none": "unknown",
-    },
-  ],
-  ["queue-backlog", { "queue-depth-is-normal": "fail" }],
-  ["dead-letters-grow", { "dead-letters-are-none": "fail" }],
-  // That nobody listens, or that we are refused, is an answer to one question and to no other.
-  ["coolify-down", { ...withoutCoolify, "coolify-answers": "fail" }],
-  ["coolify-hangs", withoutCoolify],
-  ["coolify-outdated", { "coolify-answers": "fail" }],
-  ["coolify-token-revoked", { ...withoutCoolify, "coolify-answers": "fail" }],
-  ["coolify-token-too-powerful", { "coolify-answers": "fail" }],
-  ["api-app-exited", { "api-app-runs": "fail" }],
-  ["api-app-unhealthy", { "api-app-runs": "fail" }],
-  ["worker-app-exited", { "worker-app-runs": "fail" }],
-  ["worker-has-a-domain", { "worker-is-not-public": "fail" }],
-  ["worker-publishes-a-port", { "worker-is-not-public": "fail" }],
-  ["worker-from-the-wrong-dockerfile", { "images-are-built-from-our-dockerfiles": "fail" }],
-  ["rollback-image-gone", { "rollback-image-is-kept": "fail" }],
-  ["variable-missing", { "required-variables-are-present": "fail" }],
-  ["services-disagree", { "required-variables-are-present": "fail" }],
-  ["staging-shares-the-database", { "production-shares-nothing-with-staging": "fail" }],
-  ["staging-shares-the-webhook-secret", { "production-shares-nothing-with-staging": "fail" }],
+const healthy = (): Statuses => Object.fromEntries(checks.map(({ name }) => [name, "pass"]));
+
+type Reaction = {
+  /** The checks that are there for this fault. */
+  readonly own: Statuses;
+  /** Others that react too, and why that is right. */
+  readonly also?: readonly { readonly because: string; readonly statuses: Statuses }[];
+};
+
+const alsoAll = (status: Status, because: string, ...names: readonly string[]) => ({
+  because,
+  statuses: Object.fromEntries(names.map((name) => [name, status])),
+});
+
+const NOT_ASKED = "it cannot look without what is down";
+const NEEDS_STORES = "the API answers this from its stores";
+const BEHIND_THE_SAME_TOKEN = "it goes through the same door";
+
+const API_CHECKS = [
+  "api-is-live",
+  "api-is-ready",
+  "api-refuses-strangers",
+  "api-accepts-our-token",
+  "metrics-are-readable",
+  "product-webhook-demands-its-secret",
 ];
+const FROM_STORES = ["api-is-ready", "api-accepts-our-token", "metrics-are-readable"];
+const IN_THE_DATABASE = [
+  "migrations-are-at-head",
+  "pg-dump-is-not-older-than-the-server",
+  "worker-completes-jobs",
+];
+const IN_REDIS = [
+  "queue-depth-is-normal",
+  "dead-letters-are-none",
+  "dead-letters-do-not-grow",
+  "worker-completes-jobs",
+];
+const FROM_COOLIFY = [
+  "api-app-runs",
+  "worker-app-runs",
+  "worker-is-not-public",
+  "images-are-built-from-our-dockerfiles",
+  "rollback-image-is-kept",
+  "required-variables-are-present",
+  "production-shares-nothing-with-staging",
+];
+const all = (status: Status, names: readonly string[]): Statuses =>
+  Object.fromEntries(names.map((name) => [name, status]));
+
+/** What every fault of the world does to the checks. A check that is not named must go on passing. */
+const reactions: Readonly<Record<FaultName, Reaction>> = {
+  "xai-key-revoked": { own: { "xai-key-works": "fail" } },
+  "xai-hangs": { own: { "xai-key-works": "unknown" } },
+  "xai-answers-500": { own: { "xai-key-works": "fail" } },
+  "todoist-token-revoked": { own: { "todoist-token-works": "fail" } },
+  "api-hangs": { own: all("unknown", API_CHECKS) },
+  "api-answers-500": { own: all("fail", API_CHECKS) },
+  "api-accepts-strangers": { own: { "api-refuses-strangers": "fail" } },
+  "api-forgets-our-token": {
+    own: { "api-accepts-our-token": "fail" },
+    also: [alsoAll("fail", BEHIND_THE_SAME_TOKEN, "metrics-are-readable")],
+  },
+  "metrics-lose-their-counters": { own: { "metrics-are-readable": "fail" } },
+  "certificate-expires-soon": { own: { "certificates-last": "fail" } },
+  "database-down": {
+    own: { "postgres-accepts-connections": "fail" },
+    also: [
+      alsoAll("fail", NEEDS_STORES, ...FROM_STORES),
+      alsoAll("unknown", NOT_ASKED, ...IN_THE_DATABASE),
+    ],
+  },
+  "database-frozen": {
+    own: { "postgres-accepts-connections": "unknown" },
+    also: [
+      alsoAll("unknown", NEEDS_STORES, ...FROM_STORES),
+      alsoAll("unknown", NOT_ASKED, ...IN_THE_DATABASE),
+    ],
+  },
+  "connections-used-up": { own: { "postgres-accepts-connections": "fail" } },
+  "database-behind": { own: { "migrations-are-at-head": "fail" } },
+  "pg-dump-too-old": { own: { "pg-dump-is-not-older-than-the-server": "fail" } },
+  "redis-down": {
+    own: { "redis-accepts-commands": "fail" },
+    also: [
+      alsoAll("fail", NEEDS_STORES, ...FROM_STORES),
+      alsoAll("unknown", NOT_ASKED, ...IN_REDIS),
+    ],
+  },
+  "redis-frozen": {
+    own: { "redis-accepts-commands": "unknown" },
+    also: [
+      alsoAll("unknown", NEEDS_STORES, ...FROM_STORES),
+      alsoAll("unknown", NOT_ASKED, ...IN_REDIS),
+    ],
+  },
+  "redis-evicts-keys": { own: { "redis-accepts-commands": "fail" } },
+  "redis-memory-full": { own: { "redis-accepts-commands": "fail" } },
+  "queue-backlog": {
+    own: { "queue-depth-is-normal": "fail" },
+    also: [
+      alsoAll("fail", "jobs pile up because the worker stands still", "worker-completes-jobs"),
+    ],
+  },
+  "worker-stopped": { own: { "worker-completes-jobs": "fail" } },
+  "worker-died-silently": { own: { "worker-completes-jobs": "fail" } },
+  "dead-letters-grow": {
+    own: { "dead-letters-are-none": "fail", "dead-letters-do-not-grow": "fail" },
+  },
+  "webhook-is-stolen": { own: { "product-webhook-is-registered": "fail" } },
+  "webhook-backlog": { own: { "product-webhook-is-registered": "fail" } },
+  "webhook-secret-is-off": { own: { "product-webhook-demands-its-secret": "fail" } },
+  "webhook-secret-differs": { own: { "product-webhook-demands-its-secret": "fail" } },
+  "ops-bot-is-the-products": { own: { "ops-bot-is-safe": "fail" } },
+  "ops-bot-may-join-groups": { own: { "ops-bot-is-safe": "fail" } },
+  "ops-bot-reads-everything": { own: { "ops-bot-is-safe": "fail" } },
+  // That nobody listens, or that we are refused, is an answer to one question and to no other.
+  "coolify-down": {
+    own: { "coolify-answers": "fail" },
+    also: [alsoAll("unknown", NOT_ASKED, ...FROM_COOLIFY)],
+  },
+  "coolify-hangs": {
+    own: { "coolify-answers": "unknown" },
+    also: [alsoAll("unknown", NOT_ASKED, ...FROM_COOLIFY)],
+  },
+  "coolify-outdated": { own: { "coolify-answers": "fail" } },
+  "coolify-token-revoked": {
+    own: { "coolify-answers": "fail" },
+    also: [alsoAll("unknown", NOT_ASKED, ...FROM_COOLIFY)],
+  },
+  "coolify-token-too-powerful": { own: { "coolify-answers": "fail" } },
+  "api-app-exited": { own: { "api-app-runs": "fail" } },
+  "api-app-unhealthy": { own: { "api-app-runs": "fail" } },
+  "worker-app-exited": { own: { "worker-app-runs": "fail" } },
+  "worker-has-a-domain": { own: { "worker-is-not-public": "fail" } },
+  "worker-publishes-a-port": { own: { "worker-is-not-public": "fail" } },
+  "worker-from-the-wrong-dockerfile": { own: { "images-are-built-from-our-dockerfiles": "fail" } },
+  "rollback-image-gone": { own: { "rollback-image-is-kept": "fail" } },
+  "variable-missing": { own: { "required-variables-are-present": "fail" } },
+  "services-disagree": { own: { "required-variables-are-present": "fail" } },
+  "staging-shares-the-database": { own: { "production-shares-nothing-with-staging": "fail" } },
+  "staging-shares-the-webhook-secret": {
+    own: { "production-shares-nothing-with-staging": "fail" },
+  },
+  // How messages arrive is the sender's concern, and nothing that a check asks is a message.
+  "telegram-rate-limits": { own: {} },
+  "telegram-loses-answers": { own: {} },
+};
+
+test("every check fails by a fault that it is there for", () => {
+  const proved = Object.values(reactions).flatMap(({ own }) =>
+    Object.keys(own).filter((name) => own[name] === "fail"),
+  );
+  expect([...new Set(proved)].toSorted()).toEqual(checks.map(({ name }) => name).toSorted());
+});
 
 describe("a fault shows in the checks that are there for it, in no other, and passes when healed", () => {
-  test.each(changes)("%s", async (fault, changed) => {
+  test.each(Object.entries(reactions) as [FaultName, Reaction][])("%s", async (fault, reaction) => {
+    const also = (reaction.also ?? []).map(({ statuses }) => statuses);
+    const changed = Object.assign({}, healthy(), reaction.own, ...also) as Statuses;
     await world.break(fault);
     try {
-      await expect.poll(statuses, { timeout: 20_000 }).toEqual({ ...healthy, ...changed });
+      await expect.poll(statuses, { timeout: 20_000 }).toEqual(changed);
     } finally {
       await world.heal(fault);
     }
-    await expect.poll(statuses, { timeout: 20_000 }).toEqual(healthy);
+    await expect.poll(statuses, { timeout: 20_000 }).toEqual(healthy());
   });
 });

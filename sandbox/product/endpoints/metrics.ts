@@ -5,7 +5,7 @@ import { readRoute } from "../route.ts";
 const alertThreshold = 5;
 
 /** Counted over all users. One job that dies gives four retries and one move, which is enough for the alert. */
-export const metrics = readRoute("/health/metrics", async ({ database, redis }) => {
+export const metrics = readRoute("/health/metrics", async ({ database, redis, switches }) => {
   const [waiting, dead] = await redis.run((redis) =>
     Promise.all([redis.llen(queues.default), redis.llen(queues.dead)]),
   );
@@ -26,13 +26,17 @@ export const metrics = readRoute("/health/metrics", async ({ database, redis }) 
     window_hours: 24,
     window_started_at: since,
     queue_depth: { [queues.default]: waiting, [queues.dead]: dead },
-    failure_counters: {
-      retry_scheduled: retried,
-      moved_to_dlq: moved,
-      total,
-      alert_threshold: alertThreshold,
-      alert_triggered: total >= alertThreshold,
-    },
+    ...(switches.metricsWithoutCounters
+      ? {}
+      : {
+          failure_counters: {
+            retry_scheduled: retried,
+            moved_to_dlq: moved,
+            total,
+            alert_threshold: alertThreshold,
+            alert_triggered: total >= alertThreshold,
+          },
+        }),
     last_success_by_topic: Object.fromEntries(
       ["memory.summarize", "plan.refresh", "sync.todoist"].map((topic) => [
         topic,

@@ -14,9 +14,9 @@ const textMessage = z.object({
 export const telegramWebhook = openRoute(
   "POST",
   "/v1/integrations/telegram/webhook",
-  async ({ settings }, { headers, text }) => {
+  async ({ switches }, { headers, text }) => {
     const given = headers.get("x-telegram-bot-api-secret-token");
-    if (settings.webhookSecret !== "" && given !== settings.webhookSecret) {
+    if (switches.webhookSecret !== "" && given !== switches.webhookSecret) {
       throw new Refusal(403, "Unauthorized webhook source");
     }
     const isMessage = textMessage.safeParse(parseJson(text)).success;
