@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { join, resolve } from "node:path";
 
 import packageJson from "../package.json" with { type: "json" };
+import { chartPicture } from "./bot/chart-picture.ts";
 import type { GateRules } from "./bot/gate.ts";
 import { ownUsername } from "./bot/introduction.ts";
 import { keepMenus } from "./bot/menus.ts";
@@ -31,7 +32,6 @@ import type { Logger } from "./logger.ts";
 import { findRunningPostgres } from "./servers/postgres-running.ts";
 import { startPostgres } from "./servers/postgres.ts";
 import { startRedis } from "./servers/redis.ts";
-import { databaseClock } from "./storage/clock.ts";
 import { openDatabase, type Clock, type Database, type Transaction } from "./storage/database.ts";
 import { openLog } from "./storage/evidence.ts";
 import { createInbox } from "./storage/inbox.ts";
@@ -96,7 +96,7 @@ export async function openFlightdeck(
   const dataFolder = resolve(settings.data);
   const databaseUrl = settings.database ?? (await ownDatabase(parts, dataFolder, servers, opening));
   await migrate(databaseUrl, (message) => logger.warn({}, message));
-  const clock = overrides.clock ?? databaseClock;
+  const clock = overrides.clock ?? ((now: Date) => now);
   const database = opening.use(
     openDatabase({ url: databaseUrl, clock, onIdleError: (error) => report(error, "idling") }),
   );
@@ -210,12 +210,28 @@ export async function startApp(parts: Parts): Promise<App> {
       const rules = gateRules(targets, botUsername);
       await pollUpdates({ ...shared, inbox, rules, tally, bell: inboxBell }, signal);
     };
-    const routing = { inbox, bell: inboxBell, commands, targets, engine, dispatch, tally };
+    const routing = {
+      inbox,
+      bell: inboxBell,
+      outboxBell,
+      commands,
+      targets,
+      engine,
+      dispatch,
+      tally,
+    };
     await Promise.all([
       intake(),
       routeInbox({ ...shared, ...routing }, signal),
       sendDue(
-        { ...shared, scrub, bell: outboxBell, groupPerMinute: telegram.messagesPerMinute, draw },
+        {
+          ...shared,
+          scrub,
+          bell: outboxBell,
+          groupPerMinute: telegram.messagesPerMinute,
+          draw,
+          paint: chartPicture,
+        },
         signal,
       ),
       reconcile({ ...shared, queue, engine, settings: timing }, signal),

@@ -1,4 +1,4 @@
-import type { Drawing } from "../core/chart.ts";
+import type { Chart, Drawing } from "../core/chart.ts";
 import { pass } from "../core/trace.ts";
 import { pause, type Bell } from "../core/waiting.ts";
 import type { Database, Transaction } from "../storage/database.ts";
@@ -13,7 +13,6 @@ import {
   type DueMessage,
 } from "../storage/outbox.ts";
 import { SystemError } from "../systems/system-error.ts";
-import { chartPicture } from "./chart-picture.ts";
 import { deliver, type Courier, type Delivery } from "./delivery.ts";
 import { createLaneBudget, type LaneBudget } from "./lane-budget.ts";
 import { describeFailure, isAboutMessage, telegramError } from "./telegram.ts";
@@ -34,6 +33,8 @@ export type SenderParts = Courier & {
   /** How many calls a minute a group bears. */
   readonly groupPerMinute: number;
   readonly draw: DrawSubject;
+  /** Makes a picture of what is drawn. */
+  readonly paint: (chart: Chart) => Promise<Uint8Array>;
   readonly onError: (error: unknown, during: string) => void;
 };
 
@@ -123,13 +124,13 @@ async function prepare(
 
 /** Without its picture a card still says in words what there is to say. */
 async function pictureOf(
-  { onError }: SenderParts,
+  { paint, onError }: SenderParts,
   message: DueMessage,
   { chart }: Drawing,
 ): Promise<Uint8Array | undefined> {
   // A message that stands in the chat is edited, and only its words change.
   if (!chart || message.messageId !== undefined) return undefined;
-  return chartPicture(chart).catch((error: unknown) => {
+  return paint(chart).catch((error: unknown) => {
     onError(error, `drawing ${message.subject}`);
     return undefined;
   });

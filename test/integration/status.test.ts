@@ -7,11 +7,17 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 
 
 import { startWorld, type World } from "../../sandbox/world.ts";
 import { startApp } from "../../src/app.ts";
+import { sendDue } from "../../src/bot/sender.ts";
+import { createTelegram } from "../../src/bot/telegram.ts";
+import { plainCard } from "../../src/core/card.ts";
 import { Secret } from "../../src/core/secret.ts";
+import { createBell } from "../../src/core/waiting.ts";
 import { createLogger } from "../../src/logger.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import { databaseClock } from "../../src/storage/clock.ts";
 import { openDatabase, type Database } from "../../src/storage/database.ts";
+import { migrate } from "../../src/storage/migrate.ts";
+import { showSubject } from "../../src/storage/outbox.ts";
 import { forgetSamples, keepSamples, newestSamples, peaks } from "../../src/storage/sample.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
 import { configText, FAST_ENGINE, testConfig } from "../support/config.ts";
@@ -36,6 +42,18 @@ beforeAll(async () => {
     OWN_DATABASE: database.url,
     OWN_REDIS: inject("redisUrl"),
   };
+  storage = opened.use(
+    openDatabase({
+      url: new Secret(database.url),
+      clock: databaseClock,
+      onIdleError: () => undefined,
+    }),
+  );
+  await migrate(new Secret(database.url), () => undefined);
+  const old = { check: "a", status: "pass", durationMs: 1, measurements: [] } as const;
+  await storage.transaction(async (tx, now) =>
+    keepSamples(tx, new Date(now.getTime() - 31 * 24 * HOUR_MS), "long ago", [old]),
+  );
   opened.use(
     await startApp({
       config: testConfig({ data: directory, environment, more }),
@@ -47,27 +65,18 @@ beforeAll(async () => {
       signal: new AbortController().signal,
     }),
   );
-  storage = opened.use(
-    openDatabase({
-      url: new Secret(database.url),
-      clock: databaseClock,
-      onIdleError: () => undefined,
-    }),
-  );
 });
 afterAll(async () => {
   await opened.disposeAsync();
 });
 beforeEach(async () => {
-  await query(database.url, "delete from sample");
+  await query(database.url, "delete from sample where target = 'sandbox'");
 });
 
 const more = `database: \${env:OWN_DATABASE}\nredis: \${env:OWN_REDIS}\n${FAST_ENGINE}`;
 
-type Act = () => { readonly updateId: number };
-
 /** Does something and waits for the bot's next message that reads as expected. */
-async function answerTo(act: Act, reads: RegExp) {
+async function answerTo(act: () => unknown, reads: RegExp) {
   const before = new Set(world.telegram.messages().map((message) => message.id));
   act();
   return world.telegram.waitFor(
@@ -323,10 +332,54 @@ describe("who may look", () => {
   });
 });
 
+describe("a picture that cannot be painted", () => {
+  test("is told in words instead, and the trouble is reported", async () => {
+    await using own = await createTestDatabase();
+    const url = new Secret(own.url);
+    await migrate(url, () => undefined);
+    await using outbox = openDatabase({
+      url,
+      clock: databaseClock,
+      onIdleError: () => undefined,
+    });
+    const { telegram } = testConfig({ data: directory, environment, more }).settings;
+    const { chatId } = await status();
+    const place = { chatId, topicId: undefined, replyTo: undefined };
+    const problems: string[] = [];
+    const stopping = new AbortController();
+    const chart = { title: "t", from: new Date(0), to: new Date(1), timeZone: "UTC", panels: [] };
+    await outbox.transaction(async (tx, now) => showSubject(tx, now, "chart:unpainted", place));
+    const sender = {
+      api: createTelegram(telegram),
+      database: outbox,
+      scrub: (text: string) => text,
+      bell: createBell(),
+      groupPerMinute: 20,
+      draw: async () => ({ card: plainCard("in words"), chart }),
+      paint: async () => Promise.reject(new Error("no ink")),
+      onError: (error: unknown, during: string) => problems.push(`${during}: ${String(error)}`),
+    };
+    const sending: Promise<void>[] = [];
+    const told = await answerTo(() => {
+      sending.push(sendDue(sender, stopping.signal));
+    }, /in words/);
+    stopping.abort();
+    await Promise.all(sending);
+    expect(told.file).toBeUndefined();
+    expect(problems).toEqual(["drawing chart:unpainted: Error: no ink"]);
+  });
+});
+
 describe("samples", () => {
   const sample = { check: "a", status: "pass", durationMs: 1, measurements: [] } as const;
   const now = new Date("2026-11-23T04:50:00Z");
   const ago = (ms: number): Date => new Date(now.getTime() - ms);
+
+  test("of long ago are swept by the running bot", async () => {
+    const left = async (): Promise<number> =>
+      (await query(database.url, "select from sample where target = 'long ago'")).rows.length;
+    await expect.poll(left, { timeout: 10_000 }).toBe(0);
+  });
 
   test("are kept for thirty days and no longer", async () => {
     const left = await storage.transaction(async (tx) => {
