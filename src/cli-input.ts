@@ -26,11 +26,16 @@ const BACKSPACES = ["\b", "\u007f"];
 export function createCliInput(stream: InputStream, interrupt: () => void): CliInput {
   const lines: string[] = [];
   let unfinished = "";
+  let last = "";
   const input = { ended: false };
   let wake = (): void => {};
 
   function take(text: string): void {
-    for (const key of text) takeKey(key);
+    for (const key of text) {
+      // A carriage return and a line feed together end one line.
+      if (key !== "\n" || last !== "\r") takeKey(key);
+      last = key;
+    }
     wake();
   }
 

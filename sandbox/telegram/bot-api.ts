@@ -49,6 +49,7 @@ const FAULT_REFUSALS = {
     forbidden(
       chatId > 0 ? "bot was blocked by the user" : "bot was kicked from the supergroup chat",
     ),
+  revoke: () => unauthorized(),
 } satisfies Partial<Record<Fault["kind"], (fault: Fault, chatId?: number) => Refusal>>;
 
 const HIDDEN_TOKEN = "<token>";

@@ -9,7 +9,9 @@ type FaultKind =
   /** Nothing is executed and nothing answered until the fault ends; then the connection breaks. */
   | "hang"
   /** 403: the bot was thrown out of the group, or blocked by the person. */
-  | "refuse";
+  | "refuse"
+  /** 401: BotFather has made the token void. */
+  | "revoke";
 
 export type Fault = {
   readonly kind: FaultKind;

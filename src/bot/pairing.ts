@@ -105,7 +105,7 @@ function wrong(message: Message): Heard {
 }
 
 function personOf({ from }: Message): Person {
-  const name = [from?.first_name, from?.last_name].filter((part) => part !== undefined).join(" ");
+  const name = [from?.first_name, from?.last_name].join(" ").trim();
   return { id: from?.id ?? 0, name: nameFit(name) };
 }
 

@@ -109,11 +109,14 @@ function withoutReference(text: string): string {
 
 /** A text as YAML takes it for what it is; JSON's quotes are YAML's. */
 function quoted(text: string): string {
-  if (/^[A-Za-z_][\w./+-]*$/.test(text) && !/^(?:true|false|null|yes|no|on|off)$/i.test(text)) {
-    return text;
-  }
-  return JSON.stringify(text.toWellFormed());
+  const isWord = /^[A-Za-z_][\w./+-]*$/.test(text) && !NOT_A_TEXT.test(text);
+  const isPlain = isWord || REFERENCE.test(text) || ADDRESS.test(text);
+  return isPlain ? text : JSON.stringify(text.toWellFormed());
 }
+
+const NOT_A_TEXT = /^(?:true|false|null|yes|no|on|off)$/i;
+const REFERENCE = /^\$\{(?:env|file):[\w./-]+\}$/;
+const ADDRESS = /^https?:\/\/[\w.:/-]*\w\/?$/;
 
 /** A text that stays inside its comment. */
 function comment(text: string): string {
