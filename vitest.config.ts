@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: "unit",
           sequence: { groupOrder: 0 },
-          include: ["{src,sandbox}/**/*.test.ts", "test/*.test.ts"],
+          include: ["{src,sandbox,bench}/**/*.test.ts", "test/*.test.ts"],
           pool: "threads",
           isolate: false,
         },

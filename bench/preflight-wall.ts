@@ -5,7 +5,6 @@ import { z } from "zod";
 import { startHttpServer } from "../sandbox/http-server.ts";
 import { Secret } from "../src/core/secret.ts";
 import { pause } from "../src/core/waiting.ts";
-import { databaseClock } from "../src/storage/clock.ts";
 import { openDatabase, type Database } from "../src/storage/database.ts";
 import { stepsOf } from "../src/storage/run-step.ts";
 import { recentRuns } from "../src/storage/run.ts";
@@ -83,7 +82,7 @@ type Preflight = { readonly checks: readonly string[]; readonly round: Round };
 function openPreflights({ world, stores }: Installation, flightdeck: NodeProcess) {
   const database = openDatabase({
     url: new Secret(stores.databaseUrl),
-    clock: databaseClock,
+    clock: (now) => now,
     onIdleError: () => {},
   });
   let lastId = 0n;

@@ -36,6 +36,8 @@ export type RouterParts = {
   readonly database: Database;
   readonly inbox: Inbox;
   readonly bell: Bell;
+  /** Rung after a commit: the answer waits in the outbox. */
+  readonly outboxBell: Pick<Bell, "ring">;
   readonly commands: readonly Command[];
   readonly targets: readonly [ServedTarget, ...ServedTarget[]];
   readonly engine: Engine;
@@ -77,6 +79,7 @@ async function handleNext(parts: RouterParts): Promise<boolean> {
     });
     if (!aftermath) return false;
     pass("inbox.handled", taken.update?.updateId ?? "");
+    parts.outboxBell.ring();
     if (aftermath.run) parts.dispatch(aftermath.run, aftermath.now);
     if (aftermath.toast) answerTap(parts, aftermath.toast);
   } catch (error) {

@@ -1,13 +1,15 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
 import { Pool, type ClientBase, type QueryResult } from "pg";
-import type { z } from "zod";
+import { z } from "zod";
 
 import type { Secret } from "../core/secret.ts";
 import { postgresError, postgresOptions } from "../systems/postgres.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 15_000;
+/** A process that is paused in the middle of a transaction must not keep its row locks from the one that takes over. */
+const IDLE_TIMEOUT_MS = 5_000;
 const POOL_SIZE = 8;
 
 /** The two ways to speak SQL inside a transaction: rows parsed by a schema, or the number of rows that changed. */
@@ -25,7 +27,8 @@ export type Database = AsyncDisposable & {
   transaction<Result>(work: (tx: Transaction, now: Date) => Promise<Result>): Promise<Result>;
 };
 
-export type Clock = (tx: Transaction) => Promise<Date>;
+/** What time it is, given what the database says; a test may know better. */
+export type Clock = (databaseNow: Date) => Date;
 
 export type DatabaseOptions = {
   readonly url: Secret;
@@ -39,7 +42,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     max: POOL_SIZE,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: 2 * STATEMENT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_TIMEOUT_MS,
     query_timeout: STATEMENT_TIMEOUT_MS + 1_000,
     keepAlive: true,
   });
@@ -57,8 +60,8 @@ export function openDatabase(options: DatabaseOptions): Database {
       const tx = transactionOn(client);
       let broken: Error | undefined;
       try {
-        await client.query("begin");
-        const result = await inside.run(true, async () => work(tx, await options.clock(tx)));
+        const now = options.clock(await begin(client));
+        const result = await inside.run(true, async () => work(tx, now));
         await client.query("commit");
         return result;
       } catch (error) {
@@ -73,6 +76,18 @@ export function openDatabase(options: DatabaseOptions): Database {
     },
   };
 }
+
+/** Begins and asks for the time in one round trip; the clock of the database is the one on which all processes agree. */
+async function begin(client: ClientBase): Promise<Date> {
+  const answers: unknown = await client.query("begin; select clock_timestamp() as now");
+  const [, { rows }] = beginAnswers.parse(answers);
+  return rows[0].now;
+}
+
+const beginAnswers = z.tuple([
+  z.unknown(),
+  z.object({ rows: z.tuple([z.object({ now: z.date() })]) }),
+]);
 
 function transactionOn(client: ClientBase): Transaction {
   const query = async (sql: string, values: readonly unknown[]): Promise<QueryResult> =>

@@ -1,7 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
-import { runner } from "node-pg-migrate";
 import { Client } from "pg";
 
 import type { Secret } from "../core/secret.ts";
@@ -29,7 +28,9 @@ export async function migrate(url: Secret, log: (message: string) => void): Prom
     throw postgresError("storage", "connect to Flightdeck's database", error);
   });
   try {
-    await refuseNewerSchema(client);
+    if (!(await hasPending(client))) return;
+    // Loaded only when there is something to do: it brings a lot along that a running bot never needs.
+    const { runner } = await import("node-pg-migrate");
     await runner({
       dbClient: client,
       dir: FOLDER,
@@ -45,16 +46,17 @@ export async function migrate(url: Secret, log: (message: string) => void): Prom
   }
 }
 
-async function refuseNewerSchema(client: Client): Promise<void> {
+/** @throws {NewerSchemaError} */
+async function hasPending(client: Client): Promise<boolean> {
   const { rows } = await client.query<{ present: boolean }>(
     "select to_regclass($1) is not null as present",
     [TABLE],
   );
-  if (rows[0]?.present !== true) return;
+  if (rows[0]?.present !== true) return true;
   const known = new Set(readdirSync(FOLDER).map((file) => file.replace(/\.sql$/, "")));
   const applied = await client.query<{ name: string }>(`select name from ${TABLE} order by id`);
   const foreign = applied.rows.map((row) => row.name).filter((name) => !known.has(name));
-  if (foreign.length === 0) return;
+  if (foreign.length === 0) return applied.rows.length < known.size;
   throw new NewerSchemaError(
     `The database has migrations that this version does not know (${foreign.join(", ")}). ` +
       "Start the newer version again, or restore Flightdeck's own data from before the upgrade.",

@@ -14,7 +14,6 @@ import { Secret } from "../../src/core/secret.ts";
 import { createBell } from "../../src/core/waiting.ts";
 import { createLogger } from "../../src/logger.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
-import { databaseClock } from "../../src/storage/clock.ts";
 import { openDatabase, type Database } from "../../src/storage/database.ts";
 import { migrate } from "../../src/storage/migrate.ts";
 import { showSubject } from "../../src/storage/outbox.ts";
@@ -45,7 +44,7 @@ beforeAll(async () => {
   storage = opened.use(
     openDatabase({
       url: new Secret(database.url),
-      clock: databaseClock,
+      clock: (now) => now,
       onIdleError: () => undefined,
     }),
   );
@@ -339,7 +338,7 @@ describe("a picture that cannot be painted", () => {
     await migrate(url, () => undefined);
     await using outbox = openDatabase({
       url,
-      clock: databaseClock,
+      clock: (now) => now,
       onIdleError: () => undefined,
     });
     const { telegram } = testConfig({ data: directory, environment, more }).settings;
