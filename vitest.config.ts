@@ -9,6 +9,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          setupFiles: ["test/seed.ts"],
           sequence: { groupOrder: 0 },
           include: ["{src,sandbox,bench}/**/*.test.ts", "test/*.test.ts"],
           pool: "threads",
@@ -18,6 +19,7 @@ export default defineConfig({
       {
         test: {
           name: "integration",
+          setupFiles: ["test/seed.ts"],
           sequence: { groupOrder: 1 },
           include: ["test/{integration,faults}/**/*.test.ts"],
           pool: "forks",

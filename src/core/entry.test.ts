@@ -47,13 +47,16 @@ describe("the canonical form", () => {
 
   test("does not depend on the order of members, and reads back as the same entry", () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.string(), fc.string({ unit: "grapheme" })), (facts) => {
-        const one: Entry = { ...entry, facts };
-        const form = canonicalForm(one);
-        expect(canonicalForm(shuffled(one) as Entry)).toBe(form);
-        expect(canonicalForm(entrySchema.parse(JSON.parse(form)))).toBe(form);
-        expect(form).not.toMatch(/[\n\r\0]/);
-      }),
+      fc.property(
+        fc.dictionary(fc.stringMatching(/^[a-z][a-z-]{0,20}$/), fc.string({ unit: "grapheme" })),
+        (facts) => {
+          const one: Entry = { ...entry, facts };
+          const form = canonicalForm(one);
+          expect(canonicalForm(shuffled(one) as Entry)).toBe(form);
+          expect(canonicalForm(entrySchema.parse(JSON.parse(form)))).toBe(form);
+          expect(form).not.toMatch(/[\n\r\0]/);
+        },
+      ),
     );
   });
 });
@@ -118,10 +121,13 @@ describe("an entry", () => {
   });
 });
 
+/** Without the one name that no plain object can hold as its own. */
+const json = fc.jsonValue().filter((value) => !JSON.stringify(value).includes("__proto__"));
+
 describe("a digest", () => {
   test("is the same for every order of members and differs for every other value", () => {
     fc.assert(
-      fc.property(fc.jsonValue(), fc.jsonValue(), (one, other) => {
+      fc.property(json, json, (one, other) => {
         expect(digestOf(one)).toBe(digestOf(JSON.parse(JSON.stringify(one))));
         const same = JSON.stringify(sorted(one)) === JSON.stringify(sorted(other));
         expect(digestOf(one) === digestOf(other)).toBe(same);

@@ -42,7 +42,7 @@ export const entrySchema = z.strictObject({
   build: z.string(),
   instance: z.string(),
   /** What the operation declares fit to be kept; strings only, so that the canonical form has no number to round. */
-  facts: z.record(z.string(), z.string()),
+  facts: z.record(z.string().regex(/^[a-z][a-z-]*$/), z.string()),
 });
 
 export type Entry = z.output<typeof entrySchema>;
