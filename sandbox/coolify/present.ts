@@ -58,29 +58,36 @@ export function presentDatabase(
   };
 }
 
-export function presentVariable(row: VariableRow, seesHidden: boolean): object {
+export function presentVariable(
+  state: CoolifyState,
+  row: VariableRow,
+  seesHidden: boolean,
+): object {
   const { application: _application, value, ...shown } = row;
   // A locked variable shows its value to nobody, not even to root.
   const isShown = seesHidden && !row.is_shown_once;
   return {
     ...shown,
-    ...(isShown ? { value, real_value: realValue(row) } : {}),
+    ...(isShown ? { value, real_value: realValue(state, row) } : {}),
     is_required: false,
-    is_shared: isReference(value),
+    is_shared: value !== null && REFERENCE.test(value),
     resourceable_type: "App\\Models\\Application",
-    version: "4.3.11",
+    version: state.version,
   };
 }
 
-/** Resolved and quoted for a shell: never the value itself. */
-function realValue({ value, is_literal, is_multiline }: VariableRow): string | null {
-  if (value === null) return null;
-  if (is_literal || is_multiline) return `'${value}'`;
-  return value.replaceAll(/[^\w@%+=:,./-]/g, "\\$&");
-}
+const REFERENCE = /^\{\{((?:team|project|environment)\..+)\}\}$/;
 
-function isReference(value: string | null): boolean {
-  return value !== null && /^\{\{(?:team|project|environment)\..+\}\}$/.test(value);
+/** Resolved and quoted for a shell: never the value itself. */
+function realValue(
+  state: CoolifyState,
+  { value, is_literal, is_multiline }: VariableRow,
+): string | null {
+  if (value === null) return null;
+  const name = REFERENCE.exec(value)?.[1];
+  const resolved = name === undefined ? value : (state.sharedVariables[name] ?? value);
+  if (is_literal || is_multiline) return `'${resolved}'`;
+  return resolved.replaceAll(/[^\w@%+=:,./-]/g, "\\$&");
 }
 
 export function presentDeployment(

@@ -138,6 +138,8 @@ export type CoolifyState = {
   readonly applications: ApplicationRow[];
   readonly databases: DatabaseRow[];
   variables: VariableRow[];
+  /** What references such as `{{project.LLM_API_KEY}}` lead to. */
+  readonly sharedVariables: Record<string, string>;
   deployments: DeploymentRow[];
   images: ImageRow[];
 };

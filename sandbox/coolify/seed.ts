@@ -64,6 +64,7 @@ export function seedCoolify(options: {
       ...variablesOf(ids.stagingApi, variables.stagingApi),
       ...variablesOf(ids.stagingWorker, variables.stagingWorker),
     ],
+    sharedVariables: {},
     deployments: applications
       .flatMap((row, index) => history(row, new Date(now.getTime() - index * 3 * MINUTE_MS)))
       .map((row, index) => ({ ...row, id: index + 1 })),

@@ -20,7 +20,7 @@ export const environmentVariableRoutes: readonly Route[] = [
   readRoute("/applications/:uuid/envs", (request) =>
     rowsOf(request)
       .toSorted((one, other) => Number(one.is_preview) - Number(other.is_preview))
-      .map((row) => presentVariable(row, request.seesHidden)),
+      .map((row) => presentVariable(request.state, row, request.seesHidden)),
   ),
   {
     method: "POST",
@@ -53,7 +53,7 @@ export const environmentVariableRoutes: readonly Route[] = [
       if (row === undefined) throw notFound("Environment variable");
       update(row, body);
       request.did("variablesWritten");
-      return presentVariable(row, request.seesHidden);
+      return presentVariable(request.state, row, request.seesHidden);
     },
   },
   {
@@ -72,11 +72,11 @@ export const environmentVariableRoutes: readonly Route[] = [
         const row = find(request, key, is_preview);
         if (row === undefined) {
           const created = create(request, uuid, key, is_preview, item);
-          return presentVariable(created, request.seesHidden);
+          return presentVariable(request.state, created, request.seesHidden);
         }
         update(row, item);
         request.did("variablesWritten");
-        return presentVariable(row, request.seesHidden);
+        return presentVariable(request.state, row, request.seesHidden);
       });
     },
   },
