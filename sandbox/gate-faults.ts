@@ -155,7 +155,9 @@ export function gateFaults(world: GateBreakable): readonly GateFault[] {
       name: "redis-memory-full",
       title: "Redis has no memory left",
       insteadOf: ["redis-down", "redis-frozen"],
-      break: async () => setRedis(redis, "maxmemory", await usedMemory(redis)),
+      // Well below what it holds, for what it holds is more at one moment and less at the next.
+      break: async () =>
+        setRedis(redis, "maxmemory", String(Math.floor((await usedBytes(redis)) / 2))),
       heal: () => setRedis(redis, "maxmemory", "0"),
     },
     {
@@ -215,7 +217,7 @@ async function setRedis(redis: ProductRedis, name: string, value: string): Promi
   await redis.run((redis) => redis.config("SET", name, value));
 }
 
-async function usedMemory(redis: ProductRedis): Promise<string> {
+async function usedBytes(redis: ProductRedis): Promise<number> {
   const info = await redis.run((redis) => redis.info("memory"));
-  return /^used_memory:(\d+)/m.exec(info)?.[1] ?? "1";
+  return Number(/^used_memory:(\d+)/m.exec(info)?.[1]);
 }

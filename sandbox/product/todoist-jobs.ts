@@ -98,7 +98,7 @@ async function keepMapping(
   await database.query(
     `insert into todoist_task_map
        (id, user_id, local_task_id, todoist_task_id, sync_state, last_synced_at, last_attempt_at, last_error)
-     values ($1, $2, $3, $4, $5, case when $5 = 'synced' then now() end, now(), $6)
+     values ($1, $2, $3, $4, $5::varchar, case when $5::varchar = 'synced' then now() end, now(), $6)
      on conflict (local_task_id) do update set
        todoist_task_id = excluded.todoist_task_id, sync_state = excluded.sync_state,
        last_synced_at = coalesce(excluded.last_synced_at, todoist_task_map.last_synced_at),
