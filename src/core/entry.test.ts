@@ -145,5 +145,6 @@ function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== "object" || value === null) return Object.is(value, -0) ? 0 : value;
   const members = Object.entries(value).map(([name, member]) => [name, sorted(member)] as const);
-  return members.toSorted(([one], [other]) => (one < other ? -1 : 1));
+  // Told apart from a list of the same pairs.
+  return { members: members.toSorted(([one], [other]) => (one < other ? -1 : 1)) };
 }
