@@ -270,3 +270,19 @@ test.each(["Authorization", "cookie", "X-Api-Key", "X-Auth-Token"])(
     expect(schema.safeParse({ url, headers: { [name]: new Secret("x") } }).success).toBe(true);
   },
 );
+
+describe("a header that holds a secret", () => {
+  const headers = (value: unknown) => ({ url, headers: { "X-Secret-Token": value } });
+
+  test("is sent as one that nobody may accept when it is the word wrong", async () => {
+    const { requests } = await ask(headers("wrong"), () => answer(200, ""));
+    expect(requests[0]?.headers?.["x-secret-token"]).toBe("flightdeck-wrong-token");
+  });
+
+  test("is otherwise given by reference alone", () => {
+    expect(schema.safeParse(headers(new Secret("ours"))).success).toBe(true);
+    expect(schema.safeParse(headers("ours")).error?.issues[0]?.message).toContain(
+      "a secret belongs in a reference",
+    );
+  });
+});
