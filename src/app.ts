@@ -11,6 +11,9 @@ import { createRefusalTally } from "./bot/refusal-tally.ts";
 import { routeInbox } from "./bot/router.ts";
 import { sendDue, type DrawSubject } from "./bot/sender.ts";
 import { createTelegram } from "./bot/telegram.ts";
+import { keepWebhook } from "./bot/webhook-registration.ts";
+import { outlastWebhook } from "./bot/webhook-removal.ts";
+import { startWebhook } from "./bot/webhook.ts";
 import { createChecks } from "./checks/create-checks.ts";
 import type { Command } from "./commands/command.ts";
 import { commands as ownCommands } from "./commands/index.ts";
@@ -34,7 +37,7 @@ import { startPostgres } from "./servers/postgres.ts";
 import { startRedis } from "./servers/redis.ts";
 import { openDatabase, type Clock, type Database, type Transaction } from "./storage/database.ts";
 import { openLog } from "./storage/evidence.ts";
-import { createInbox } from "./storage/inbox.ts";
+import { createInbox, INBOX_CHANNEL } from "./storage/inbox.ts";
 import { startLeadership, type Duties } from "./storage/leadership.ts";
 import { migrate } from "./storage/migrate.ts";
 import { answer, OUTBOX_CHANNEL } from "./storage/outbox.ts";
@@ -196,19 +199,26 @@ export async function startApp(parts: Parts): Promise<App> {
 
   const api = createTelegram(telegram);
   const sealKey = settings.sealKey ?? (await keptSealKey(flightdeck.dataFolder));
-  const inbox = createInbox(botIdOf(telegram.token), createSeal(sealKey));
+  const botId = botIdOf(telegram.token);
+  const inbox = createInbox(botId, createSeal(sealKey));
   const inboxBell = createBell();
   const outboxBell = createBell();
   const tally = createRefusalTally((refused) => logger.info({ refused }, "turned away"));
 
+  const shared = { api, database, onError };
+  const intake = { database, inbox, tally };
+  const { webhook } = telegram;
+
   const duties: Duties = async (signal, notified) => {
-    notified(outboxBell.ring);
-    const shared = { api, database, onError };
-    const intake = async (): Promise<void> => {
+    notified(OUTBOX_CHANNEL, outboxBell.ring);
+    notified(INBOX_CHANNEL, inboxBell.ring);
+    const fetchUpdates = async (): Promise<void> => {
       const botUsername = await ownUsername(api, onError, signal);
       if (botUsername === undefined) return;
       const rules = gateRules(targets, botUsername);
-      await pollUpdates({ ...shared, inbox, rules, tally, bell: inboxBell }, signal);
+      const outlast = async (until: AbortSignal): Promise<void> =>
+        outlastWebhook({ ...shared, botId }, until);
+      await pollUpdates({ ...shared, ...intake, rules, outlastWebhook: outlast }, signal);
     };
     const routing = {
       inbox,
@@ -221,7 +231,7 @@ export async function startApp(parts: Parts): Promise<App> {
       tally,
     };
     await Promise.all([
-      intake(),
+      webhook ? keepWebhook({ ...shared, botId, webhook }, signal) : fetchUpdates(),
       routeInbox({ ...shared, ...routing }, signal),
       sendDue(
         {
@@ -242,12 +252,17 @@ export async function startApp(parts: Parts): Promise<App> {
   starting.use(
     startLeadership({
       url: flightdeck.databaseUrl,
-      channel: OUTBOX_CHANNEL,
+      channels: [OUTBOX_CHANNEL, INBOX_CHANNEL],
       leaseMs: timing.lease,
       duties,
       onChange: (leads, error) => logger.info({ leads, err: error }, "leadership"),
     }),
   );
+
+  if (webhook) {
+    const rulesFor = (botUsername: string): GateRules => gateRules(targets, botUsername);
+    starting.use(await startWebhook({ ...shared, ...intake, webhook, rulesFor }));
+  }
 
   const started = starting.move();
   return {

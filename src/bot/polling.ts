@@ -1,30 +1,22 @@
 import type { Api } from "grammy";
 import type { Update } from "grammy/types";
 
-import { pass } from "../core/trace.ts";
-import { pause, type Bell } from "../core/waiting.ts";
-import type { Database } from "../storage/database.ts";
-import type { Inbox, Received } from "../storage/inbox.ts";
-import { judge, type GateRules } from "./gate.ts";
-import type { RefusalTally } from "./refusal-tally.ts";
-import { failureOf, telegramError, type CallFailure } from "./telegram.ts";
+import { pause } from "../core/waiting.ts";
+import { SystemError } from "../systems/system-error.ts";
+import type { GateRules } from "./gate.ts";
+import { ALLOWED_UPDATES, takeIn, type IntakeParts } from "./intake.ts";
+import { describeFailure, failureOf, telegramError, type CallFailure } from "./telegram.ts";
 
 const LONG_POLL_SECONDS = 25;
 const BACKOFF_MS = [500, 1_000, 2_000, 5_000, 15_000] as const;
 const CONFLICT_WAIT_MS = 5_000;
 const STORE_RETRY_MS = 1_000;
 
-/** Set on every start, because Telegram remembers the last value for a token. Edits are asked for to be counted. */
-const ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"] as const;
-
-export type PollingParts = {
+export type PollingParts = IntakeParts & {
   readonly api: Api;
-  readonly database: Database;
-  readonly inbox: Inbox;
   readonly rules: GateRules;
-  readonly tally: RefusalTally;
-  /** Rung when something new is in the inbox. */
-  readonly bell: Bell;
+  /** Returns once no webhook stands in the way any more. */
+  readonly outlastWebhook: (signal: AbortSignal) => Promise<void>;
   readonly onError: (error: unknown, during: string) => void;
 };
 
@@ -35,18 +27,26 @@ export type PollingParts = {
 export async function pollUpdates(parts: PollingParts, signal: AbortSignal): Promise<void> {
   let offset = 0;
   let failures = 0;
+  let said = "";
   while (!signal.aborted) {
     const fetched = await fetchUpdates(parts, offset, signal);
     if (signal.aborted) return;
     if (fetched.kind === "failed") {
-      parts.onError(telegramError(fetched.failure, advice(fetched.failure)), "fetching updates");
-      await pause(waitMs(fetched.failure, failures), signal);
+      const { failure } = fetched;
+      const words = describeFailure(failure) + advice(failure);
+      // A poll fails every few seconds for as long as its cause lasts; once is enough to say so.
+      if (words !== said)
+        parts.onError(telegramError(failure, advice(failure)), "fetching updates");
+      said = words;
+      if (isAboutWebhook(failure)) await outlast(parts, signal);
+      else await pause(waitMs(failure, failures), signal);
       failures += 1;
       continue;
     }
     failures = 0;
+    said = "";
     try {
-      await storeAdmitted(parts, fetched.updates);
+      await takeIn(parts, parts.rules, fetched.updates);
       offset = (fetched.updates.at(-1)?.update_id ?? offset - 1) + 1;
     } catch (error) {
       // The offset stays, so Telegram hands the same updates out again.
@@ -76,23 +76,22 @@ async function fetchUpdates(
   }
 }
 
-async function storeAdmitted(parts: PollingParts, updates: readonly Update[]): Promise<void> {
-  const admitted: Received[] = [];
-  for (const update of updates) {
-    const judgement = judge(update, parts.rules);
-    if (judgement.kind === "refused") parts.tally.count(judgement.reason);
-    if (judgement.kind !== "admitted") continue;
-    const { intake } = judgement;
-    admitted.push({
-      updateId: update.update_id,
-      chatId: intake.chatId,
-      body: JSON.stringify(intake),
-    });
+function isAboutWebhook(failure: CallFailure): boolean {
+  return (
+    failure.kind === "refused" && failure.code === 409 && failure.description.includes("webhook")
+  );
+}
+
+async function outlast(parts: PollingParts, signal: AbortSignal): Promise<void> {
+  try {
+    await parts.outlastWebhook(signal);
+  } catch (error) {
+    parts.onError(
+      error instanceof SystemError ? error : telegramError(failureOf(error)),
+      "looking at the webhook",
+    );
+    await pause(CONFLICT_WAIT_MS, signal);
   }
-  if (admitted.length === 0) return;
-  await parts.database.transaction(async (tx, now) => parts.inbox.receive(tx, now, admitted));
-  pass("inbox.stored", admitted.map((received) => received.updateId).join());
-  parts.bell.ring();
 }
 
 function waitMs(failure: CallFailure, failures: number): number {
@@ -107,6 +106,7 @@ function advice(failure: CallFailure): string {
   if (failure.code === 401) {
     return ". The bot token was revoked or mistyped; get a new one from BotFather.";
   }
+  if (isAboutWebhook(failure)) return ". A webhook is set for this bot.";
   if (failure.code === 409) {
     return ". Somebody else uses this bot token: another Flightdeck, or a thief. Stop it, or revoke the token.";
   }

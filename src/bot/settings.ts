@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import { integerSetting, secretSetting, urlSetting } from "../core/setting.ts";
+import { webhookSetting } from "./webhook-settings.ts";
 
 /** Where in the chat a target is talked about, when several are served or the group has topics. */
 export const placeSetting = z
@@ -34,6 +35,7 @@ export const telegramSettings = z.strictObject({
   messagesPerMinute: integerSetting({ minimum: 1, maximum: 1_000 })
     .default(20)
     .meta({ description: "How many messages and edits a minute the group bears" }),
+  webhook: webhookSetting.optional(),
 });
 
 export type TelegramSettings = z.output<typeof telegramSettings>;

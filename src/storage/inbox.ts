@@ -10,6 +10,9 @@ export type Received = {
   readonly body: string;
 };
 
+/** The leader listens here: whatever process stored an update, its router is woken at once. */
+export const INBOX_CHANNEL = "flightdeck_inbox";
+
 const KEPT_MS = 7 * 24 * 60 * 60 * 1000;
 const RETRY_AFTER_MS = [1_000, 5_000, 15_000, 60_000] as const;
 
@@ -52,6 +55,7 @@ export function createInbox(botId: number, seal: Seal) {
           [botId, updateId, chatId, now, seal.close(body, context(updateId))],
         );
       }
+      if (stored > 0) await tx.change(`select pg_notify('${INBOX_CHANNEL}', '')`);
       return stored;
     },
 

@@ -13,12 +13,12 @@ const BEATS_PER_LEASE = 3;
 /** What a leader does for as long as it leads: runs until the signal and lets go of everything before it returns. */
 export type Duties = (
   signal: AbortSignal,
-  notified: (listener: () => void) => void,
+  notified: (channel: string, listener: () => void) => void,
 ) => Promise<void>;
 
 export type LeadershipOptions = {
   readonly url: Secret;
-  readonly channel: string;
+  readonly channels: readonly string[];
   /** How long a leader that gives no sign of life keeps the lock. */
   readonly leaseMs: number;
   readonly duties: Duties;
@@ -57,18 +57,21 @@ async function leadOnce(options: LeadershipOptions, signal: AbortSignal): Promis
   const lost = new AbortController();
   client.on("error", (error) => lost.abort(error));
   client.on("end", () => lost.abort());
-  const listeners = new Set<() => void>();
-  client.on("notification", () => {
-    for (const listener of listeners) listener();
+  const listeners: { readonly channel: string; readonly listener: () => void }[] = [];
+  client.on("notification", ({ channel }) => {
+    for (const one of listeners) if (one.channel === channel) one.listener();
   });
   try {
     await client.connect();
     if (!(await takeLock(client, options.leaseMs, signal))) return;
-    await client.query(`listen ${options.channel}`);
+    for (const channel of options.channels) await client.query(`listen ${channel}`);
     options.onChange(true);
     const leading = AbortSignal.any([signal, lost.signal]);
     const heartbeat = keepAlive(client, options.leaseMs / BEATS_PER_LEASE, lost, leading);
-    await options.duties(leading, (listener) => listeners.add(listener));
+    await options.duties(
+      leading,
+      (channel, listener) => void listeners.push({ channel, listener }),
+    );
     lost.abort();
     await heartbeat;
     options.onChange(false);
