@@ -9,7 +9,7 @@ export function authenticate(state: CoolifyState, header: string | undefined): T
   return token;
 }
 
-export function unauthenticated(): Refusal {
+function unauthenticated(): Refusal {
   return new Refusal(401, { message: "Unauthenticated." });
 }
 

@@ -1,7 +1,7 @@
 import { newUuid } from "./new-uuid.ts";
 import type { ApplicationRow, CoolifyState, DeploymentRow } from "./rows.ts";
 
-export type Wanted = Pick<DeploymentRow, "commit"> &
+type Wanted = Pick<DeploymentRow, "commit"> &
   Partial<Pick<DeploymentRow, "rollback" | "force_rebuild" | "restart_only">>;
 
 export type Deployer = {

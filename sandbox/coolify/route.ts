@@ -16,11 +16,7 @@ export type CoolifyRequest = {
   readonly did: (effect: CoolifyEffect) => void;
 };
 
-export type CoolifyEffect =
-  | "deployments"
-  | "rollbacks"
-  | "applicationsStopped"
-  | "variablesWritten";
+type CoolifyEffect = "deployments" | "rollbacks" | "applicationsStopped" | "variablesWritten";
 
 /** A string is answered as plain text, which Coolify calls HTML; everything else as JSON. */
 export type Route = {

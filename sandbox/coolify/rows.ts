@@ -12,7 +12,7 @@ export type TokenRow = {
   revoked: boolean;
 };
 
-export type UserRow = {
+type UserRow = {
   readonly id: number;
   team_role: "owner" | "admin" | "member";
 };
@@ -46,7 +46,7 @@ export type ApplicationRow = {
   readonly settings: ApplicationSettings;
 };
 
-export type ApplicationSettings = {
+type ApplicationSettings = {
   is_auto_deploy_enabled: boolean;
   is_preview_deployments_enabled: boolean;
   docker_images_to_keep: number;
@@ -83,12 +83,7 @@ export type VariableRow = {
   is_buildtime: boolean;
 };
 
-export type DeploymentStatus =
-  | "queued"
-  | "in_progress"
-  | "finished"
-  | "failed"
-  | "cancelled-by-user";
+type DeploymentStatus = "queued" | "in_progress" | "finished" | "failed" | "cancelled-by-user";
 
 export type DeploymentRow = {
   readonly id: number;

@@ -12,7 +12,7 @@ import { type Route, seesHidden } from "./route.ts";
 import { routes } from "./routes/index.ts";
 import type { CoolifyState } from "./rows.ts";
 
-export type CoolifyCall = {
+type CoolifyCall = {
   readonly method: string;
   /** Below `/api/v1`, with its query. */
   readonly path: string;
