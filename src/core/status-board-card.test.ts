@@ -68,12 +68,12 @@ describe("a line of the board", () => {
     [
       "says how fast it was where nothing was measured",
       [current("a", { ...api, durationMs: 9 }), current("b", { ...api, durationMs: 15 })],
-      "✓ api · answered in 15ms · 12s ago",
+      "✓ api · 15ms · 12s ago",
     ],
     [
       "does not take a retry for a measurement",
       [current("a", { ...api, measurements: [{ name: "retries", value: 1 }] })],
-      "✓ api · answered in 9ms · 12s ago",
+      "✓ api · 9ms · 12s ago",
     ],
     [
       "says what the first of a healthy group measures, be it a warning or not",
@@ -89,7 +89,7 @@ describe("a line of the board", () => {
         current("empty", { group: "queue", measurements: jobs(0) }),
         current("depth", { group: "queue", status: "fail", measurements: jobs(61), limits }),
       ],
-      "✗ queue · depth · queue 61 jobs, limit 50 · 12s ago",
+      "✗ queue · depth · 61 jobs, limit 50 · 12s ago",
     ],
     [
       "says when all that failed is a warning",

@@ -1,6 +1,6 @@
 import { line, type Card, type CardPart } from "./card.ts";
 import { formatDuration } from "./duration.ts";
-import { measurementText } from "./measurement-text.ts";
+import { bareValueText, measurementName, measurementText, valueText } from "./measurement-text.ts";
 import { age, clockTime } from "./moment.ts";
 import { groupsOf, type BoardGroup, type Standing } from "./status-board.ts";
 import type { Measurement } from "./status.ts";
@@ -151,7 +151,7 @@ function tellingMeasurement(told: readonly Standing[]): string {
   const [first] = measured;
   if (first === undefined) {
     const slowestMs = Math.max(0, ...readings.map(({ durationMs }) => durationMs));
-    return `answered in ${formatDuration(slowestMs)}`;
+    return formatDuration(slowestMs);
   }
   const same = measured.filter(({ name }) => name === first.name);
   return measurementText({
@@ -170,7 +170,10 @@ function crossedLimits(standing: Standing): readonly string[] {
   return standing.check.limits.flatMap(({ measurement, atMost }) =>
     standing.reading.measurements
       .filter(({ name, value }) => name === measurement && value > atMost)
-      .map((measured) => `${measurementText(measured)}, limit ${atMost}`),
+      .map(({ name, value }) => {
+        const { unit } = measurementName(name);
+        return `${valueText(value, unit)}, limit ${bareValueText(atMost, unit)}`;
+      }),
   );
 }
 
