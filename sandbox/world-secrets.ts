@@ -17,6 +17,8 @@ export type WorldSecrets = {
   readonly stagingDatabasePassword: string;
   readonly stagingRedisPassword: string;
   readonly stagingWebhookSecret: string;
+  readonly stagingProductBotToken: string;
+  readonly stagingTodoistToken: string;
 };
 
 /** New for every world, so that one found anywhere tells which run leaked it. */
@@ -39,6 +41,8 @@ export function newWorldSecrets(): WorldSecrets {
     stagingDatabasePassword: letters(32),
     stagingRedisPassword: letters(32),
     stagingWebhookSecret: letters(40),
+    stagingProductBotToken: `7000000003:S${letters(34)}`,
+    stagingTodoistToken: letters(40),
   };
 }
 

@@ -31,10 +31,18 @@ export function productVariables(options: {
     APP_AUTH_BEARER_TOKENS: secrets.stagingApiToken,
   };
   return {
-    api: { ...production, TELEGRAM_WEBHOOK_SECRET: secrets.webhookSecret },
-    worker: production,
-    stagingApi: { ...staging, TELEGRAM_WEBHOOK_SECRET: secrets.stagingWebhookSecret },
-    stagingWorker: staging,
+    api: {
+      ...production,
+      TELEGRAM_BOT_TOKEN: secrets.productBotToken,
+      TELEGRAM_WEBHOOK_SECRET: secrets.webhookSecret,
+    },
+    worker: { ...production, TODOIST_TOKEN: secrets.todoistToken },
+    stagingApi: {
+      ...staging,
+      TELEGRAM_BOT_TOKEN: secrets.stagingProductBotToken,
+      TELEGRAM_WEBHOOK_SECRET: secrets.stagingWebhookSecret,
+    },
+    stagingWorker: { ...staging, TODOIST_TOKEN: secrets.stagingTodoistToken },
   };
 }
 

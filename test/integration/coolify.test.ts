@@ -77,7 +77,7 @@ describe("the client, of a Coolify that is well", () => {
 
   test("reads production's variables without their twins, and their values as secrets", async () => {
     const variables = await client().variables("api", signal);
-    expect(variables.map(({ key }) => key)).toHaveLength(11);
+    expect(variables.map(({ key }) => key)).toHaveLength(12);
     const found = variables.find(({ key }) => key === "APP_AUTH_BEARER_TOKENS")!;
     expect(found.value?.reveal()).toBe(secrets.apiToken);
     expect(inspect(variables, { depth: 9 })).not.toContain(secrets.apiToken);
