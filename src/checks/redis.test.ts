@@ -17,16 +17,18 @@ const healthy = {
   aof_last_write_status: "ok",
 };
 
-async function ask(info: Partial<typeof healthy> | string | Error, expected: unknown = {}) {
-  const facts = typeof info === "string" ? info : { ...healthy, ...info };
-  const text =
-    typeof facts === "string"
-      ? facts
-      : `# Server\r\n${Object.entries(facts)
-          .map(([name, value]) => `${name}:${value}\r\n`)
-          .join("")}`;
+const spelt = (info: Partial<typeof healthy>): string =>
+  Object.entries({ ...healthy, ...info })
+    .map(([name, value]) => `${name}:${value}\r\n`)
+    .join("");
+
+async function ask(info: Partial<typeof healthy> | Error, expected: unknown = {}) {
+  return askOf(info instanceof Error ? info : `# Server\r\n${spelt(info)}`, expected);
+}
+
+async function askOf(text: string | Error, expected: unknown = {}) {
   const read = async () => {
-    if (info instanceof Error) throw info;
+    if (text instanceof Error) throw text;
     return [
       { ok: true, value: "PONG" },
       { ok: true, value: text },
@@ -81,5 +83,5 @@ test("a refused connection fails where it is the question, and is unknown elsewh
 });
 
 test("an answer that is not of Redis is unknown", async () => {
-  await expect(ask("hello")).rejects.toMatchObject({ kind: "malformed" });
+  await expect(askOf("hello")).rejects.toMatchObject({ kind: "malformed" });
 });

@@ -55,12 +55,11 @@ export async function earlierSamples(
 ): Promise<readonly EarlierSample[]> {
   const newestFirst = await tx.rows(
     earlierSchema,
-    `with telling as (
-       select at, measurements from sample
-       where target = $1 and check_name = $2 and measurements <> '[]'
-     )
-     select at, measurements from telling
-     where at >= least($3::timestamptz, (select max(at) from telling))
+    `select at, measurements from sample
+     where target = $1 and check_name = $2 and measurements <> '[]'
+       and at >= least($3::timestamptz, (
+         select at from sample where target = $1 and check_name = $2 and measurements <> '[]'
+         order by at desc limit 1))
      order by at desc limit $4`,
     [asked.target, asked.check, new Date(now.getTime() - asked.lastMs), MAXIMUM_EARLIER],
   );
