@@ -5,9 +5,9 @@ import { chartSvg } from "./chart-svg.ts";
 
 /** Named one by one: without its own font file resvg draws no text and says nothing about it. */
 const FONT_FILES = [
-  "@expo-google-fonts/inter/400Regular/Inter_400Regular.ttf",
-  "@expo-google-fonts/inter/700Bold/Inter_700Bold.ttf",
-].map((file) => fileURLToPath(import.meta.resolve(file)));
+  import.meta.resolve("@expo-google-fonts/inter/400Regular/Inter_400Regular.ttf"),
+  import.meta.resolve("@expo-google-fonts/inter/700Bold/Inter_700Bold.ttf"),
+].map((file) => fileURLToPath(file));
 
 /** A chart as a PNG, the same on every machine; drawn on a thread of its own, so that the bot goes on meanwhile. */
 export async function chartPicture(chart: Chart): Promise<Uint8Array> {

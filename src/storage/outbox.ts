@@ -7,7 +7,7 @@ import type { Transaction } from "./database.ts";
 export const OUTBOX_CHANNEL = "flightdeck_outbox";
 
 /** Lower goes first. A person who asked is answered before a card that merely makes progress. */
-export const PRIORITY = { answer: 1, run: 2, progress: 3 } as const;
+const PRIORITY = { answer: 1, run: 2, progress: 3 } as const;
 
 const EDIT_SPACING_MS = 10_000;
 
