@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import type { Limit, Measurement, Observation } from "../core/status.ts";
 import type { Systems } from "../systems/index.ts";
+import type { SystemsSettings } from "../systems/settings.ts";
 import { commonSettings } from "./common-settings.ts";
 import type { CommonSettings } from "./common-settings.ts";
 
@@ -19,6 +20,12 @@ export type EarlierLook = { readonly at: Date; readonly measurements: readonly M
 export type Surroundings = {
   /** The check's own earlier looks, oldest first: those of the last `lastMs`, or the newest when none is that young. */
   readonly previous: (lastMs: number) => Promise<readonly EarlierLook[]>;
+};
+
+/** What is wrong with a check's settings in the light of others, by the path below the check. */
+export type SettingProblem = {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
 };
 
 type CheckContext<Settings, Needs extends keyof Systems, Takes extends keyof Surroundings> = {
@@ -42,6 +49,11 @@ export type CheckKind<
   readonly settings: Shape;
   /** Which measurements have a limit, for boards and charts; what fails is told by the observations alone. */
   limits?(settings: z.output<z.ZodObject<Shape>>, common: CommonSettings): readonly Limit[];
+  /** What does not fit the systems that the file configures, such as a name that none of them has. */
+  problems?(
+    settings: z.output<z.ZodObject<Shape>>,
+    systems: SystemsSettings,
+  ): readonly SettingProblem[];
   observe(
     context: CheckContext<z.output<z.ZodObject<Shape>>, Needs, Takes>,
     signal: AbortSignal,
@@ -54,6 +66,7 @@ export type ConfiguredCheck = {
   readonly common: CommonSettings;
   readonly settings: unknown;
   readonly limits: readonly Limit[];
+  problems(systems: SystemsSettings): readonly SettingProblem[];
   observe(systems: Systems, around: Surroundings, signal: AbortSignal): Promise<CheckObserved>;
 };
 
@@ -75,6 +88,7 @@ export function defineCheckKind<
         common,
         settings,
         limits: definition.limits?.(settings, common) ?? [],
+        problems: (systems) => definition.problems?.(settings, systems) ?? [],
         observe: async (systems, around, signal) => {
           const taken: Pick<Surroundings, Takes> = around;
           return definition.observe({ systems, settings, ...taken }, signal);

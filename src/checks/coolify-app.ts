@@ -5,6 +5,7 @@ import { coolifyApplicationSetting } from "../systems/coolify-settings.ts";
 import type { CoolifyApplication } from "../systems/coolify.ts";
 import { SystemError } from "../systems/system-error.ts";
 import type { CheckKind } from "./check-kind.ts";
+import { unknownApplications } from "./coolify-names.ts";
 
 const settings = {
   application: coolifyApplicationSetting(),
@@ -18,6 +19,8 @@ export const coolifyApp = {
   kind: "coolify-app",
   summary: "an application runs in Coolify",
   settings,
+  problems: ({ application }, systems) =>
+    unknownApplications(systems, [[["application"], application]]),
   async observe({ systems, settings: { application: name, healthy } }, signal) {
     const application = await systems.coolify.application(name, signal);
     if (!application.isServerReachable) {

@@ -4,6 +4,7 @@ import { textSetting } from "../core/setting.ts";
 import type { Observation } from "../core/status.ts";
 import type { CoolifyApplication, CoolifyHiddenSettings } from "../systems/coolify.ts";
 import type { CheckKind } from "./check-kind.ts";
+import { namedByKey, unknownApplications } from "./coolify-names.ts";
 import { severalLooks } from "./several-looks.ts";
 
 const settings = {
@@ -23,6 +24,8 @@ export const coolifyDockerfile = {
   kind: "coolify-dockerfile",
   summary: "the images of applications in Coolify are built from the expected Dockerfiles",
   settings,
+  problems: ({ dockerfiles }, systems) =>
+    unknownApplications(systems, namedByKey("dockerfiles", dockerfiles)),
   async observe({ systems: { coolify }, settings: { dockerfiles, repository } }, signal) {
     const looks = Object.entries(dockerfiles).flatMap(([name, dockerfile]) => [
       coolify

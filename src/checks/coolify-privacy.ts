@@ -4,6 +4,7 @@ import type { Observation } from "../core/status.ts";
 import { coolifyApplicationSetting } from "../systems/coolify-settings.ts";
 import type { CoolifyApplication, CoolifyHiddenSettings } from "../systems/coolify.ts";
 import type { CheckKind } from "./check-kind.ts";
+import { unknownApplications } from "./coolify-names.ts";
 import { severalLooks } from "./several-looks.ts";
 
 const settings = { application: coolifyApplicationSetting() } satisfies z.ZodRawShape;
@@ -12,6 +13,8 @@ export const coolifyPrivacy = {
   kind: "coolify-privacy",
   summary: "nothing of an application in Coolify can be reached from outside",
   settings,
+  problems: ({ application }, systems) =>
+    unknownApplications(systems, [[["application"], application]]),
   async observe({ systems: { coolify }, settings: { application: name } }, signal) {
     const observations = await severalLooks([
       coolify.application(name, signal).then(openings),

@@ -5,6 +5,7 @@ import { coolifyApplicationSetting } from "../systems/coolify-settings.ts";
 import type { Coolify, CoolifyDeployment } from "../systems/coolify.ts";
 import { SystemError } from "../systems/system-error.ts";
 import type { CheckKind } from "./check-kind.ts";
+import { namedInList, unknownApplications } from "./coolify-names.ts";
 import { severalLooks } from "./several-looks.ts";
 
 const settings = {
@@ -15,6 +16,8 @@ export const coolifyRollbackImage = {
   kind: "coolify-rollback-image",
   summary: "the image of the last good commit but one is kept, so that a rollback builds nothing",
   settings,
+  problems: ({ applications }, systems) =>
+    unknownApplications(systems, namedInList("applications", applications)),
   async observe({ systems: { coolify }, settings: { applications } }, signal) {
     const looks = applications.map(async (name) => look(coolify, name, signal));
     return { observations: await severalLooks(looks) };

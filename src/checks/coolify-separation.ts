@@ -9,6 +9,7 @@ import { coolifyApplicationSetting } from "../systems/coolify-settings.ts";
 import type { Coolify, CoolifyVariable } from "../systems/coolify.ts";
 import type { CheckKind } from "./check-kind.ts";
 import { hiddenValue } from "./coolify-hidden-value.ts";
+import { namedInList, unknownApplications } from "./coolify-names.ts";
 import { severalLooks } from "./several-looks.ts";
 
 const applicationsSetting = z.array(coolifyApplicationSetting()).min(1);
@@ -35,6 +36,8 @@ export const coolifySeparation = {
   kind: "coolify-separation",
   summary: "two groups of applications in Coolify share no database, token or secret",
   settings,
+  problems: ({ ours, others }, systems) =>
+    unknownApplications(systems, [...namedInList("ours", ours), ...namedInList("others", others)]),
   async observe({ systems: { coolify }, settings: { ours, others, apart } }, signal) {
     const [our, other] = await Promise.all([
       variablesOf(coolify, ours, signal),

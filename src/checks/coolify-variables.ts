@@ -8,6 +8,7 @@ import type { Observation } from "../core/status.ts";
 import type { CoolifyVariable } from "../systems/coolify.ts";
 import type { CheckKind } from "./check-kind.ts";
 import { hiddenValue } from "./coolify-hidden-value.ts";
+import { namedByKey, unknownApplications } from "./coolify-names.ts";
 import { severalLooks } from "./several-looks.ts";
 
 const variableName = textSetting({
@@ -30,6 +31,8 @@ export const coolifyVariables = {
   kind: "coolify-variables",
   summary: "applications in Coolify have the variables that they need, and agree on them",
   settings,
+  problems: ({ required }, systems) =>
+    unknownApplications(systems, namedByKey("required", required)),
   async observe({ systems: { coolify }, settings: { required, equal } }, signal) {
     const services = await Promise.all(
       Object.entries(required).map(async ([name, needed]) => {

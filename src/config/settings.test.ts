@@ -1,0 +1,74 @@
+import { describe, expect, test } from "vitest";
+
+import { parseConfig } from "./load-config.ts";
+
+const head = `target: production
+telegram: { token: "\${env:BOT}", chat: -1001 }
+operators: [{ name: Ada, telegram: 1, role: approver }]
+`;
+const coolify = `systems:
+  coolify:
+    url: https://coolify.example.com
+    token: \${env:COOLIFY}
+    applications: { api: aaaaaaaaaaaaaaaaaaaaaaaa, worker: bbbbbbbbbbbbbbbbbbbbbbbb }
+`;
+const checks = `checks:
+  api-app-runs: { kind: coolify-app, application: appi }
+  worker-is-not-public: { kind: coolify-privacy, application: worker }
+  images-are-ours:
+    kind: coolify-dockerfile
+    dockerfiles: { backend: /Dockerfile }
+  rollback-image-is-kept: { kind: coolify-rollback-image, applications: [api, wroker] }
+  variables-are-there: { kind: coolify-variables, required: { wrker: [A] } }
+  nothing-is-shared:
+    kind: coolify-separation
+    ours: [api]
+    others: [staging-api]
+    apart: { database: { variables: [A] } }
+`;
+const parse = (text: string) =>
+  parseConfig(text, {
+    environment: { BOT: `7000000001:S${"a".repeat(34)}`, COOLIFY: "1|abcdef" },
+    readFile: () => "",
+  });
+
+describe("a check that names an application of Coolify", () => {
+  test("is told when there is none of that name, at its line, each of them", () => {
+    const loaded = parse(`${head}${coolify}${checks}`);
+    const problems = loaded.ok ? [] : loaded.problems;
+    expect(problems.map(({ line, path, message }) => `${line} ${path}: ${message}`)).toEqual([
+      "10 checks.api-app-runs.application: systems.coolify.applications has no appi; did you mean api?",
+      "14 checks.images-are-ours.dockerfiles.backend: systems.coolify.applications has no backend; expected one of api, worker",
+      "15 checks.rollback-image-is-kept.applications[1]: systems.coolify.applications has no wroker; did you mean worker?",
+      "16 checks.variables-are-there.required.wrker: systems.coolify.applications has no wrker; did you mean worker?",
+      "20 checks.nothing-is-shared.others[0]: systems.coolify.applications has no staging-api; expected one of api, worker",
+    ]);
+  });
+
+  test("is right as it is where there is no Coolify at all, for then it is not configured", () => {
+    expect(parse(`${head}${checks}`)).toMatchObject({ ok: true });
+  });
+});
+
+describe("the section of Coolify", () => {
+  test.each([
+    [
+      "a token in clear",
+      "token: ${env:COOLIFY}",
+      "token: 1|abcdef",
+      "a secret belongs in a reference",
+    ],
+    ["a uuid that leads elsewhere", "aaaaaaaaaaaaaaaaaaaaaaaa", "../../teams", "expected the uuid"],
+    [
+      "no application",
+      "{ api: aaaaaaaaaaaaaaaaaaaaaaaa, worker: bbbbbbbbbbbbbbbbbbbbbbbb }",
+      "{}",
+      "expected at least one",
+    ],
+    ["an address that is none", "https://coolify.example.com", "coolify", "expected an address"],
+  ])("refuses %s", (_title, from, to, message) => {
+    const loaded = parse(`${head}${coolify.replace(from, to)}checks: {}\n`);
+    const problems = loaded.ok ? [] : loaded.problems;
+    expect(problems.map((problem) => problem.message)).toEqual([expect.stringContaining(message)]);
+  });
+});
