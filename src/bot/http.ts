@@ -17,6 +17,7 @@ export type HttpOptions = {
 const REQUEST_TIMEOUT_MS = 10_000;
 const IDLE_TIMEOUT_MS = 30_000;
 const CLOSE_TIMEOUT_MS = 5_000;
+const HANG_UP_EVERY_MS = 100;
 const CONNECTIONS_AT_MOST = 256;
 
 /** Serves an app until disposed; then it takes nothing new and lets what is under way end. */
@@ -39,9 +40,11 @@ export async function startHttpServer(app: Hono, options: HttpOptions): Promise<
     port: (server.address() as AddressInfo).port,
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => server.close(resolve));
-      server.closeIdleConnections();
+      // Clients keep their connections for the next request, which must not keep us.
+      const hangingUp = setInterval(() => server.closeIdleConnections(), HANG_UP_EVERY_MS);
       const impatience = setTimeout(() => server.closeAllConnections(), CLOSE_TIMEOUT_MS);
       await closed;
+      clearInterval(hangingUp);
       clearTimeout(impatience);
     },
   };

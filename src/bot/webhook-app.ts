@@ -31,9 +31,16 @@ export function createWebhookApp(door: WebhookDoor): Hono {
     door.path,
     async (context, next) => {
       if (!knowsSecret(context.req.header(SECRET_HEADER))) return context.body(null, 401);
+      // Judged here by its announced size, before anybody touches the body; who announces none is counted below.
+      const announced = Number(context.req.header("content-length") ?? 0);
+      if (announced > BODY_LIMIT_BYTES) return context.body(null, 413);
       return await next();
     },
-    bodyLimit({ maxSize: BODY_LIMIT_BYTES, onError: (context) => context.body(null, 413) }),
+    bodyLimit({
+      maxSize: BODY_LIMIT_BYTES,
+      // The rest of the body is still on its way, so the connection is of no more use.
+      onError: (context) => context.body(null, 413, { connection: "close" }),
+    }),
     async (context) => {
       const update = updateSchema.safeParse(parseJson(await context.req.text()));
       if (!update.success) return context.body(null, 400);

@@ -12,15 +12,21 @@ export type TestConfig = {
   readonly environment: Readonly<Record<string, string>>;
   /** Lines put behind the sandbox's own file, such as outside databases or a faster engine. */
   readonly more?: string;
+  /** Lines put into its telegram settings, such as a webhook. */
+  readonly telegram?: string;
 };
 
 /** The sandbox's own configuration, so that tests try what newcomers try, with a data folder of the test's own. */
-export function configText({ data, more = "" }: Omit<TestConfig, "environment">): string {
+export function configText({
+  data,
+  more = "",
+  telegram = "",
+}: Omit<TestConfig, "environment">): string {
   const text = readFileSync(file, "utf8")
     .replace("data: ${env:SANDBOX_DATA:-data/sandbox}", `data: ${data}`)
     .replace(
       "  chat: -",
-      "  # Tests need not wait for what only the real Telegram asks.\n  messagesPerMinute: 1000\n  chat: -",
+      `  # Tests need not wait for what only the real Telegram asks.\n  messagesPerMinute: 1000\n${telegram}\n  chat: -`,
     );
   return `${text}\n${more}\n`;
 }
