@@ -1,0 +1,83 @@
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+
+import { describe, expect, test } from "vitest";
+
+import { parseConfig } from "../src/config/load-config.ts";
+import type { ValidConfig } from "../src/config/load-config.ts";
+import { formatProblems } from "../src/config/problem.ts";
+
+const root = join(import.meta.dirname, "..");
+const textOf = (file: string): string => readFileSync(join(root, "ops", file), "utf8");
+
+/** Stands for whatever a variable or a file holds, in a form that its place accepts. */
+function sample(name: string): string {
+  if (/uuid/i.test(name)) return "h8gk4o8w0cs4ggk0wo8o4so8";
+  if (/chat/i.test(name)) return "-1001234567890";
+  if (/telegram.id/i.test(name)) return String(1_000 + name.length);
+  if (/bot.token/i.test(name)) return "7000000001:Sabcdefghijklmnopqrstuvwxyz0123456789";
+  if (/database|postgres/i.test(name)) return "postgresql://reader:password@db.example.com/app";
+  if (/redis/i.test(name)) return "redis://reader:password@redis.example.com/0";
+  if (/_(?:host|front_door)$/i.test(name)) return "api.example.com";
+  if (/authority/i.test(name)) return "-----BEGIN CERTIFICATE-----";
+  if (/pg_dump/i.test(name)) return "/usr/bin/pg_dump";
+  return /url$/i.test(name) ? "https://service.example.com" : `sample-of-${name}`;
+}
+
+/** The variables that a file refers to. */
+function namesIn(file: string): readonly string[] {
+  return [...textOf(file).matchAll(/\$\{env:([A-Z_]+)\}/g)].map(([, name = ""]) => name);
+}
+
+function load(file: string): ValidConfig {
+  const config = parseConfig(textOf(file), {
+    environment: Object.fromEntries(namesIn(file).map((name) => [name, sample(name)])),
+    readFile: sample,
+  });
+  if (!config.ok) throw new Error(formatProblems(config.problems, file));
+  return config;
+}
+
+describe("the file of production", () => {
+  const production = load("production.yaml");
+  const { checks } = production.settings;
+
+  test("asks everything that the sandbox asks, so that nothing is only rehearsed", () => {
+    expect(Object.keys(checks).toSorted()).toEqual(
+      Object.keys(load("sandbox.yaml").settings.checks).toSorted(),
+    );
+  });
+
+  test.each(Object.entries(checks))(
+    "says of %s how severe it is, how long it may take, and what to do",
+    (name, { common }) => {
+      expect(common.runbook).toBe(`docs/runbooks/${name}.md`);
+      expect(existsSync(join(root, common.runbook ?? ""))).toBe(true);
+      expect(common.timeout).toBeLessThanOrEqual(15_000);
+      expect(common.group).toBeDefined();
+    },
+  );
+
+  test("takes every secret from a file, for the environment of a container is shown to many", () => {
+    const fromEnvironment = new Set(namesIn("production.yaml").map(sample));
+    const secrets = production.secrets.map((secret) => secret.reveal());
+    expect(secrets.length).toBeGreaterThan(10);
+    expect(secrets.filter((secret) => fromEnvironment.has(secret))).toEqual([]);
+  });
+});
+
+test("every runbook says what it means, how to look and what to do, and belongs to a check", () => {
+  const known = Object.keys(load("production.yaml").settings.checks).map((name) => `${name}.md`);
+  const files = readdirSync(join(root, "docs/runbooks"));
+  expect(files.toSorted()).toEqual(known.toSorted());
+  for (const file of files) {
+    const text = readFileSync(join(root, "docs/runbooks", file), "utf8");
+    expect([file, ...text.matchAll(/^#.*$/gm)].flat()).toEqual([
+      file,
+      `# ${file.replace(/\.md$/, "")}`,
+      "## What it means",
+      "## How to look",
+      "## What to do",
+    ]);
+  }
+});
