@@ -45,8 +45,8 @@ async function look(
     throw new SystemError("coolify", "unreachable", message);
   }
   const ok = images.includes(commit);
-  const short = commit.slice(0, 12);
-  return [{ what, expected: `${short} is kept`, actual: ok ? "kept" : "gone", ok }];
+  const expected = commit.slice(0, 12);
+  return [{ what, expected, actual: ok ? expected : "gone", ok }];
 }
 
 /** The commit that was live before the one that is live now; a preview is live nowhere. */

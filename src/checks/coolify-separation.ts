@@ -68,30 +68,31 @@ async function variablesOf(
   return found.flat();
 }
 
-/** By fingerprint where it stands; of what is the same in several places, one is enough. */
+/** By fingerprint where it stands; of what is the same in several places, the first is enough. */
 type Prints = ReadonlyMap<string, string>;
 
 function print(placed: readonly Placed[], { variables, compare }: Apart, key: Buffer): Prints {
   const meant = placed.filter(({ variable }) => variables.includes(variable.key));
-  return new Map(
-    meant.flatMap(({ application, variable }) => {
-      if (variable.value === undefined) throw hiddenValue(variable.key, application);
-      const place = `${variable.key} of ${application}`;
-      return fingerprintsOf(variable.value, compare, key).map((each) => [each, place] as const);
-    }),
-  );
+  const prints = new Map<string, string>();
+  for (const { application, variable } of meant) {
+    if (variable.value === undefined) throw hiddenValue(variable.key, application);
+    for (const each of fingerprintsOf(variable.value, compare, key)) {
+      if (!prints.has(each)) prints.set(each, `${variable.key} of ${application}`);
+    }
+  }
+  return prints;
 }
 
 /** Two nothings differ from each other as little as two equals: a misspelt variable must not look safe. */
 function compared(what: string, ours: Prints, others: Prints): Observation {
-  const expected = "another one on either side";
+  const expected = "apart";
   if (ours.size === 0) return { what, expected, actual: "none on our side", ok: false };
   if (others.size === 0) return { what, expected, actual: "none on the other side", ok: false };
   for (const [each, place] of ours) {
-    const shared = others.get(each);
-    if (shared !== undefined) {
-      return { what, expected, actual: `${place} is ${shared}`, ok: false };
+    const other = others.get(each);
+    if (other !== undefined) {
+      return { what, expected, actual: `shared by ${place} and ${other}`, ok: false };
     }
   }
-  return { what, expected, actual: "nothing in common", ok: true };
+  return { what, expected, actual: "apart", ok: true };
 }

@@ -59,12 +59,14 @@ function missing({ name, needed, variables }: Service): Observation[] {
   const absent = needed.filter((key) => !variables.some((each) => each.key === key));
   const empty = variables.filter(({ key, value }) => needed.includes(key) && isEmpty(value));
   const parts = [
-    ...absent.map((key) => `${key} is missing`),
-    ...empty.map(({ key }) => `${key} is empty`),
+    ...(absent.length === 0 ? [] : [`without ${absent.join(", ")}`]),
+    ...(empty.length === 0 ? [] : [`with an empty ${empty.map(({ key }) => key).join(", ")}`]),
   ];
-  const expected = needed.length === 1 ? "the one it needs" : `the ${needed.length} it needs`;
-  const actual = parts.length === 0 ? "all there" : parts.join(", ");
-  return [{ what: `variables of ${name}`, expected, actual, ok: parts.length === 0 }];
+  const expected = "all there";
+  const ok = parts.length === 0;
+  return [
+    { what: `variables of ${name}`, expected, actual: ok ? expected : parts.join(" and "), ok },
+  ];
 }
 
 /** A hidden value may be empty, but nobody can tell. */

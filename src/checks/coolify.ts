@@ -43,13 +43,14 @@ function refusal(error: unknown): Observation {
   const refused = refusedConnection(error, true);
   if (refused !== undefined) return refused;
   if (!(error instanceof SystemError) || !["401", "403"].includes(error.code ?? "")) throw error;
-  return { what: "token", expected: "accepted", actual: error.message, ok: false };
+  const actual = error.message.replace(/^Coolify, /, "refused, ");
+  return { what: "access", expected: "granted", actual, ok: false };
 }
 
 function versionObservation(version: string, oldest: string): Observation {
   const found = VERSION.exec(version);
   if (found === null) {
-    const message = `Coolify, GET /version: no version but ${shortened(JSON.stringify(version), 60)}`;
+    const message = `Coolify, version: none, but ${shortened(JSON.stringify(version), 60)}`;
     throw new SystemError("coolify", "malformed", message);
   }
   const ok = isAtLeast(found, VERSION.exec(oldest)!);

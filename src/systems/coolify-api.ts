@@ -6,9 +6,11 @@ import { Secret } from "../core/secret.ts";
 import { shortened, visibleText } from "../core/visible-text.ts";
 import type { HttpAnswer, HttpApi } from "./http-api.ts";
 import { SystemError } from "./system-error.ts";
-import type { SystemErrorKind } from "./system-error.ts";
+import type { SystemErrorKind, SystemErrorOptions } from "./system-error.ts";
 
 export type CoolifyRequest = {
+  /** What is asked for, as a person would say it: `variables of api`. */
+  readonly about: string;
   readonly token: Secret;
   readonly method?: "GET" | "POST";
   /** Below `/api/v1`. */
@@ -39,13 +41,15 @@ export function createCoolifyApi(http: Pick<HttpApi, "request">, url: string): C
       accept: "application/json",
       ...(json === undefined ? {} : { "content-type": "application/json" }),
     };
-    const answer = await http.request(
-      { method, url: `${base}${path}`, headers, ...content },
-      signal,
-    );
+    const asking = http.request({ method, url: `${base}${path}`, headers, ...content }, signal);
+    const answer = await asking.catch((error: unknown) => {
+      throw unanswered(request, error);
+    });
     const verdict = verdictOn(answer, createScrubber([token]));
     if (verdict === undefined) return answer.bodyText;
-    throw coolifyError(request, verdict.kind, verdict.reason, String(answer.status));
+    throw coolifyError(request, verdict.kind, verdict.reason, {
+      code: String(answer.status),
+    });
   }
 
   return {
@@ -69,13 +73,19 @@ export function createCoolifyApi(http: Pick<HttpApi, "request">, url: string): C
 }
 
 function coolifyError(
-  { method = "GET", path }: CoolifyRequest,
+  { about }: CoolifyRequest,
   kind: SystemErrorKind,
   reason: string,
-  code?: string,
+  options: SystemErrorOptions = {},
 ): SystemError {
-  const place = path.replace(/\?.*$/s, "");
-  return new SystemError("coolify", kind, `Coolify, ${method} ${place}: ${reason}`, { code });
+  return new SystemError("coolify", kind, `Coolify, ${about}: ${reason}`, options);
+}
+
+/** The same failure by the name of what was asked, for an address with a uuid tells a person nothing. */
+function unanswered(request: CoolifyRequest, error: unknown): unknown {
+  if (!(error instanceof SystemError)) return error;
+  const { kind, code, message } = error;
+  return coolifyError(request, kind, message.replace(/^[A-Z]+ \S+: /, ""), { cause: error, code });
 }
 
 type Verdict = { readonly kind: SystemErrorKind; readonly reason: string };

@@ -1,6 +1,5 @@
 import { z } from "zod";
 
-import { Secret } from "../core/secret.ts";
 import {
   applicationSchema,
   deploymentsSchema,
@@ -62,45 +61,62 @@ export function createCoolify(
   const pathOf = (name: string): string => `/applications/${uuidOf(settings, name)}`;
 
   return {
-    version: async (signal) => (await api.text({ token, path: "/version" }, signal)).trim(),
+    version: async (signal) =>
+      (await api.text({ token, about: "version", path: "/version" }, signal)).trim(),
     async abilities(signal) {
       const example = pathOf(Object.keys(settings.applications)[0] ?? "");
       const tokens = [
         ["token", token],
         ...(sensitiveToken === undefined ? [] : [["sensitiveToken", sensitiveToken] as const]),
       ] as const;
-      const found = tokens.map(
-        async ([name, each]) => [name, await abilitiesOf(api, each, example, signal)] as const,
-      );
+      const found = tokens.map(async ([name, each]) => {
+        const probe = { token: each, about: `abilities of ${name}` };
+        return [name, await abilitiesOf(api, probe, example, signal)] as const;
+      });
       return new Map(await Promise.all(found));
     },
     application: async (name, signal) =>
-      api.json({ token, path: pathOf(name), answer: applicationSchema }, signal),
+      api.json(
+        { token, about: `application ${name}`, path: pathOf(name), answer: applicationSchema },
+        signal,
+      ),
     async hiddenSettings(name, signal) {
-      if (sensitiveToken === undefined) throw noSensitiveToken(`the hidden settings of ${name}`);
-      const request = { token: sensitiveToken, path: pathOf(name), answer: hiddenSettingsSchema };
-      return api.json(request, signal);
+      const about = `hidden settings of ${name}`;
+      if (sensitiveToken === undefined) throw noSensitiveToken(about);
+      const path = pathOf(name);
+      return api.json({ token: sensitiveToken, about, path, answer: hiddenSettingsSchema }, signal);
     },
     variables: async (name, signal) =>
       api.json(
-        { token: sensitiveToken ?? token, path: `${pathOf(name)}/envs`, answer: variablesSchema },
+        {
+          token: sensitiveToken ?? token,
+          about: `variables of ${name}`,
+          path: `${pathOf(name)}/envs`,
+          answer: variablesSchema,
+        },
         signal,
       ),
     async deployments(name, signal) {
       const path = `/deployments${pathOf(name)}?skip=0&take=${DEPLOYMENTS_READ}`;
-      return api.json({ token, path, answer: deploymentsSchema }, signal);
+      const about = `deployments of ${name}`;
+      return api.json({ token, about, path, answer: deploymentsSchema }, signal);
     },
     rollbackImages: async (name, signal) =>
       api.json(
-        { token, path: `${pathOf(name)}/rollback-images`, answer: rollbackImagesSchema },
+        {
+          token,
+          about: `images of ${name}`,
+          path: `${pathOf(name)}/rollback-images`,
+          answer: rollbackImagesSchema,
+        },
         signal,
       ),
   };
 }
 
 /** A question that only a token with `read:sensitive` could answer. */
-function noSensitiveToken(what: string): SystemError {
-  const message = `${what} cannot be read; expected systems.coolify.sensitiveToken to hold a token that may`;
+function noSensitiveToken(about: string): SystemError {
+  const message = `Coolify, ${about}: expected systems.coolify.sensitiveToken to hold a token that may read it`;
   return new SystemError("coolify", "unauthorized", message);
 }
 
@@ -125,21 +141,26 @@ function uuidOf({ applications }: CoolifySettings, name: string): string {
   throw new SystemError("coolify", "rejected", message);
 }
 
+type Probe = Pick<CoolifyRequest, "token" | "about">;
+
 /**
  * Coolify tells nobody what a token may do, but it checks that before anything else. So each ability is tried by a
  * request that can have no effect: one that does not say what it is about.
  */
 async function abilitiesOf(
   api: CoolifyApi,
-  token: Secret,
+  probe: Probe,
   application: string,
   signal: AbortSignal,
 ): Promise<readonly CoolifyAbility[]> {
   const probes: readonly (readonly [CoolifyAbility, () => Promise<boolean>])[] = [
-    ["read", async () => isLetIn(api.text({ token, path: "/version" }, signal))],
-    ["read:sensitive", async () => seesHidden(api, token, application, signal)],
-    ["write", async () => isLetIn(api.text(writeNothing(token), signal))],
-    ["deploy", async () => isLetIn(api.text({ token, method: "POST", path: "/deploy" }, signal))],
+    ["read", async () => isLetIn(api.text({ ...probe, path: "/version" }, signal))],
+    ["read:sensitive", async () => seesHidden(api, probe, application, signal)],
+    ["write", async () => isLetIn(api.text(writeNothing(probe), signal))],
+    [
+      "deploy",
+      async () => isLetIn(api.text({ ...probe, method: "POST", path: "/deploy" }, signal)),
+    ],
   ];
   const found = await Promise.all(
     probes.map(async ([ability, has]) => ((await has()) ? [ability] : [])),
@@ -148,8 +169,8 @@ async function abilitiesOf(
 }
 
 /** No application has this uuid, and a variable without a name cannot be made. */
-function writeNothing(token: Secret): CoolifyRequest {
-  return { token, method: "POST", path: "/applications/flightdeck-probe/envs", json: {} };
+function writeNothing(probe: Probe): CoolifyRequest {
+  return { ...probe, method: "POST", path: "/applications/flightdeck-probe/envs", json: {} };
 }
 
 /** Whoever is let in and then told that the request is nonsense may do it. */
@@ -166,13 +187,13 @@ async function isLetIn(asking: Promise<unknown>): Promise<boolean> {
 
 async function seesHidden(
   api: CoolifyApi,
-  token: Secret,
+  probe: Probe,
   path: string,
   signal: AbortSignal,
 ): Promise<boolean> {
   try {
     const answer = z.record(z.string(), z.unknown());
-    return Object.hasOwn(await api.json({ token, path, answer }, signal), "custom_labels");
+    return Object.hasOwn(await api.json({ ...probe, path, answer }, signal), "custom_labels");
   } catch (error) {
     if (error instanceof SystemError && error.code === "403") return false;
     throw error;

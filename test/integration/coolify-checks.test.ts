@@ -150,7 +150,11 @@ describe("coolify-answers", () => {
     ["an old version", (state) => (state.version = "4.2.9"), "fail: version 4.2.9"],
     ["a very old one", (state) => (state.version = "3.12.36"), "fail: version 3.12.36"],
     ["a beta of it", (state) => (state.version = "4.3.0-beta.1"), "fail: version 4.3.0-beta.1"],
-    ["no version", (state) => (state.version = "<h1>hi</h1>"), /^unknown: .*no version but/],
+    [
+      "no version",
+      (state) => (state.version = "<h1>hi</h1>"),
+      /^unknown: Coolify, version: none, but/,
+    ],
     [
       "a token that is root",
       (state) => (state.tokens[0]!.abilities = ["root"]),
@@ -173,7 +177,7 @@ describe("coolify-answers", () => {
   test("a switched-off API is a failure of this check and blinds the others", async () => {
     server.state.apiEnabled = false;
     const found = troubles(await ask());
-    expect(found["coolify-answers"]).toMatch(/^fail: token .*API is disabled/);
+    expect(found["coolify-answers"]).toMatch(/^fail: access refused, version: .*API is disabled/);
     expect(Object.values(found).filter((each) => each.startsWith("unknown"))).toHaveLength(7);
   });
 });
@@ -386,7 +390,7 @@ describe("required-variables-are-present", () => {
     [
       "one is missing, though its twin for previews is there",
       removed(ids.worker, "LLM_API_KEY"),
-      "fail: variables of worker LLM_API_KEY is missing",
+      "fail: variables of worker without LLM_API_KEY",
     ],
     [
       "one is only there while the image is built",
@@ -395,12 +399,12 @@ describe("required-variables-are-present", () => {
           is_runtime: false,
           is_buildtime: true,
         }),
-      "variables of api LLM_MODEL_PLAN is missing",
+      "variables of api without LLM_MODEL_PLAN",
     ],
     [
       "one is empty",
       (state) => value(state, ids.worker, "LLM_MODEL_PLAN", null),
-      "variables of worker LLM_MODEL_PLAN is empty",
+      "variables of worker with an empty LLM_MODEL_PLAN",
     ],
     [
       "one is there twice",
@@ -423,12 +427,12 @@ describe("required-variables-are-present", () => {
     const blind = troubles(await ask());
     expect(blind).toMatchObject({
       "required-variables-are-present": expect.stringMatching(
-        /^unknown: the value of LLM_API_KEY in api is hidden/,
+        /^unknown: Coolify, LLM_API_KEY of api: its value is hidden/,
       ),
     });
     removed(ids.worker, "REDIS_URL")(server.state);
     expect(troubles(await ask())["required-variables-are-present"]).toBe(
-      "fail: variables of worker REDIS_URL is missing",
+      "fail: variables of worker without REDIS_URL",
     );
   });
 
@@ -437,29 +441,29 @@ describe("required-variables-are-present", () => {
     expect(troubles(await ask(presence, {}))).not.toHaveProperty("required-variables-are-present");
     removed(ids.api, "REDIS_URL")(server.state);
     expect(troubles(await ask(presence, {}))["required-variables-are-present"]).toBe(
-      "fail: variables of api REDIS_URL is missing",
+      "fail: variables of api without REDIS_URL",
     );
   });
 });
 
 describe("production-shares-nothing-with-staging", () => {
-  const shared = (from: string, to: string): string => `fail: .* ${from} is ${to}$`;
+  const shared = (from: string, to: string): string => `fail: .* shared by ${from} and ${to}$`;
   test.each<Wrong>([
     [
       "the database",
       (state) => copied(state, ids.stagingWorker, "DATABASE_URL"),
-      new RegExp(shared("DATABASE_URL of worker", "DATABASE_URL of staging-worker")),
+      new RegExp(shared("DATABASE_URL of api", "DATABASE_URL of staging-worker")),
     ],
     [
       "its server, by another user, driver and database",
       (state) =>
         value(state, ids.stagingApi, "DATABASE_URL", "postgres://other:pw@127.0.0.1:9/staging?a=b"),
-      new RegExp(shared("DATABASE_URL of worker", "DATABASE_URL of staging-api")),
+      new RegExp(shared("DATABASE_URL of api", "DATABASE_URL of staging-api")),
     ],
     [
       "Redis, by another number of its databases",
       (state) => copied(state, ids.stagingApi, "REDIS_URL", (text) => text.replace(/\/0$/, "/1")),
-      new RegExp(shared("REDIS_URL of worker", "REDIS_URL of staging-api")),
+      new RegExp(shared("REDIS_URL of api", "REDIS_URL of staging-api")),
     ],
     [
       "one of several API tokens",
@@ -492,7 +496,7 @@ describe("production-shares-nothing-with-staging", () => {
         Object.assign(variableOf(state, ids.stagingApi, "TELEGRAM_WEBHOOK_SECRET"), {
           is_shown_once: true,
         }),
-      /^unknown: the value of TELEGRAM_WEBHOOK_SECRET in staging-api is hidden/,
+      /^unknown: Coolify, TELEGRAM_WEBHOOK_SECRET of staging-api: its value is hidden/,
     ],
   ])("%s", async (_title, change, says) => {
     expect(await troublesAfter(change)).toEqual({

@@ -155,7 +155,7 @@ describe("a refusal becomes an error of its kind, which names what was asked and
     for (const each of server.state.tokens) each.revoked = true;
     expect(await ask()).toMatchObject({ system: "coolify", kind: "unauthorized", code: "401" });
     expect((await ask()).message).toBe(
-      `Coolify, GET /applications/${ids.api}: the token is not accepted (401: Unauthenticated.)`,
+      "Coolify, application api: the token is not accepted (401: Unauthenticated.)",
     );
   });
 
