@@ -46,6 +46,7 @@ import { earlierSamples, forgetSamples, type EarlierSample } from "./storage/sam
 import { keptSealKey } from "./storage/seal-key.ts";
 import { createSeal } from "./storage/seal.ts";
 import { createSystems } from "./systems/index.ts";
+import { createTroubleReport } from "./trouble-report.ts";
 
 const DATABASE = "flightdeck";
 
@@ -94,7 +95,7 @@ export async function openFlightdeck(
   const { settings } = config;
   await using opening = new AsyncDisposableStack();
   const scrub = createScrubber(config.secrets);
-  const report = (error: unknown, during: string): void => logger.warn({ err: error }, during);
+  const report = createTroubleReport(logger);
 
   const dataFolder = resolve(settings.data);
   const databaseUrl = settings.database ?? (await ownDatabase(parts, dataFolder, servers, opening));
@@ -154,7 +155,7 @@ async function openTarget(
     database.transaction(async (tx, now) => earlierSamples(tx, now, { target, check, lastMs }));
   const checks = createChecks(settings.checks, { systems, previous, scrub });
   const operations = [
-    ...createOperations({ checks, database, target }),
+    ...createOperations({ checks, database, target, productWebhook: systems.productWebhook }),
     ...(parts.overrides?.operations ?? []),
   ];
   const names = checks.map((check) => check.name);
