@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { Effects } from "./effects.ts";
 import { startHttpServer } from "./http-server.ts";
 
-export type TodoistTask = {
+type TodoistTask = {
   readonly id: string;
   readonly content: string;
   readonly is_completed: boolean;

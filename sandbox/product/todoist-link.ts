@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { ProductSettings } from "./settings.ts";
 
 const taskSchema = z.object({ id: z.string(), content: z.string(), is_completed: z.boolean() });
-export type RemoteTask = z.output<typeof taskSchema>;
+type RemoteTask = z.output<typeof taskSchema>;
 
 /** What the worker asks of Todoist. Every refusal is an error, save that a task is not there. */
 export type TodoistLink = {

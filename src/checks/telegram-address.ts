@@ -1,6 +1,5 @@
 import type { z } from "zod";
 
-import type { Secret } from "../core/secret.ts";
 import { secretSetting, urlSetting } from "../core/setting.ts";
 import type { Observation } from "../core/status.ts";
 import { botTokenProblem } from "../systems/telegram-bot.ts";
@@ -20,8 +19,6 @@ export const telegramAddress = {
     .default("https://api.telegram.org")
     .meta({ description: "Another Bot API server than Telegram's own" }),
 } satisfies z.ZodRawShape;
-
-export type TelegramAddress = { readonly token: Secret; readonly apiRoot: string };
 
 /** A refused token is the answer to every question about its bot. */
 export function refusedToken(

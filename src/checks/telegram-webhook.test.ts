@@ -23,7 +23,9 @@ async function ask(seen: Partial<BotWebhook> | { readonly accepted: false; reado
           accepted: true,
           result: { url, pendingUpdates: 0, lastError: undefined, ...seen },
         };
-  const bots = { webhook: async () => answer, self: async () => Promise.reject(new Error("no")) };
+  const never = async () =>
+    Promise.reject(new Error("a check asks for the webhook and changes nothing"));
+  const bots = { webhook: async () => answer, self: never, setWebhook: never };
   const { observations } = await telegramWebhook.observe(
     { systems: { telegramBot: bots }, settings },
     signal,
