@@ -325,6 +325,10 @@ describe("the configuration of the sandbox", () => {
       environment: {
         ...Object.fromEntries(names.map((name) => [name, "http://127.0.0.1:8000"])),
         FLIGHTDECK_BOT_TOKEN: environment.BOT_TOKEN,
+        SANDBOX_PRODUCT_BOT_TOKEN: environment.BOT_TOKEN,
+        SANDBOX_FRONT_DOOR: "127.0.0.1:8443",
+        SANDBOX_AUTHORITY: "-----BEGIN CERTIFICATE-----",
+        SANDBOX_PG_DUMP: "/usr/bin/pg_dump",
         SANDBOX_DATABASE_URL: "postgresql://127.0.0.1/app",
         SANDBOX_REDIS_URL: "redis://127.0.0.1/0",
       },
@@ -374,6 +378,10 @@ describe("several files", () => {
       environment: {
         ...Object.fromEntries(names.map((name) => [name, "http://127.0.0.1:8000"])),
         FLIGHTDECK_BOT_TOKEN: environment.BOT_TOKEN,
+        SANDBOX_PRODUCT_BOT_TOKEN: environment.BOT_TOKEN,
+        SANDBOX_FRONT_DOOR: "127.0.0.1:8443",
+        SANDBOX_AUTHORITY: "-----BEGIN CERTIFICATE-----",
+        SANDBOX_PG_DUMP: "/usr/bin/pg_dump",
         SANDBOX_DATABASE_URL: "postgresql://127.0.0.1/app",
         SANDBOX_REDIS_URL: "redis://127.0.0.1/0",
       },
