@@ -13,6 +13,7 @@ flightdeck status                        how the target stands, from the newest 
 flightdeck preflight [check…] [--json]   0 GO, 1 NO-GO, 2 UNKNOWN, 3 usage
 flightdeck evidence show [N]             the newest entries
 flightdeck runs [RUN] · cancel RUN · lock NAME · unlock NAME · whoami
+flightdeck webhook [set]                 the product's webhook: shown, or registered with Telegram
 flightdeck config check [FILE…]          every problem of a configuration
 flightdeck config schema                 JSON Schema for editors
 

@@ -1,9 +1,9 @@
 import type { Api } from "grammy";
 import type { UserFromGetMe } from "grammy/types";
 
+import { shownUrl } from "../core/shown-url.ts";
 import { failureOrThrow, SetupError } from "./setup-error.ts";
 import { describeFailure } from "./telegram.ts";
-import { shownUrl } from "./webhook-url.ts";
 
 export type SetupBot = {
   readonly id: number;

@@ -1,6 +1,7 @@
 import type { Api } from "grammy";
 import type { WebhookInfo } from "grammy/types";
 
+import { shownUrl } from "../core/shown-url.ts";
 import { pause } from "../core/waiting.ts";
 import type { Database } from "../storage/database.ts";
 import { rememberWebhook } from "../storage/own-webhook.ts";
@@ -8,7 +9,6 @@ import { SystemError } from "../systems/system-error.ts";
 import { ALLOWED_UPDATES } from "./intake.ts";
 import { failureOf, telegramError, type CallFailure } from "./telegram.ts";
 import type { WebhookSettings } from "./webhook-settings.ts";
-import { shownUrl } from "./webhook-url.ts";
 
 export type RegistrationParts = {
   readonly api: Pick<Api, "setWebhook" | "getWebhookInfo">;

@@ -1,10 +1,10 @@
 import type { Api } from "grammy";
 
+import { shownUrl } from "../core/shown-url.ts";
 import { pause } from "../core/waiting.ts";
 import type { Database } from "../storage/database.ts";
 import { isOwnWebhook } from "../storage/own-webhook.ts";
 import { SystemError } from "../systems/system-error.ts";
-import { shownUrl } from "./webhook-url.ts";
 
 export type RemovalParts = {
   readonly api: Pick<Api, "getWebhookInfo" | "deleteWebhook">;

@@ -7,12 +7,14 @@ import { lock, unlock } from "./lock.ts";
 import { preflight } from "./preflight.ts";
 import { runs } from "./runs.ts";
 import { status } from "./status.ts";
+import { webhook } from "./webhook.ts";
 import { whoami } from "./whoami.ts";
 
 /** Every command, in the order of menus and help; the chat and the terminal share them. */
 export const commands: readonly Command[] = [
   status,
   preflight,
+  webhook,
   runs,
   cancel,
   evidence,

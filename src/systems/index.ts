@@ -2,6 +2,7 @@ import { createCoolify } from "./coolify.ts";
 import { createHttpApi } from "./http-api.ts";
 import { createPgDump } from "./pg-dump.ts";
 import { createPostgres } from "./postgres.ts";
+import { createProductWebhook } from "./product-webhook.ts";
 import { createRedis } from "./redis.ts";
 import type { SystemsSettings } from "./settings.ts";
 import { createTelegramBot } from "./telegram-bot.ts";
@@ -10,12 +11,14 @@ import { createTls } from "./tls.ts";
 /** Everything outside that a check or an operation can talk to: one line a system. */
 export function createSystems(settings: SystemsSettings = {}) {
   const http = createHttpApi();
+  const telegramBot = createTelegramBot(http);
   return {
     http,
     postgres: createPostgres(),
     redis: createRedis(),
     pgDump: createPgDump(),
-    telegramBot: createTelegramBot(http),
+    telegramBot,
+    productWebhook: createProductWebhook(http, telegramBot, settings.productWebhook),
     tls: createTls(),
     coolify: createCoolify(http, settings.coolify),
     async [Symbol.asyncDispose]() {

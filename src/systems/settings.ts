@@ -1,10 +1,14 @@
 import { z } from "zod";
 
 import { coolifySetting } from "./coolify-settings.ts";
+import { productWebhookSetting } from "./product-webhook-settings.ts";
 
 /** Systems that checks and operations share. What is left out is `not-configured` wherever it is asked for. */
 export const systemsSetting = z
-  .strictObject({ coolify: coolifySetting.optional() })
+  .strictObject({
+    coolify: coolifySetting.optional(),
+    productWebhook: productWebhookSetting.optional(),
+  })
   .prefault({})
   .meta({ description: "Outside systems that several checks and operations use" });
 

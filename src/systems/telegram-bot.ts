@@ -40,10 +40,18 @@ export type BotWebhook = {
   readonly lastError: { readonly at: Date; readonly message: string } | undefined;
 };
 
-/** What can be asked of a bot without taking any update from it. */
+export type WantedWebhook = { readonly url: string; readonly secret: Secret };
+
+/** What can be asked of a bot, and changed about it, without taking any update from it. */
 export type TelegramBot = {
   self(bot: BotAddress, signal: AbortSignal): Promise<BotAnswer<BotSelf>>;
   webhook(bot: BotAddress, signal: AbortSignal): Promise<BotAnswer<BotWebhook>>;
+  /** Has Telegram bring the bot's updates there from now on; what waits is kept. */
+  setWebhook(
+    bot: BotAddress,
+    webhook: WantedWebhook,
+    signal: AbortSignal,
+  ): Promise<BotAnswer<true>>;
 };
 
 export function createTelegramBot(http: Pick<HttpApi, "request">): TelegramBot {
@@ -52,6 +60,10 @@ export function createTelegramBot(http: Pick<HttpApi, "request">): TelegramBot {
     async webhook(bot, signal) {
       const answer = await ask(http, bot, "getWebhookInfo", webhookSchema, signal);
       return answer.accepted ? { accepted: true, result: described(answer.result) } : answer;
+    },
+    async setWebhook(bot, { url, secret }, signal) {
+      const parameters = { url, secret_token: secret.reveal() };
+      return ask(http, bot, "setWebhook", z.literal(true), signal, parameters);
     },
   };
 }
@@ -80,10 +92,20 @@ async function ask<Schema extends z.ZodType>(
   method: string,
   schema: Schema,
   signal: AbortSignal,
+  parameters?: object,
 ): Promise<BotAnswer<z.output<Schema>>> {
   const place = `${method} at ${new URL(apiRoot).host}`;
   const url = `${apiRoot.replace(/\/$/, "")}/bot${token.reveal()}/${method}`;
-  const answer = await http.request({ method: "GET", url }, signal).catch((error: unknown) => {
+  const request =
+    parameters === undefined
+      ? ({ method: "GET", url } as const)
+      : ({
+          method: "POST",
+          url,
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify(parameters),
+        } as const);
+  const answer = await http.request(request, signal).catch((error: unknown) => {
     throw withoutToken(error, token);
   });
   const parsed = answerSchema.safeParse(parseJson(answer.bodyText));

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { shownUrl } from "./webhook-url.ts";
+import { shownUrl } from "./shown-url.ts";
 
 test.each([
   ["https://hooks.example.com/", "https://hooks.example.com/"],

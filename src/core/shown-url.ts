@@ -1,7 +1,7 @@
-import { scrub } from "../core/redaction.ts";
-import { visibleText } from "../core/visible-text.ts";
+import { scrub } from "./redaction.ts";
+import { visibleText } from "./visible-text.ts";
 
-/** A webhook's address as it may be shown: many programs put a secret into its path or query. */
+/** An address of somebody else as it may be shown: many programs put a secret into its path or query. */
 export function shownUrl(text: string): string {
   const url = URL.parse(text);
   if (url === null) return visibleText(scrub(text));
