@@ -49,6 +49,8 @@ function checksFitSystems(
   { systems, checks }: { readonly systems: SystemsSettings; readonly checks: ChecksSettings },
   context: z.RefinementCtx,
 ): void {
+  // A check with a mistake of its own was not built; it is told first, and this afterwards.
+  if (context.issues.length > 0) return;
   for (const [name, check] of Object.entries(checks)) {
     for (const { path, message } of check.problems(systems)) {
       context.addIssue({ code: "custom", path: ["checks", name, ...path], message });
