@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 
-import packageJson from "../package.json" with { type: "json" };
 import { chartPicture } from "./bot/chart-picture.ts";
 import type { GateRules } from "./bot/gate.ts";
 import { ownUsername } from "./bot/introduction.ts";
@@ -9,164 +8,28 @@ import { keepMenus } from "./bot/menus.ts";
 import { pollUpdates } from "./bot/polling.ts";
 import { createRefusalTally } from "./bot/refusal-tally.ts";
 import { routeInbox } from "./bot/router.ts";
-import { sendDue, type DrawSubject } from "./bot/sender.ts";
-import { createTelegram } from "./bot/telegram.ts";
+import { sendDue } from "./bot/sender.ts";
+import { createTelegram, failureOf, telegramError } from "./bot/telegram.ts";
 import { keepWebhook } from "./bot/webhook-registration.ts";
 import { outlastWebhook } from "./bot/webhook-removal.ts";
 import { startWebhook } from "./bot/webhook.ts";
-import { createChecks } from "./checks/create-checks.ts";
-import type { Command } from "./commands/command.ts";
-import { commands as ownCommands } from "./commands/index.ts";
-import type { ServedTarget, TargetContext } from "./commands/served-target.ts";
-import { drawChart, drawStatus } from "./commands/status.ts";
-import type { TargetConfig, ValidConfig } from "./config/load-config.ts";
-import { addressedTo, type Card } from "./core/card.ts";
-import type { Drawing } from "./core/chart.ts";
-import { createScrubber } from "./core/redaction.ts";
+import type { ServedTarget } from "./commands/served-target.ts";
+import { plainCard, type Card } from "./core/card.ts";
 import { Secret } from "./core/secret.ts";
 import { createBell } from "./core/waiting.ts";
-import { createEngine, type Engine, type EngineTarget } from "./jobs/engine.ts";
+import { openFlightdeck, type Flightdeck, type Parts } from "./flightdeck.ts";
 import { keepHouse } from "./jobs/housekeeping.ts";
-import { createOperations } from "./jobs/index.ts";
-import type { Operation } from "./jobs/operation.ts";
 import { startQueue } from "./jobs/queue.ts";
 import { reconcile } from "./jobs/reconciler.ts";
-import type { Logger } from "./logger.ts";
-import { findRunningPostgres } from "./servers/postgres-running.ts";
-import { startPostgres } from "./servers/postgres.ts";
 import { startRedis } from "./servers/redis.ts";
-import { openDatabase, type Clock, type Database, type Transaction } from "./storage/database.ts";
-import { openLog } from "./storage/evidence.ts";
+import { moveChat } from "./storage/chat-move.ts";
 import { createInbox, INBOX_CHANNEL } from "./storage/inbox.ts";
 import { startLeadership, type Duties } from "./storage/leadership.ts";
-import { migrate } from "./storage/migrate.ts";
 import { answer, OUTBOX_CHANNEL } from "./storage/outbox.ts";
 import type { Run } from "./storage/run.ts";
-import { earlierSamples, forgetSamples, type EarlierSample } from "./storage/sample.ts";
+import { forgetSamples } from "./storage/sample.ts";
 import { keptSealKey } from "./storage/seal-key.ts";
 import { createSeal } from "./storage/seal.ts";
-import { createSystems } from "./systems/index.ts";
-import { createTroubleReport } from "./trouble-report.ts";
-
-const DATABASE = "flightdeck";
-
-export type Parts = {
-  readonly config: ValidConfig;
-  readonly logger: Logger;
-  /** Tells this process from its replicas: host and pid are a good part of it. */
-  readonly instance: string;
-  readonly signal: AbortSignal;
-  /** What a test puts in place of, or beside, our own. */
-  readonly overrides?: {
-    readonly operations?: readonly Operation[];
-    readonly commands?: readonly Command[];
-    readonly clock?: Clock;
-  };
-};
-
-/** The part that the bot and the command line share: storage, checks and the engine; nothing runs by itself yet. */
-export type Flightdeck = AsyncDisposable & {
-  readonly config: ValidConfig;
-  readonly database: Database;
-  readonly databaseUrl: Secret;
-  /** Absolute: what is started in it may run elsewhere. */
-  readonly dataFolder: string;
-  readonly engine: Engine;
-  readonly commands: readonly Command[];
-  /** Every target that is served, the first file's first. */
-  readonly targets: readonly [ServedTarget, ...ServedTarget[]];
-  /** How a subject looks now, for whoever shows it. */
-  readonly draw: DrawSubject;
-  readonly scrub: (text: string) => string;
-  readonly report: (error: unknown, during: string) => void;
-};
-
-/**
- * Builds the shared part. With `servers: "attach"` it joins the database of a running instance and starts one of its
- * own only when there is none.
- *
- * @throws {ServerError | SystemError | NewerSchemaError | ForeignLogError} with what to do about it
- */
-export async function openFlightdeck(
-  parts: Parts,
-  servers: "start" | "attach",
-): Promise<Flightdeck> {
-  const { config, logger, overrides = {} } = parts;
-  const { settings } = config;
-  await using opening = new AsyncDisposableStack();
-  const scrub = createScrubber(config.secrets);
-  const report = createTroubleReport(logger);
-
-  const dataFolder = resolve(settings.data);
-  const databaseUrl = settings.database ?? (await ownDatabase(parts, dataFolder, servers, opening));
-  await migrate(databaseUrl, (message) => logger.warn({}, message));
-  const clock = overrides.clock ?? ((now: Date) => now);
-  const database = opening.use(
-    openDatabase({ url: databaseUrl, clock, onIdleError: (error) => report(error, "idling") }),
-  );
-  const first = await openTarget(config.targets[0], { database, opening, parts, scrub });
-  const targets: [OpenTarget, ...OpenTarget[]] = [first];
-  for (const further of config.targets.slice(1)) {
-    targets.push(await openTarget(further, { database, opening, parts, scrub }));
-  }
-  const engine = createEngine({
-    database,
-    targets: new Map(targets.map(({ context, engine }) => [context.target, engine])),
-    settings: settings.engine,
-    origin: { build: packageJson.version, instance: parts.instance, scrub },
-    onError: report,
-  });
-
-  const opened = opening.move();
-  return {
-    config,
-    database,
-    databaseUrl,
-    dataFolder,
-    engine,
-    commands: [...ownCommands, ...(overrides.commands ?? [])],
-    targets,
-    draw: subjects(engine, targets),
-    scrub,
-    report,
-    [Symbol.asyncDispose]: async () => opened.disposeAsync(),
-  };
-}
-
-type OpenTarget = ServedTarget & { readonly engine: EngineTarget };
-
-/** One target: its log, its systems, its checks and the operations that use them. */
-async function openTarget(
-  { settings, hash }: TargetConfig,
-  shared: {
-    readonly database: Database;
-    readonly opening: AsyncDisposableStack;
-    readonly parts: Parts;
-    readonly scrub: (text: string) => string;
-  },
-): Promise<OpenTarget> {
-  const { database, opening, parts, scrub } = shared;
-  const { target, timeZone, operators, place } = settings;
-  const origin = settings.evidence.origin ?? `flightdeck/evidence/${target}`;
-  await database.transaction(async (tx) => openLog(tx, target, origin));
-
-  const systems = opening.use(createSystems(settings.systems));
-  const previous = async (check: string, lastMs: number): Promise<readonly EarlierSample[]> =>
-    database.transaction(async (tx, now) => earlierSamples(tx, now, { target, check, lastMs }));
-  const checks = createChecks(settings.checks, { systems, previous, scrub });
-  const operations = [
-    ...createOperations({ checks, database, target, productWebhook: systems.productWebhook }),
-    ...(parts.overrides?.operations ?? []),
-  ];
-  const names = checks.map((check) => check.name);
-  return {
-    context: { target, timeZone, checks: names, board: checks, operators },
-    chatId: place.chat ?? parts.config.settings.telegram.chat,
-    topicId: place.topic,
-    engine: { operations, timeZone, configHash: hash },
-  };
-}
-
 /** A running Flightdeck: bot, engine and duties. Disposing of it stops taking in, then working, then storing. */
 export type App = AsyncDisposable & {
   readonly flightdeck: Flightdeck;
@@ -207,7 +70,25 @@ export async function startApp(parts: Parts): Promise<App> {
   const tally = createRefusalTally((refused) => logger.info({ refused }, "turned away"));
 
   const shared = { api, database, onError };
-  const intake = { database, inbox, tally };
+  const onMoved = async (fromChatId: number, toChatId: number): Promise<void> => {
+    const isNews = await database.transaction(async (tx, now) => {
+      if (!(await moveChat(tx, now, fromChatId, toChatId))) return false;
+      const place = { chatId: toChatId, topicId: undefined, replyTo: undefined };
+      await answer(tx, now, `notice:moved:${toChatId}`, place, movedCard(toChatId));
+      return true;
+    });
+    if (isNews) parts.startAfresh?.();
+  };
+  const onForeignChat = (chatId: number): void => {
+    onError(
+      new Error(`Somebody put the bot into the chat ${chatId}; it leaves.`),
+      "guarding the bot",
+    );
+    api.leaveChat(chatId).catch((error: unknown) => {
+      onError(telegramError(failureOf(error)), `leaving the chat ${chatId}`);
+    });
+  };
+  const intake = { database, inbox, tally, onMoved, onForeignChat };
   const { webhook } = telegram;
 
   const duties: Duties = async (signal, notified) => {
@@ -242,6 +123,7 @@ export async function startApp(parts: Parts): Promise<App> {
           groupPerMinute: telegram.messagesPerMinute,
           draw,
           paint: chartPicture,
+          onMoved,
         },
         signal,
       ),
@@ -280,6 +162,14 @@ export async function startApp(parts: Parts): Promise<App> {
   };
 }
 
+function movedCard(toChatId: number): Card {
+  return plainCard(
+    "This group has a new id",
+    `It has become a supergroup; Flightdeck follows it to ${toChatId}.`,
+    `Put \`chat: ${toChatId}\` into the configuration when you next change it.`,
+  );
+}
+
 /** The gate hears the chats of all targets and the people who are somebody to any of them. */
 function gateRules(targets: readonly ServedTarget[], botUsername: string): GateRules {
   return {
@@ -287,55 +177,6 @@ function gateRules(targets: readonly ServedTarget[], botUsername: string): GateR
     operators: targets.flatMap(({ context }) => context.operators),
     botUsername,
   };
-}
-
-/** Draws what the outbox keeps no card for. A new subject is a line here. */
-function subjects(engine: Engine, targets: readonly ServedTarget[]): DrawSubject {
-  return async (tx, now, subject) => {
-    const [kind = "", name = "", id = ""] = subject.split(":");
-    if (kind === "run") {
-      const card = await engine.cardOf(tx, now, name);
-      return card && { card };
-    }
-    const context = targets.find((one) => one.context.target === name)?.context;
-    if (!context) return undefined;
-    const drawing = await drawBoard(kind, tx, now, context, id);
-    if (!drawing || targets.length === 1) return drawing;
-    return { ...drawing, card: addressedTo(name, drawing.card) };
-  };
-}
-
-async function drawBoard(
-  kind: string,
-  tx: Transaction,
-  now: Date,
-  context: TargetContext,
-  id: string,
-): Promise<Drawing | undefined> {
-  switch (kind) {
-    case "status":
-      return drawStatus(tx, now, context, id);
-    case "chart":
-      return drawChart(tx, now, context);
-    default:
-      return undefined;
-  }
-}
-
-async function ownDatabase(
-  parts: Parts,
-  dataFolder: string,
-  servers: "start" | "attach",
-  opening: AsyncDisposableStack,
-): Promise<Secret> {
-  const directory = join(dataFolder, "postgres");
-  const running = servers === "attach" ? await findRunningPostgres(directory) : undefined;
-  if (running) return new Secret(running.url(DATABASE));
-  const server = opening.use(
-    await startPostgres({ directory, durable: true, signal: parts.signal }),
-  );
-  await server.ensureDatabase(DATABASE);
-  return new Secret(server.url(DATABASE));
 }
 
 async function ownRedis(

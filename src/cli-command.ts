@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 
-import { openFlightdeck, type Flightdeck } from "./app.ts";
 import { EXIT, loadFiles, type Terminal } from "./cli-terminal.ts";
 import type { Answer } from "./commands/command.ts";
 import { commands } from "./commands/index.ts";
@@ -14,6 +13,7 @@ import { mayActAs } from "./core/operator.ts";
 import { createScrubber } from "./core/redaction.ts";
 import { runName } from "./core/run-name.ts";
 import { pause } from "./core/waiting.ts";
+import { openFlightdeck, type Flightdeck } from "./flightdeck.ts";
 import { createLogger } from "./logger.ts";
 import { stepsOf } from "./storage/run-step.ts";
 import { findRun, type Run } from "./storage/run.ts";

@@ -34,7 +34,7 @@ async function serve(
   const logger = createLogger(terminal.stdout, createScrubber(config.secrets));
   let app: App;
   try {
-    app = await startApp({ config, logger, instance, signal });
+    app = await startApp({ config, logger, instance, signal, startAfresh: terminal.hangUp.ring });
   } catch (error) {
     if (!before || signal.aborted) throw error;
     logger.error({ err: error }, "the new configuration does not start; going back to the old one");

@@ -16,7 +16,7 @@ export type Terminal = {
   /** Aborts when the process is to stop. */
   readonly signal: AbortSignal;
   /** Rung when the configuration is to be read again. */
-  readonly hangUp: Pick<Bell, "wait">;
+  readonly hangUp: Pick<Bell, "wait" | "ring">;
 };
 
 /** Exit codes, so that CI can gate on an answer. */

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 /** Outer to inner. A file imports from its own layer or from one further right. */
 const LAYERS = [
   "main",
-  "cli app logger trouble-report",
+  "cli app flightdeck logger trouble-report",
   "config",
   "bot",
   "commands",

@@ -208,9 +208,11 @@ function toResponse(context: Context<Env>, answer: Answer): Response {
     return RESPONSE_ALREADY_SENT;
   }
   if (answer.kind === "result") return context.json({ ok: true, result: answer.result });
-  const { code, message, retryAfterSeconds } = answer.refusal;
+  const { code, message, retryAfterSeconds, migrateToChatId } = answer.refusal;
   const parameters =
-    retryAfterSeconds === undefined ? undefined : { retry_after: retryAfterSeconds };
+    retryAfterSeconds === undefined && migrateToChatId === undefined
+      ? undefined
+      : { retry_after: retryAfterSeconds, migrate_to_chat_id: migrateToChatId };
   return Response.json(
     { ok: false, error_code: code, description: message, parameters },
     {

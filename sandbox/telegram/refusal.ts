@@ -3,11 +3,18 @@ export class Refusal extends Error {
   override readonly name = "Refusal";
   readonly code: number;
   readonly retryAfterSeconds: number | undefined;
+  /** Where a basic group has gone. */
+  readonly migrateToChatId: number | undefined;
 
-  constructor(code: number, description: string, retryAfterSeconds?: number) {
+  constructor(
+    code: number,
+    description: string,
+    parameters: { readonly retryAfterSeconds?: number; readonly migrateToChatId?: number } = {},
+  ) {
     super(description);
     this.code = code;
-    this.retryAfterSeconds = retryAfterSeconds;
+    this.retryAfterSeconds = parameters.retryAfterSeconds;
+    this.migrateToChatId = parameters.migrateToChatId;
   }
 }
 
@@ -19,5 +26,12 @@ export const methodNotFound = (): Refusal => new Refusal(404, "Not Found: method
 export const restarting = (): Refusal => new Refusal(500, "Internal Server Error: restart");
 
 export function tooManyRequests(retryAfterSeconds: number): Refusal {
-  return new Refusal(429, `Too Many Requests: retry after ${retryAfterSeconds}`, retryAfterSeconds);
+  return new Refusal(429, `Too Many Requests: retry after ${retryAfterSeconds}`, {
+    retryAfterSeconds,
+  });
+}
+
+export function upgraded(migrateToChatId: number): Refusal {
+  const what = "Bad Request: group chat was upgraded to a supergroup chat";
+  return new Refusal(400, what, { migrateToChatId });
 }

@@ -1,6 +1,6 @@
 import type { Chat, Member, Message } from "./objects.ts";
 import type { MemberStatus, Persona } from "./personas.ts";
-import { badRequest, forbidden } from "./refusal.ts";
+import { badRequest, forbidden, upgraded } from "./refusal.ts";
 import { userOf } from "./user.ts";
 import type { User } from "./user.ts";
 
@@ -37,11 +37,14 @@ export type Rooms = {
   /** A person who writes to the bot opens the private chat; a bot cannot. */
   openPrivate(user: User): Room;
   setBotStatus(room: Room, status: MemberStatus): void;
+  /** The group goes on under another id, with the same people; the old id only tells where it has gone. */
+  migrate(room: Room, toChatId: number): Room;
   all(): readonly Room[];
 };
 
 export function createRooms(bot: User, firstMessageId: number): Rooms {
   const rooms = new Map<number, Room>();
+  const gone = new Map<number, number>();
 
   function open(chat: Chat): Room {
     const existing = rooms.get(chat.id);
@@ -62,6 +65,8 @@ export function createRooms(bot: User, firstMessageId: number): Rooms {
 
   return {
     forBot: (chatId) => {
+      const movedTo = gone.get(Number(chatId));
+      if (movedTo !== undefined) throw upgraded(movedTo);
       const room = rooms.get(Number(chatId));
       if (room !== undefined) return entered(room, bot);
       const isKnownPerson = [...rooms.values()].some((room) => room.members.has(Number(chatId)));
@@ -70,6 +75,12 @@ export function createRooms(bot: User, firstMessageId: number): Rooms {
         : badRequest("chat not found");
     },
     get: (chatId) => rooms.get(chatId),
+    migrate: (room, toChatId) => {
+      const next = open({ ...room.chat, id: toChatId });
+      for (const [id, member] of room.members) next.members.set(id, member);
+      gone.set(room.chat.id, toChatId);
+      return next;
+    },
     openGroup: (chat, people) => {
       const room = open(chat);
       for (const person of people) {

@@ -72,6 +72,8 @@ export type TelegramServer = AsyncDisposable & {
   /** The command menu that a person sees in a chat. */
   commands(who: PersonaName | Persona, chat?: "group" | "private"): readonly BotCommand[];
   file(fileId: string): StoredFile | undefined;
+  /** The ops group becomes another one with a new id, as a basic group does that becomes a supergroup. */
+  migrate(): number;
   /** Opens a topic in the group and returns its message_thread_id. */
   openTopic(name: string): number;
   /** Somebody throws the bot out of the ops group, or takes it in again. */
@@ -105,7 +107,7 @@ export async function startTelegram(options: TelegramOptions): Promise<TelegramS
   const own = createBot(options.botToken, botUser(options.botToken), around);
   const { state, faults, calls, check } = own;
   const { bot, rooms, updates } = state;
-  const group = rooms.openGroup(
+  let group = rooms.openGroup(
     { id: GROUP_ID, type: "supergroup", title: GROUP_TITLE, is_forum: true },
     Object.values(personas),
   );
@@ -166,7 +168,7 @@ export async function startTelegram(options: TelegramOptions): Promise<TelegramS
       updateIds.map(updates.find).forEach(updates.repeat);
     },
     hold: updates.hold,
-    messages: (chatId = GROUP_ID) => {
+    messages: (chatId = group.chat.id) => {
       const room = rooms.get(chatId);
       return room === undefined ? [] : chatMessages(room);
     },
@@ -187,6 +189,16 @@ export async function startTelegram(options: TelegramOptions): Promise<TelegramS
       });
       group.topics.set(id, { id, name, closed: false });
       return id;
+    },
+    migrate: () => {
+      const from = userOf(personas.approver);
+      const before = group;
+      group = rooms.migrate(before, before.chat.id - 1_000_000);
+      const message = post(state, before, { from, migrate_to_chat_id: group.chat.id });
+      state.emit({ message });
+      const arrival = post(state, group, { from, migrate_from_chat_id: before.chat.id });
+      state.emit({ message: arrival });
+      return group.chat.id;
     },
     setBotStatus: (status) => changeBotStatus(group, status, personas.approver),
     addBotToGroup: (title, by) => {

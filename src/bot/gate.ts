@@ -44,6 +44,8 @@ export type Refusal =
   | "edited"
   | "too-long"
   | "no-data"
+  /** Not built as updates are. */
+  | "malformed"
   /** An operator whose rights somebody took away: told apart by the router, which knows the present state. */
   | "locked";
 

@@ -3,7 +3,7 @@ import type { Update } from "grammy/types";
 import { pass } from "../core/trace.ts";
 import type { Database } from "../storage/database.ts";
 import type { Inbox, Received } from "../storage/inbox.ts";
-import { judge, type GateRules } from "./gate.ts";
+import { judge, type GateRules, type Judgement } from "./gate.ts";
 import type { RefusalTally } from "./refusal-tally.ts";
 
 /** Told to Telegram on every start, because it remembers the last value for a token. Edits are asked for to be counted. */
@@ -18,6 +18,10 @@ export type IntakeParts = {
   readonly database: Database;
   readonly inbox: Inbox;
   readonly tally: RefusalTally;
+  /** A group of ours goes on under another id. */
+  readonly onMoved: (fromChatId: number, toChatId: number) => Promise<void>;
+  /** Somebody has put the bot into a chat where it has no business. */
+  readonly onForeignChat: (chatId: number) => void;
 };
 
 /**
@@ -25,13 +29,15 @@ export type IntakeParts = {
  * returned, Telegram may forget them.
  */
 export async function takeIn(
-  { database, inbox, tally }: IntakeParts,
+  parts: IntakeParts,
   rules: GateRules,
   updates: readonly Update[],
 ): Promise<void> {
+  const { database, inbox, tally } = parts;
   const admitted: Received[] = [];
   for (const update of updates) {
-    const judgement = judge(update, rules);
+    await heedChatEvent(parts, rules, update);
+    const judgement = judged(update, rules);
     if (judgement.kind === "refused") tally.count(judgement.reason);
     if (judgement.kind !== "admitted") continue;
     const { intake } = judgement;
@@ -44,4 +50,28 @@ export async function takeIn(
   if (admitted.length === 0) return;
   await database.transaction(async (tx, now) => inbox.receive(tx, now, admitted));
   pass("inbox.stored", admitted.map((received) => received.updateId).join());
+}
+
+/** What happens to the chats themselves is nobody's command, so it goes past the gate; only our own chats can move. */
+async function heedChatEvent(
+  { onMoved, onForeignChat }: IntakeParts,
+  { chatIds }: GateRules,
+  { message, my_chat_member: membership }: Update,
+): Promise<void> {
+  const movedTo = message?.migrate_to_chat_id;
+  if (message && movedTo !== undefined && chatIds.includes(message.chat.id)) {
+    await onMoved(message.chat.id, movedTo);
+  }
+  if (!membership || membership.chat.type === "private") return;
+  const isIn = ["member", "administrator"].includes(membership.new_chat_member.status);
+  if (isIn && !chatIds.includes(membership.chat.id)) onForeignChat(membership.chat.id);
+}
+
+/** One update that is not built as updates are must not keep all others from coming in. */
+function judged(update: Update, rules: GateRules): Judgement {
+  try {
+    return judge(update, rules);
+  } catch {
+    return { kind: "refused", reason: "malformed" };
+  }
 }

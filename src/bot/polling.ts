@@ -5,7 +5,7 @@ import { pause } from "../core/waiting.ts";
 import { SystemError } from "../systems/system-error.ts";
 import type { GateRules } from "./gate.ts";
 import { ALLOWED_UPDATES, takeIn, type IntakeParts } from "./intake.ts";
-import { describeFailure, failureOf, telegramError, type CallFailure } from "./telegram.ts";
+import { failureOf, telegramError, type CallFailure } from "./telegram.ts";
 
 const LONG_POLL_SECONDS = 25;
 const BACKOFF_MS = [500, 1_000, 2_000, 5_000, 15_000] as const;
@@ -27,24 +27,18 @@ export type PollingParts = IntakeParts & {
 export async function pollUpdates(parts: PollingParts, signal: AbortSignal): Promise<void> {
   let offset = 0;
   let failures = 0;
-  let said = "";
   while (!signal.aborted) {
     const fetched = await fetchUpdates(parts, offset, signal);
     if (signal.aborted) return;
     if (fetched.kind === "failed") {
       const { failure } = fetched;
-      const words = describeFailure(failure) + advice(failure);
-      // A poll fails every few seconds for as long as its cause lasts; once is enough to say so.
-      if (words !== said)
-        parts.onError(telegramError(failure, advice(failure)), "fetching updates");
-      said = words;
+      parts.onError(telegramError(failure, advice(failure)), "fetching updates");
       if (isAboutWebhook(failure)) await outlast(parts, signal);
       else await pause(waitMs(failure, failures), signal);
       failures += 1;
       continue;
     }
     failures = 0;
-    said = "";
     try {
       await takeIn(parts, parts.rules, fetched.updates);
       offset = (fetched.updates.at(-1)?.update_id ?? offset - 1) + 1;
@@ -96,7 +90,7 @@ async function outlast(parts: PollingParts, signal: AbortSignal): Promise<void> 
 
 function waitMs(failure: CallFailure, failures: number): number {
   if (failure.kind === "slow-down") return failure.retryAfterMs;
-  if (failure.kind === "refused") return CONFLICT_WAIT_MS;
+  if (failure.kind === "refused" || failure.kind === "moved") return CONFLICT_WAIT_MS;
   return BACKOFF_MS[Math.min(failures, BACKOFF_MS.length - 1)] ?? 1_000;
 }
 

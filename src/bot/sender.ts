@@ -35,6 +35,8 @@ export type SenderParts = Courier & {
   readonly draw: DrawSubject;
   /** Makes a picture of what is drawn. */
   readonly paint: (chart: Chart) => Promise<Uint8Array>;
+  /** A group goes on under another id. */
+  readonly onMoved: (fromChatId: number, toChatId: number) => Promise<void>;
   readonly onError: (error: unknown, during: string) => void;
 };
 
@@ -163,6 +165,7 @@ async function settle(
   const { failure } = delivery;
   parts.onError(telegramError(failure), `sending ${message.subject}`);
   if (isAboutMessage(failure)) return;
+  if (failure.kind === "moved") return parts.onMoved(message.chatId, failure.toChatId);
   const quietMs = failure.kind === "slow-down" ? failure.retryAfterMs : backoffMs(message.attempts);
   budget.quietUntil(performance.now() + quietMs);
 }

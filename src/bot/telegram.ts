@@ -9,6 +9,8 @@ export type CallFailure =
   | { readonly kind: "slow-down"; readonly retryAfterMs: number }
   /** Telegram said no; nothing was done, and asking again would get the same answer. */
   | { readonly kind: "refused"; readonly code: number; readonly description: string }
+  /** The group goes on under another id; nothing was done under the old one. */
+  | { readonly kind: "moved"; readonly toChatId: number }
   /** No answer, or none that can be trusted: it may have been done. */
   | { readonly kind: "in-doubt"; readonly description: string };
 
@@ -29,6 +31,9 @@ export function failureOf(error: unknown): CallFailure {
     const { error_code: code, description, parameters } = error;
     if (code === 429) {
       return { kind: "slow-down", retryAfterMs: (parameters.retry_after ?? 1) * 1000 };
+    }
+    if (parameters.migrate_to_chat_id !== undefined) {
+      return { kind: "moved", toChatId: parameters.migrate_to_chat_id };
     }
     // Telegram refuses with a code of its own; JSON without one is somebody's between us and Telegram.
     return code >= 400 && code < 500
@@ -56,6 +61,7 @@ export function telegramError(failure: CallFailure, advice = ""): SystemError {
 function kindOf(failure: CallFailure): SystemErrorKind {
   if (failure.kind === "slow-down") return "rate-limited";
   if (failure.kind === "in-doubt") return "unreachable";
+  if (failure.kind === "moved") return "rejected";
   return failure.code === 401 ? "unauthorized" : "rejected";
 }
 
@@ -65,6 +71,8 @@ export function describeFailure(failure: CallFailure): string {
       return `Telegram asks to wait ${Math.ceil(failure.retryAfterMs / 1000)} s`;
     case "refused":
       return `Telegram refused: ${failure.code} ${failure.description}`;
+    case "moved":
+      return `the group has become a supergroup with the id ${failure.toChatId}`;
     case "in-doubt":
       return `no certain answer from Telegram: ${failure.description}`;
   }

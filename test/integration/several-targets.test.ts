@@ -165,6 +165,41 @@ describe("a hang-up", () => {
   });
 });
 
+describe("the group itself", () => {
+  test("may become another one: the bot follows it and says what to write down", async () => {
+    const starts = log.split('"msg":"started"').length;
+    const moved = world.telegram.migrate();
+    const notice = await world.telegram.waitFor(
+      () =>
+        world.telegram
+          .messages(moved)
+          .find((message) => /This group has a new id/.test(message.text)),
+      { timeoutMs: WITHIN_MS },
+    );
+    expect(notice.text).toContain(`chat: ${moved}`);
+    await expect
+      .poll(() => log.split('"msg":"started"').length, { timeout: WITHIN_MS })
+      .toBe(starts + 1);
+    const said = world.as("viewer").say("/whoami");
+    const answer = await answerTo(said.messageId, /Verena · viewer/);
+    expect(answer.chatId).toBe(moved);
+  });
+
+  test("is the only one: put into another, the bot leaves", async () => {
+    const foreign = world.telegram.addBotToGroup("Party", "stranger");
+    await world.telegram.waitFor(
+      () =>
+        world.telegram
+          .calls()
+          .find(
+            (call) =>
+              call.method === "leaveChat" && String(call.params["chat_id"]) === String(foreign),
+          ),
+      { timeoutMs: WITHIN_MS },
+    );
+  });
+});
+
 function environment(): Record<string, string> {
   return {
     PATH: process.env["PATH"] ?? "",

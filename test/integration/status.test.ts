@@ -354,6 +354,7 @@ describe("a picture that cannot be painted", () => {
       scrub: (text: string) => text,
       bell: createBell(),
       groupPerMinute: 20,
+      onMoved: async () => undefined,
       draw: async () => ({ card: plainCard("in words"), chart }),
       paint: async () => Promise.reject(new Error("no ink")),
       onError: (error: unknown, during: string) => problems.push(`${during}: ${String(error)}`),

@@ -1,0 +1,201 @@
+import { join, resolve } from "node:path";
+
+import packageJson from "../package.json" with { type: "json" };
+import { type DrawSubject } from "./bot/sender.ts";
+import { createChecks } from "./checks/create-checks.ts";
+import type { Command } from "./commands/command.ts";
+import { commands as ownCommands } from "./commands/index.ts";
+import type { ServedTarget, TargetContext } from "./commands/served-target.ts";
+import { drawChart, drawStatus } from "./commands/status.ts";
+import type { TargetConfig, ValidConfig } from "./config/load-config.ts";
+import { addressedTo } from "./core/card.ts";
+import type { Drawing } from "./core/chart.ts";
+import { createScrubber } from "./core/redaction.ts";
+import { Secret } from "./core/secret.ts";
+import { createEngine, type Engine, type EngineTarget } from "./jobs/engine.ts";
+import { createOperations } from "./jobs/index.ts";
+import type { Operation } from "./jobs/operation.ts";
+import type { Logger } from "./logger.ts";
+import { findRunningPostgres } from "./servers/postgres-running.ts";
+import { startPostgres } from "./servers/postgres.ts";
+import { presentChat } from "./storage/chat-move.ts";
+import { openDatabase, type Clock, type Database, type Transaction } from "./storage/database.ts";
+import { openLog } from "./storage/evidence.ts";
+import { migrate } from "./storage/migrate.ts";
+import { earlierSamples, type EarlierSample } from "./storage/sample.ts";
+import { createSystems } from "./systems/index.ts";
+import { createTroubleReport } from "./trouble-report.ts";
+
+const DATABASE = "flightdeck";
+
+export type Parts = {
+  readonly config: ValidConfig;
+  readonly logger: Logger;
+  /** Tells this process from its replicas: host and pid are a good part of it. */
+  readonly instance: string;
+  readonly signal: AbortSignal;
+  /** Asks for a fresh start, for what only that takes up; without it, it waits for the next one. */
+  readonly startAfresh?: () => void;
+  /** What a test puts in place of, or beside, our own. */
+  readonly overrides?: {
+    readonly operations?: readonly Operation[];
+    readonly commands?: readonly Command[];
+    readonly clock?: Clock;
+  };
+};
+
+/** The part that the bot and the command line share: storage, checks and the engine; nothing runs by itself yet. */
+export type Flightdeck = AsyncDisposable & {
+  readonly config: ValidConfig;
+  readonly database: Database;
+  readonly databaseUrl: Secret;
+  /** Absolute: what is started in it may run elsewhere. */
+  readonly dataFolder: string;
+  readonly engine: Engine;
+  readonly commands: readonly Command[];
+  /** Every target that is served, the first file's first. */
+  readonly targets: readonly [ServedTarget, ...ServedTarget[]];
+  /** How a subject looks now, for whoever shows it. */
+  readonly draw: DrawSubject;
+  readonly scrub: (text: string) => string;
+  readonly report: (error: unknown, during: string) => void;
+};
+
+/**
+ * Builds the shared part. With `servers: "attach"` it joins the database of a running instance and starts one of its
+ * own only when there is none.
+ *
+ * @throws {ServerError | SystemError | NewerSchemaError | ForeignLogError} with what to do about it
+ */
+export async function openFlightdeck(
+  parts: Parts,
+  servers: "start" | "attach",
+): Promise<Flightdeck> {
+  const { config, logger, overrides = {} } = parts;
+  const { settings } = config;
+  await using opening = new AsyncDisposableStack();
+  const scrub = createScrubber(config.secrets);
+  const report = createTroubleReport(logger);
+
+  const dataFolder = resolve(settings.data);
+  const databaseUrl = settings.database ?? (await ownDatabase(parts, dataFolder, servers, opening));
+  await migrate(databaseUrl, (message) => logger.warn({}, message));
+  const clock = overrides.clock ?? ((now: Date) => now);
+  const database = opening.use(
+    openDatabase({ url: databaseUrl, clock, onIdleError: (error) => report(error, "idling") }),
+  );
+  const first = await openTarget(config.targets[0], { database, opening, parts, scrub });
+  const targets: [OpenTarget, ...OpenTarget[]] = [first];
+  for (const further of config.targets.slice(1)) {
+    targets.push(await openTarget(further, { database, opening, parts, scrub }));
+  }
+  const engine = createEngine({
+    database,
+    targets: new Map(targets.map(({ context, engine }) => [context.target, engine])),
+    settings: settings.engine,
+    origin: { build: packageJson.version, instance: parts.instance, scrub },
+    onError: report,
+  });
+
+  const opened = opening.move();
+  return {
+    config,
+    database,
+    databaseUrl,
+    dataFolder,
+    engine,
+    commands: [...ownCommands, ...(overrides.commands ?? [])],
+    targets,
+    draw: subjects(engine, targets),
+    scrub,
+    report,
+    [Symbol.asyncDispose]: async () => opened.disposeAsync(),
+  };
+}
+
+type OpenTarget = ServedTarget & { readonly engine: EngineTarget };
+
+/** One target: its log, its systems, its checks and the operations that use them. */
+async function openTarget(
+  { settings, hash }: TargetConfig,
+  shared: {
+    readonly database: Database;
+    readonly opening: AsyncDisposableStack;
+    readonly parts: Parts;
+    readonly scrub: (text: string) => string;
+  },
+): Promise<OpenTarget> {
+  const { database, opening, parts, scrub } = shared;
+  const { target, timeZone, operators, place } = settings;
+  const origin = settings.evidence.origin ?? `flightdeck/evidence/${target}`;
+  const configuredChat = place.chat ?? parts.config.settings.telegram.chat;
+  const chatId = await database.transaction(async (tx) => {
+    await openLog(tx, target, origin);
+    return presentChat(tx, configuredChat);
+  });
+
+  const systems = opening.use(createSystems(settings.systems));
+  const previous = async (check: string, lastMs: number): Promise<readonly EarlierSample[]> =>
+    database.transaction(async (tx, now) => earlierSamples(tx, now, { target, check, lastMs }));
+  const checks = createChecks(settings.checks, { systems, previous, scrub });
+  const operations = [
+    ...createOperations({ checks, database, target, productWebhook: systems.productWebhook }),
+    ...(parts.overrides?.operations ?? []),
+  ];
+  const names = checks.map((check) => check.name);
+  return {
+    context: { target, timeZone, checks: names, board: checks, operators },
+    chatId,
+    topicId: place.topic,
+    engine: { operations, timeZone, configHash: hash },
+  };
+}
+
+/** Draws what the outbox keeps no card for. A new subject is a line here. */
+function subjects(engine: Engine, targets: readonly ServedTarget[]): DrawSubject {
+  return async (tx, now, subject) => {
+    const [kind = "", name = "", id = ""] = subject.split(":");
+    if (kind === "run") {
+      const card = await engine.cardOf(tx, now, name);
+      return card && { card };
+    }
+    const context = targets.find((one) => one.context.target === name)?.context;
+    if (!context) return undefined;
+    const drawing = await drawBoard(kind, tx, now, context, id);
+    if (!drawing || targets.length === 1) return drawing;
+    return { ...drawing, card: addressedTo(name, drawing.card) };
+  };
+}
+
+async function drawBoard(
+  kind: string,
+  tx: Transaction,
+  now: Date,
+  context: TargetContext,
+  id: string,
+): Promise<Drawing | undefined> {
+  switch (kind) {
+    case "status":
+      return drawStatus(tx, now, context, id);
+    case "chart":
+      return drawChart(tx, now, context);
+    default:
+      return undefined;
+  }
+}
+
+async function ownDatabase(
+  parts: Parts,
+  dataFolder: string,
+  servers: "start" | "attach",
+  opening: AsyncDisposableStack,
+): Promise<Secret> {
+  const directory = join(dataFolder, "postgres");
+  const running = servers === "attach" ? await findRunningPostgres(directory) : undefined;
+  if (running) return new Secret(running.url(DATABASE));
+  const server = opening.use(
+    await startPostgres({ directory, durable: true, signal: parts.signal }),
+  );
+  await server.ensureDatabase(DATABASE);
+  return new Secret(server.url(DATABASE));
+}
