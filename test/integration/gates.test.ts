@@ -204,7 +204,7 @@ describe("a bot's token", () => {
   };
 
   test.each([
-    ["a refusal without a reason", 403, "{}", "malformed"],
+    ["a refusal without a reason", 403, "{}", "rejected"],
     ["a rate limit", 429, '{"ok":false,"description":"Too Many Requests"}', "rate-limited"],
     ["trouble inside", 500, "<html>", "unreachable"],
     ["an answer of another shape", 200, '{"ok":true,"result":[]}', "malformed"],
