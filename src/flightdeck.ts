@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 
 import packageJson from "../package.json" with { type: "json" };
-import { type DrawSubject } from "./bot/sender.ts";
+import type { DrawSubject } from "./bot/sender.ts";
 import { createChecks } from "./checks/create-checks.ts";
 import type { Command } from "./commands/command.ts";
 import { commands as ownCommands } from "./commands/index.ts";

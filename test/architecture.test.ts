@@ -86,10 +86,10 @@ describe("the house", () => {
     expect(outward).toEqual([]);
   });
 
-  test("lets only app and cli see config", () => {
+  test("lets only app, flightdeck and cli see config", () => {
     const offenders = production.filter(
       (file) =>
-        !["app", "cli", "config"].includes(layerOf(file)) &&
+        !["app", "flightdeck", "cli", "config"].includes(layerOf(file)) &&
         importsOf(file).some((specifier) => /\/config\//.test(specifier)),
     );
     expect(offenders).toEqual([]);

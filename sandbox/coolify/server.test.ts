@@ -365,7 +365,7 @@ describe("deployments", () => {
       message: "You must provide uuid or tag.",
     });
     const [old] = state.deployments;
-    for (let id = 100; id < 125; id += 1) {
+    for (let id = 100; id < 140; id += 1) {
       state.deployments.push({ ...old!, id, application: ids.stagingApi, status: "queued" });
     }
     const full = await call("deployer", "POST", `/deploy?uuid=${ids.api}`);

@@ -37,7 +37,7 @@ export type LoadedConfig =
   | ValidConfig
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-export type FileProblems = { readonly file: string; readonly problems: readonly Problem[] };
+type FileProblems = { readonly file: string; readonly problems: readonly Problem[] };
 
 export type LoadedConfigs =
   | ValidConfig

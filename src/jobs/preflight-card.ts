@@ -137,7 +137,7 @@ function troubleLines(reports: readonly CheckReport[]): readonly CardPart[] {
 }
 
 /** What was seen, in one line. */
-export function explanation(report: CheckReport): string {
+function explanation(report: CheckReport): string {
   const wrong = report.observations.find((observation) => !observation.ok);
   if (report.reason !== undefined) return shortened(report.reason, LINE_LIMIT);
   if (wrong) {

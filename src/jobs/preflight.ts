@@ -9,7 +9,7 @@ import { preflightCard, preflightDetails } from "./preflight-card.ts";
 import { reportSchema, verdictOf, type CheckReport } from "./preflight-verdict.ts";
 
 /** A check as preflight needs it: it can be asked, and it answers within its own timeout. */
-export type Askable = {
+type Askable = {
   readonly name: string;
   readonly severity: Severity;
   readonly timeoutMs: number;
@@ -26,7 +26,7 @@ export type PreflightParts = {
 const SLACK_MS = 10_000;
 
 const inputSchema = z.strictObject({ checks: z.array(z.string()).min(1) });
-export const STEP = "ask every check";
+const STEP = "ask every check";
 
 /** Asks checks afresh, all at once, and says whether production may be touched. */
 export function createPreflight(parts: PreflightParts): Operation {

@@ -17,7 +17,7 @@ import type { Transaction } from "./database.ts";
 const TEXT_LIMIT = 4_096;
 
 /** A log of a foreign origin stands where ours should be; going on would mix two histories. */
-export class ForeignLogError extends Error {
+class ForeignLogError extends Error {
   override readonly name = "ForeignLogError";
 }
 

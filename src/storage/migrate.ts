@@ -10,7 +10,7 @@ const FOLDER = join(import.meta.dirname, "migrations");
 const TABLE = "migration";
 
 /** The schema of this database is newer than this program; going on could damage what it does not know. */
-export class NewerSchemaError extends Error {
+class NewerSchemaError extends Error {
   override readonly name = "NewerSchemaError";
 }
 

@@ -47,7 +47,7 @@ beforeAll(async () => {
   bot.stdout?.on("data", (data: Buffer) => (log += data.toString()));
   bot.stderr?.on("data", (data: Buffer) => (log += data.toString()));
   opened.defer(() => void bot.kill("SIGKILL"));
-  await vi.waitFor(() => expect(log).toContain('"leads":true'), { timeout: WITHIN_MS });
+  await vi.waitUntil(() => log.includes('"leads":true'), { timeout: WITHIN_MS });
 });
 afterAll(async () => {
   await opened.disposeAsync();

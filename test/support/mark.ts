@@ -8,7 +8,7 @@ import { plainCard } from "../../src/core/card.ts";
 import { defineOperation, type Operation } from "../../src/jobs/operation.ts";
 
 /** How the outside system of the `mark` operation behaves: it is what an act has to cope with. */
-export type MarkMode =
+type MarkMode =
   | "answers"
   | "accepts-then-500"
   | "accepts-then-resets"

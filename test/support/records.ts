@@ -1,4 +1,4 @@
-import { Client } from "pg";
+import { Client, type QueryResult, type QueryResultRow } from "pg";
 
 import { entryHash, entrySchema, genesisHash, type Entry } from "../../src/core/entry.ts";
 
@@ -24,11 +24,11 @@ export async function readEntries(databaseUrl: string, log = "sandbox"): Promise
   });
 }
 
-export async function query<Row extends object>(
+export async function query<Row extends QueryResultRow = QueryResultRow>(
   databaseUrl: string,
   sql: string,
   values: readonly unknown[] = [],
-): Promise<{ readonly rows: Row[] }> {
+): Promise<QueryResult<Row>> {
   const client = new Client({ connectionString: databaseUrl });
   await client.connect();
   try {
