@@ -21,7 +21,9 @@ function sample(name: string): string {
   if (/_(?:host|front_door)$/i.test(name)) return "api.example.com";
   if (/authority/i.test(name)) return "-----BEGIN CERTIFICATE-----";
   if (/pg_dump/i.test(name)) return "/usr/bin/pg_dump";
-  return /url$/i.test(name) ? "https://service.example.com" : `sample-of-${name}`;
+  return /url$/i.test(name)
+    ? "https://service.example.com"
+    : `sample-of-${name.replaceAll(/\W+/g, "-")}`;
 }
 
 /** The variables that a file refers to. */

@@ -326,6 +326,7 @@ describe("the configuration of the sandbox", () => {
         ...Object.fromEntries(names.map((name) => [name, "http://127.0.0.1:8000"])),
         FLIGHTDECK_BOT_TOKEN: environment.BOT_TOKEN,
         SANDBOX_PRODUCT_BOT_TOKEN: environment.BOT_TOKEN,
+        SANDBOX_WEBHOOK_SECRET: "a-secret-of-letters",
         SANDBOX_FRONT_DOOR: "127.0.0.1:8443",
         SANDBOX_AUTHORITY: "-----BEGIN CERTIFICATE-----",
         SANDBOX_PG_DUMP: "/usr/bin/pg_dump",

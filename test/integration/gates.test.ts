@@ -204,7 +204,7 @@ describe("a bot's token", () => {
   };
 
   test.each([
-    ["a refusal without a reason", 403, "{}", "rejected"],
+    ["a refusal without a reason", 403, "{}", "malformed"],
     ["a rate limit", 429, '{"ok":false,"description":"Too Many Requests"}', "rate-limited"],
     ["trouble inside", 500, "<html>", "unreachable"],
     ["an answer of another shape", 200, '{"ok":true,"result":[]}', "malformed"],
@@ -214,6 +214,14 @@ describe("a bot's token", () => {
       .catch((error: unknown) => error);
     expect(error).toMatchObject({ name: "SystemError", system: "telegram", kind });
     expect(inspect(error, { depth: 9 })).not.toContain("canary");
+  });
+
+  test("that is refused is an answer, with Telegram's reason", async () => {
+    const body = '{"ok":false,"error_code":401,"description":"Unauthorized"}';
+    expect(await systems.telegramBot.self(bot(await answering(401, body)), signal)).toEqual({
+      accepted: false,
+      why: "401 Unauthorized",
+    });
   });
 
   test("is in no error when nobody listens or nobody answers", async () => {
