@@ -22,7 +22,6 @@ const LOOK_EVERY_MS = 10_000;
  */
 export async function outlastWebhook(parts: RemovalParts, signal: AbortSignal): Promise<void> {
   const { api, database, botId, onError } = parts;
-  let named: string | undefined;
   while (!signal.aborted) {
     const { url = "" } = await api.getWebhookInfo();
     if (url === "") return;
@@ -30,8 +29,7 @@ export async function outlastWebhook(parts: RemovalParts, signal: AbortSignal): 
       await api.deleteWebhook();
       return;
     }
-    if (url !== named) onError(foreign(url), "fetching updates");
-    named = url;
+    onError(foreign(url), "fetching updates");
     await pause(LOOK_EVERY_MS, signal);
   }
 }

@@ -12,7 +12,6 @@ const MARK: Readonly<Record<Verdict, string>> = { GO: "🟢", "NO-GO": "🔴", U
 /** The product's webhook as it was found: what is wrong first, then what is not known, then what is well. */
 export function webhookCard(view: RunView<unknown>): Card {
   const { run, steps } = view;
-  const name = runName(run.id);
   const report = webhookReport(steps.find((step) => step.name === LOOK)?.result);
   const parts = [...(report ? reportLines(report) : []), footer(view)];
   switch (run.state) {
@@ -28,17 +27,6 @@ export function webhookCard(view: RunView<unknown>): Card {
       };
     }
     case "unknown":
-      return {
-        title: `🟡 ${run.target} · ${run.operation}: did it happen?`,
-        parts: [line(run.reason ?? "Nobody can tell."), ...parts],
-        actions: [
-          [
-            { label: "Set it again", command: `decide ${name} retry`, style: "primary" },
-            { label: "It happened", command: `decide ${name} happened` },
-            { label: "Give up", command: `decide ${name} abort`, style: "danger" },
-          ],
-        ],
-      };
     case "failed":
     case "refused":
     case "expired":

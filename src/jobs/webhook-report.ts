@@ -14,6 +14,7 @@ const WAITING_AT_MOST = 20;
 /** Telegram remembers the last failure for ever, also when everything was delivered since. */
 const ERROR_FREE_FOR_MS = 600_000;
 const MESSAGE_LIMIT = 160;
+const ANSWER_WITHIN_MS = 8_000;
 
 const unseen = z.object({ kind: z.literal("unseen"), reason: z.string() });
 
@@ -45,8 +46,10 @@ export function lookAtWebhook(webhook: ProductWebhook): LookStep {
   return {
     kind: "look",
     name: LOOK,
-    timeoutMs: 30_000,
-    async look({ signal }): Promise<WebhookReport> {
+    timeoutMs: 2 * ANSWER_WITHIN_MS,
+    async look(context): Promise<WebhookReport> {
+      // Whoever hangs is given up before the step is, so that the other's answer is not lost with it.
+      const signal = AbortSignal.any([context.signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]);
       const [registration, probe] = await Promise.all([
         orUnseen(async () => {
           const { url, pendingUpdates, lastError } = await webhook.registration(signal);
@@ -82,6 +85,22 @@ export function observationsOf({ registration, probe }: WebhookReport): readonly
     ...(registration.kind === "seen" ? registrationObservations(registration) : []),
     ...(probe.kind === "seen" ? probeObservations(probe) : []),
   ];
+}
+
+/** The same for the evidence, under names that stay. */
+export function factsOf({ registration, probe }: WebhookReport): Readonly<Record<string, string>> {
+  return {
+    ...(registration.kind === "seen"
+      ? {
+          address: registration.url === "" ? "none" : registration.url,
+          waiting: String(registration.waiting),
+          "last-failure": registration.lastError?.message ?? "none",
+        }
+      : { registration: registration.reason }),
+    ...(probe.kind === "seen"
+      ? { "right-secret": String(probe.rightSecret), "wrong-secret": String(probe.wrongSecret) }
+      : { door: probe.reason }),
+  };
 }
 
 /** What could not be looked at, and why. */

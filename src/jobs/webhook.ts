@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import type { ProductWebhook } from "../systems/product-webhook.ts";
+import { SystemError } from "../systems/system-error.ts";
 import {
   defineOperation,
   type ActStep,
@@ -10,9 +11,9 @@ import {
 } from "./operation.ts";
 import { webhookCard, webhookDetails } from "./webhook-card.ts";
 import {
+  factsOf,
   LOOK,
   lookAtWebhook,
-  observationsOf,
   settingVerdict,
   webhookReport,
   webhookVerdict,
@@ -55,7 +56,11 @@ export function createWebhookSet({ productWebhook }: WebhookParts): Operation {
 
 const baselineSchema = z.object({ wasThere: z.boolean() });
 
+/** A refusal of Telegram's own: nothing was done, whatever a look would say. */
+const REFUSED: readonly string[] = ["rejected", "rate-limited", "unauthorized"];
+
 function setWebhook(webhook: ProductWebhook): ActStep {
+  let wasRefused = false;
   const isThere = async (signal: AbortSignal): Promise<boolean> =>
     (await webhook.registration(signal)).url === webhook.url();
   return {
@@ -64,16 +69,23 @@ function setWebhook(webhook: ProductWebhook): ActStep {
     timeoutMs: SET_TIMEOUT_MS,
     baseline: async ({ signal }) => ({ wasThere: await isThere(signal) }),
     async observe({ signal, baseline }) {
-      if (!(await isThere(signal))) return { kind: "absent" };
+      if (wasRefused || !(await isThere(signal))) return { kind: "absent" };
       const { wasThere } = baselineSchema.parse(baseline);
       if (!wasThere) return { kind: "happened", result: { url: webhook.url() } };
       // The same address with the secret of before looks just like it, for Telegram tells no secret.
-      const reason =
-        "the address was registered before, and whether with this secret Telegram does not tell; setting it again does no harm";
-      return { kind: "unclear", reason };
+      return {
+        kind: "unclear",
+        reason:
+          "The address was registered before; whether with this secret, Telegram does not tell. Setting it again does no harm.",
+      };
     },
     async act({ signal }) {
-      await webhook.register(signal);
+      try {
+        await webhook.register(signal);
+      } catch (error) {
+        wasRefused = error instanceof SystemError && REFUSED.includes(error.kind);
+        throw error;
+      }
       return { url: webhook.url() };
     },
   };
@@ -82,6 +94,5 @@ function setWebhook(webhook: ProductWebhook): ActStep {
 function conclude(results: Results, judge: (report: WebhookReport) => string): Conclusion {
   const report = webhookReport(results[LOOK]);
   if (!report) return { verdict: "UNKNOWN", facts: {} };
-  const facts = observationsOf(report).map(({ what, actual }) => [what, actual] as const);
-  return { verdict: judge(report), facts: Object.fromEntries(facts) };
+  return { verdict: judge(report), facts: factsOf(report) };
 }

@@ -83,7 +83,8 @@ export function botTokenProblem(token: string): string | undefined {
 const answerSchema = z.object({
   ok: z.boolean(),
   description: z.string().optional(),
-  result: z.unknown(),
+  // A refusal has none.
+  result: z.unknown().optional(),
 });
 
 async function ask<Schema extends z.ZodType>(
@@ -116,7 +117,10 @@ async function ask<Schema extends z.ZodType>(
   }
   const result = schema.safeParse(parsed.data?.result);
   if (answer.status === 200 && result.success) return { accepted: true, result: result.data };
-  throw new SystemError("telegram", kindOf(answer), `${place}: ${answer.status} ${description}`);
+  // Only what Telegram itself refuses was surely not done.
+  const isRefusal = answer.status === 400 && parsed.data?.ok === false;
+  const kind = isRefusal ? "rejected" : kindOf(answer);
+  throw new SystemError("telegram", kind, `${place}: ${answer.status} ${description}`);
 }
 
 /** The token is a part of the path, which the HTTP client is free to name in its errors. */
