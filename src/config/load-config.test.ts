@@ -315,24 +315,28 @@ describe("a file that is no YAML", () => {
   });
 });
 
+const root = join(import.meta.dirname, "../..");
+const SANDBOX = readFileSync(join(root, "ops/sandbox.yaml"), "utf8");
+/** What stands for the names of a world, where a form is demanded in that form. */
+const SANDBOX_ENVIRONMENT = {
+  ...Object.fromEntries(
+    [...SANDBOX.matchAll(/\$\{env:(\w+)\}/g)].map((match) => [match[1]!, "http://127.0.0.1:8000"]),
+  ),
+  FLIGHTDECK_BOT_TOKEN: environment.BOT_TOKEN,
+  SANDBOX_PRODUCT_BOT_TOKEN: environment.BOT_TOKEN,
+  SANDBOX_WEBHOOK_SECRET: "a-secret-of-letters",
+  SANDBOX_FRONT_DOOR: "127.0.0.1:8443",
+  SANDBOX_AUTHORITY: "-----BEGIN CERTIFICATE-----",
+  SANDBOX_PG_DUMP: "/usr/bin/pg_dump",
+  SANDBOX_DATABASE_URL: "postgresql://127.0.0.1/app",
+  SANDBOX_REDIS_URL: "redis://127.0.0.1/0",
+};
+
 describe("the configuration of the sandbox", () => {
-  const root = join(import.meta.dirname, "../..");
-  const text = readFileSync(join(root, "ops/sandbox.yaml"), "utf8");
-  const names = [...text.matchAll(/\$\{env:(\w+)\}/g)].map((match) => match[1]!);
   const { settings } = valid(
-    parseConfig(text, {
+    parseConfig(SANDBOX, {
       ...sources,
-      environment: {
-        ...Object.fromEntries(names.map((name) => [name, "http://127.0.0.1:8000"])),
-        FLIGHTDECK_BOT_TOKEN: environment.BOT_TOKEN,
-        SANDBOX_PRODUCT_BOT_TOKEN: environment.BOT_TOKEN,
-        SANDBOX_WEBHOOK_SECRET: "a-secret-of-letters",
-        SANDBOX_FRONT_DOOR: "127.0.0.1:8443",
-        SANDBOX_AUTHORITY: "-----BEGIN CERTIFICATE-----",
-        SANDBOX_PG_DUMP: "/usr/bin/pg_dump",
-        SANDBOX_DATABASE_URL: "postgresql://127.0.0.1/app",
-        SANDBOX_REDIS_URL: "redis://127.0.0.1/0",
-      },
+      environment: SANDBOX_ENVIRONMENT,
     }),
   );
 
@@ -369,29 +373,17 @@ test("the JSON Schema names every setting and allows references where people wri
 });
 
 describe("several files", () => {
-  const root = join(import.meta.dirname, "../..");
-  const sandbox = readFileSync(join(root, "ops/sandbox.yaml"), "utf8");
   const further = (more: string): string =>
     `target: staging\noperators: [{ name: Ada, telegram: 1003, role: approver }]\nchecks: {}\n${more}`;
   const load = (files: Readonly<Record<string, string>>) => {
-    const names = [...sandbox.matchAll(/\$\{env:(\w+)\}/g)].map((match) => match[1]!);
     return loadConfigs(Object.keys(files) as [string, ...string[]], {
-      environment: {
-        ...Object.fromEntries(names.map((name) => [name, "http://127.0.0.1:8000"])),
-        FLIGHTDECK_BOT_TOKEN: environment.BOT_TOKEN,
-        SANDBOX_PRODUCT_BOT_TOKEN: environment.BOT_TOKEN,
-        SANDBOX_FRONT_DOOR: "127.0.0.1:8443",
-        SANDBOX_AUTHORITY: "-----BEGIN CERTIFICATE-----",
-        SANDBOX_PG_DUMP: "/usr/bin/pg_dump",
-        SANDBOX_DATABASE_URL: "postgresql://127.0.0.1/app",
-        SANDBOX_REDIS_URL: "redis://127.0.0.1/0",
-      },
+      environment: SANDBOX_ENVIRONMENT,
       readFile: (path) => files[path] ?? "",
     });
   };
 
   test("are a target each, in their order", () => {
-    const loaded = load({ "a.yaml": sandbox, "b.yaml": further("place: { topic: 7 }") });
+    const loaded = load({ "a.yaml": SANDBOX, "b.yaml": further("place: { topic: 7 }") });
     expect(loaded.ok && loaded.targets.map(({ settings }) => settings.target)).toEqual([
       "sandbox",
       "staging",
@@ -408,7 +400,7 @@ describe("several files", () => {
     ["a name of its own is needed", "place: { topic: 7 }", "target"],
   ])("%s", (_rule, more, path) => {
     const text = path === "target" ? further(more).replace("staging", "sandbox") : further(more);
-    const loaded = load({ "a.yaml": sandbox, "b.yaml": text });
+    const loaded = load({ "a.yaml": SANDBOX, "b.yaml": text });
     expect(loaded).toMatchObject({ ok: false, files: [{ file: "b.yaml", problems: [{ path }] }] });
   });
 });
