@@ -108,7 +108,7 @@ async function askHealthUrl(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const question =
-    "What should answer 200 on a good day, such as https://api.example.com/health/live? It becomes the first check; " +
+    "What should answer 200 on a good day, such as https://api.example.com/health/live? It becomes a check of yours; " +
     "Enter leaves it out.";
   tell(`\n${question}`);
   for (;;) {

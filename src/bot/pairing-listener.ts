@@ -18,7 +18,7 @@ export type ListenerParts = {
   readonly tell: (text: string) => void;
 };
 
-export type Paired = { readonly person: Person; readonly topicId: number | undefined };
+type Paired = { readonly person: Person; readonly topicId: number | undefined };
 
 /** Waits for one code at a time, and takes note of what it hears of the group meanwhile. */
 export type PairingListener = {

@@ -37,7 +37,7 @@ export async function meetBot(
 }
 
 /** A bot for operations should be able to do nothing that it does not need. */
-export function postureAdvice(me: UserFromGetMe): readonly string[] {
+function postureAdvice(me: UserFromGetMe): readonly string[] {
   const settings: readonly (readonly [boolean | undefined, string])[] = [
     [me.can_join_groups, "Anybody can add it to a group: send BotFather /setjoingroups, Disable."],
     [

@@ -6,7 +6,7 @@ export class SetupError extends Error {
 }
 
 /** What ends a set-up whatever it was doing: the token is dead, or somebody else holds the bot. */
-export function hopeless(failure: CallFailure): SetupError | undefined {
+function hopeless(failure: CallFailure): SetupError | undefined {
   if (failure.kind !== "refused") return undefined;
   const { code, description } = failure;
   if (code === 401 || code === 404) {

@@ -30,13 +30,13 @@ export type SetupParts = {
   readonly people: number | undefined;
 };
 
-export type Paired = { readonly person: Person; readonly role: Role };
+type PairedOperator = { readonly person: Person; readonly role: Role };
 
 export type Learnt = {
   readonly group: Group;
   readonly topics: readonly Topic[];
   /** The first one typed the first code, and is an approver. */
-  readonly operators: readonly Paired[];
+  readonly operators: readonly PairedOperator[];
 };
 
 /**
@@ -89,9 +89,9 @@ async function pairOthers(
   listener: PairingListener,
   first: Person,
   signal: AbortSignal,
-): Promise<readonly Paired[]> {
+): Promise<readonly PairedOperator[]> {
   const { people, dialogue } = parts;
-  const operators: Paired[] = [{ person: first, role: "approver" }];
+  const operators: PairedOperator[] = [{ person: first, role: "approver" }];
   while (operators.length < (people ?? Number.POSITIVE_INFINITY)) {
     dialogue.tell(nextInvitation(listener.code(), people === undefined));
     const person = await nextPerson(parts, listener, signal);

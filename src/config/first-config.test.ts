@@ -45,7 +45,7 @@ test("is valid as it stands, and says what was learnt", () => {
       { name: "Ada", telegram: 1003, role: "approver", os: "ada" },
       { name: "Otto", telegram: 1002, role: "operator" },
     ],
-    checks: { "api-is-live": { kind: "http" } },
+    checks: { "ops-bot-is-safe": { kind: "telegram-bot" }, "api-is-live": { kind: "http" } },
   });
   expect(settings.telegram.token.reveal()).toBe(TOKEN);
   expect(firstConfig(learnt)).toContain("url: https://api.example.com/health/live\n");
@@ -60,16 +60,18 @@ test("explains itself, and names the topics that were seen", () => {
   ).toBeGreaterThan(8);
 });
 
-test("holds the first check in a comment when nobody named an address", () => {
+test("holds the first question about the product in a comment when nobody named an address", () => {
   const text = firstConfig({ ...learnt, healthUrl: undefined });
-  expect(loaded({ ...learnt, healthUrl: undefined }).checks).toEqual({});
-  expect(text).toContain("#  api-is-live:");
+  const { checks } = loaded({ ...learnt, healthUrl: undefined });
+  expect(Object.keys(checks)).toEqual(["ops-bot-is-safe"]);
+  expect(text).toContain("  # api-is-live:");
 });
 
-test("takes the comment away and the first check works", () => {
-  const text = firstConfig({ ...learnt, healthUrl: undefined })
-    .replace("checks: {}", "checks:")
-    .replaceAll(/^#(?= {2,})/gm, "");
+test("is valid with that comment taken away, too", () => {
+  const text = firstConfig({ ...learnt, healthUrl: undefined }).replace(
+    / {2}# api-is-live:[^]*$/,
+    (block) => block.replaceAll(/^ {2}# /gm, "  "),
+  );
   const parsed = parseConfig(text, { environment: {}, readFile: () => TOKEN });
   expect(parsed).toMatchObject({ ok: true, settings: { checks: { "api-is-live": {} } } });
 });

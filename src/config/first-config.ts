@@ -22,13 +22,9 @@ export type FirstConfig = {
 
 /** The text of a first configuration: valid as it stands, and a start to write on from. */
 export function firstConfig(learnt: FirstConfig): string {
-  return `${[
-    head(learnt),
-    telegram(learnt),
-    operators(learnt),
-    STORAGE,
-    checks(learnt.healthUrl),
-  ].join("\n\n")}\n`;
+  return `${[head(learnt), telegram(learnt), operators(learnt), STORAGE, checks(learnt)].join(
+    "\n\n",
+  )}\n`;
 }
 
 function head({ target, timeZone }: FirstConfig): string {
@@ -76,18 +72,29 @@ function operators(learnt: FirstConfig): string {
 const STORAGE = `# Everything that must survive. Without \`database\` and \`redis\` Flightdeck runs its own PostgreSQL and Redis in here.
 data: data`;
 
-function checks(healthUrl: string | undefined): string {
-  const opening = `# A check is named by the statement that is true on a good day, so that "fail: api-is-live" reads as a sentence.`;
-  if (healthUrl === undefined) {
-    return `${opening}
-# To begin, put an address of yours that answers 200 into this one, take it out of its comment, and the {} away.
-checks: {}
-${block("https://api.example.com/health/live", "#")}`;
-  }
-  return `${opening}\nchecks:\n${block(healthUrl, "")}`;
+function checks({ healthUrl, tokenReference, apiRoot }: FirstConfig): string {
+  return [
+    `# A check is named by the statement that is true on a good day, so that "fail: api-is-live" reads as a sentence.`,
+    "checks:",
+    "  # This bot is able to do nothing that it does not need.",
+    "  ops-bot-is-safe:",
+    "    kind: telegram-bot",
+    `    token: ${quoted(tokenReference)}`,
+    ...(apiRoot === undefined ? [] : [`    apiRoot: ${quoted(apiRoot)}`]),
+    "    every: 5m",
+    "",
+    ...(healthUrl === undefined
+      ? [
+          "  # To go on, give this one an address of yours that answers 200, and take it out of its comment.",
+          ...liveness("https://api.example.com/health/live").map((line) =>
+            line.replace(/^ {2}/, "  # "),
+          ),
+        ]
+      : liveness(healthUrl)),
+  ].join("\n");
 }
 
-function block(url: string, prefix: string): string {
+function liveness(url: string): readonly string[] {
   return [
     "  api-is-live:",
     "    kind: http",
@@ -97,9 +104,7 @@ function block(url: string, prefix: string): string {
     "      reachable: true",
     "      status: 200",
     "    for: 1m",
-  ]
-    .map((line) => prefix + line)
-    .join("\n");
+  ];
 }
 
 /** People choose their own names, and a name must not read a file or a variable. */

@@ -8,7 +8,7 @@ import { SystemError } from "./system-error.ts";
 import type { BotAnswer, BotWebhook, TelegramBot } from "./telegram-bot.ts";
 
 /** How the product's door answers an update without content. */
-export type WebhookProbe = { readonly rightSecret: number; readonly wrongSecret: number };
+type WebhookProbe = { readonly rightSecret: number; readonly wrongSecret: number };
 
 /** The webhook of the product's own bot: what Telegram says of it, and what the product does behind it. */
 export type ProductWebhook = {

@@ -40,7 +40,7 @@ export type BotWebhook = {
   readonly lastError: { readonly at: Date; readonly message: string } | undefined;
 };
 
-export type WantedWebhook = { readonly url: string; readonly secret: Secret };
+type WantedWebhook = { readonly url: string; readonly secret: Secret };
 
 /** What can be asked of a bot, and changed about it, without taking any update from it. */
 export type TelegramBot = {

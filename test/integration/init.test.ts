@@ -62,7 +62,7 @@ describe("from nothing to the first preflight, by what is printed alone", () => 
       /Next:\n\n {2}flightdeck (.*)\n {2}flightdeck (.*)\n/.exec(talk.said()) ?? [];
     await using checked = talkWith(check.split(" "), { cwd });
     expect(await checked.exited).toBe(0);
-    expect(checked.said()).toContain("ops/production.yaml is valid: production, 1 checks.");
+    expect(checked.said()).toContain("ops/production.yaml is valid: production, 2 checks.");
 
     await using bot = talkWith(start.split(" "), { cwd });
     await bot.until(/"started"/);
@@ -71,7 +71,7 @@ describe("from nothing to the first preflight, by what is printed alone", () => 
       () => world.telegram.messages().find((message) => /production · GO/.test(message.text)),
       { timeoutMs: 30_000 },
     );
-    expect(card.text).toContain("1 passed");
+    expect(card.text).toContain("2 passed");
 
     const file = await readFile(join(cwd, "ops/production.yaml"), "utf8");
     expect(file).toContain(`# All its topics belong to it; seen were: ${topic}`);
