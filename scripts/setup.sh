@@ -29,6 +29,8 @@ missing=() apt=() brew=()
 need() { missing+=("$1") apt+=($2) brew+=($3); }
 has_postgres || need PostgreSQL "postgresql postgresql-client" "postgresql@17"
 has redis-server || need Redis redis-server redis
+# The sandbox makes certificates of its own.
+has openssl || need OpenSSL openssl openssl
 # A browser alone brings no font, and without one the pages have no letters.
 [[ ${SETUP_BROWSER:-} != 1 ]] || has_browser ||
   need "a browser (Chromium or Google Chrome)" "chromium fonts-dejavu-core fonts-noto-color-emoji" "--cask google-chrome"
