@@ -72,7 +72,7 @@ describe("killed with SIGKILL in the middle of a preflight", () => {
   test.each(READ_MOMENTS)("at %s: one answer, one outcome", async (moment) => {
     const { messageId } = await strike(moment, "/preflight");
     await using survivor = await startBot();
-    const card = await finalAnswer(messageId, /· GO( \(resent\))?$/m, survivor);
+    const card = await finalAnswer(messageId, /· GO\b/, survivor);
     const outcomes = (await readEntries(database.url)).filter((e) => e.kind === "run.result");
     expect(outcomes.map((entry) => entry.result)).toEqual(["GO"]);
     expect(await runStates()).toEqual(["ok"]);
@@ -171,7 +171,7 @@ describe("two processes", () => {
     const said = Array.from({ length: 6 }, () =>
       world.as("operator").say("/preflight api-is-live"),
     );
-    for (const { messageId } of said) await finalAnswer(messageId, /· GO( \(resent\))?$/m, first);
+    for (const { messageId } of said) await finalAnswer(messageId, /· GO\b/, first);
     expect(await runStates()).toEqual(said.map(() => "ok"));
     const leaders = [first, second].filter((bot) => bot.log().includes('"leads":true'));
     expect(leaders).toHaveLength(1);
@@ -186,7 +186,7 @@ describe("two processes", () => {
     leader.kill("SIGKILL");
     await leader.exited;
     const { messageId } = world.as("operator").say("/preflight api-is-live");
-    await finalAnswer(messageId, /· GO( \(resent\))?$/m, leader === first ? second : first);
+    await finalAnswer(messageId, /· GO\b/, leader === first ? second : first);
   });
 });
 
