@@ -48,6 +48,9 @@ export function openDatabase(options: DatabaseOptions): Database {
   });
   // Without a listener the death of the server would end the process, once for each idle connection.
   pool.on("error", options.onIdleError);
+  // The pool listens to its idle clients only. One that dies between two statements of a transaction tells the next
+  // statement; without a listener of its own it would end the process.
+  pool.on("connect", (client) => client.on("error", () => {}));
   const inside = new AsyncLocalStorage<true>();
 
   return {
