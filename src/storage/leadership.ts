@@ -68,12 +68,16 @@ async function leadOnce(options: LeadershipOptions, signal: AbortSignal): Promis
     options.onChange(true);
     const leading = AbortSignal.any([signal, lost.signal]);
     const heartbeat = keepAlive(client, options.leaseMs / BEATS_PER_LEASE, lost, leading);
-    await options.duties(
-      leading,
-      (channel, listener) => void listeners.push({ channel, listener }),
-    );
-    lost.abort();
-    await heartbeat;
+    try {
+      await options.duties(
+        leading,
+        (channel, listener) => void listeners.push({ channel, listener }),
+      );
+    } finally {
+      // A duty that failed must not leave the others at work without the lock.
+      lost.abort();
+      await heartbeat;
+    }
     options.onChange(false);
   } finally {
     await client.end().catch(() => {});
