@@ -9,7 +9,7 @@ import type { RunView } from "./operation.ts";
 import { reportSchema, VERDICTS, type CheckReport, type Verdict } from "./preflight-verdict.ts";
 
 const TROUBLE_LINES = 8;
-const LINE_LIMIT = 160;
+const LINE_LIMIT = 120;
 const MARK: Readonly<Record<Verdict, string>> = { GO: "🟢", "NO-GO": "🔴", UNKNOWN: "🟡" };
 
 const SIGN: Readonly<Record<CheckReport["status"], string>> = {
