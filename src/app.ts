@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 
 import { chartPicture } from "./bot/chart-picture.ts";
+import { leaveForeignChat } from "./bot/foreign-chat.ts";
 import type { GateRules } from "./bot/gate.ts";
 import { ownUsername } from "./bot/introduction.ts";
 import { keepMenus } from "./bot/menus.ts";
@@ -9,14 +10,14 @@ import { pollUpdates } from "./bot/polling.ts";
 import { createRefusalTally } from "./bot/refusal-tally.ts";
 import { routeInbox } from "./bot/router.ts";
 import { sendDue } from "./bot/sender.ts";
-import { createTelegram, failureOf, telegramError } from "./bot/telegram.ts";
+import { createTelegram } from "./bot/telegram.ts";
 import { keepWebhook } from "./bot/webhook-registration.ts";
 import { outlastWebhook } from "./bot/webhook-removal.ts";
 import { startWebhook } from "./bot/webhook.ts";
 import type { ServedTarget } from "./commands/served-target.ts";
 import { plainCard, type Card } from "./core/card.ts";
 import { Secret } from "./core/secret.ts";
-import { createBell } from "./core/waiting.ts";
+import { createBell, together } from "./core/waiting.ts";
 import { openFlightdeck, type Flightdeck, type Parts } from "./flightdeck.ts";
 import { keepHouse } from "./jobs/housekeeping.ts";
 import { startQueue } from "./jobs/queue.ts";
@@ -25,7 +26,7 @@ import { startRedis } from "./servers/redis.ts";
 import { moveChat } from "./storage/chat-move.ts";
 import { createInbox, INBOX_CHANNEL } from "./storage/inbox.ts";
 import { startLeadership, type Duties } from "./storage/leadership.ts";
-import { answer, OUTBOX_CHANNEL } from "./storage/outbox.ts";
+import { answer, forgetSent, OUTBOX_CHANNEL } from "./storage/outbox.ts";
 import type { Run } from "./storage/run.ts";
 import { forgetSamples } from "./storage/sample.ts";
 import { keptSealKey } from "./storage/seal-key.ts";
@@ -80,13 +81,9 @@ export async function startApp(parts: Parts): Promise<App> {
     if (isNews) parts.startAfresh?.();
   };
   const onForeignChat = (chatId: number): void => {
-    onError(
-      new Error(`Somebody put the bot into the chat ${chatId}; it leaves.`),
-      "guarding the bot",
+    leaveForeignChat(shared, chatId).catch((error: unknown) =>
+      onError(error, `leaving the chat ${chatId}`),
     );
-    api.leaveChat(chatId).catch((error: unknown) => {
-      onError(telegramError(failureOf(error)), `leaving the chat ${chatId}`);
-    });
   };
   const intake = { database, inbox, tally, onMoved, onForeignChat };
   const { webhook } = telegram;
@@ -94,13 +91,13 @@ export async function startApp(parts: Parts): Promise<App> {
   const duties: Duties = async (signal, notified) => {
     notified(OUTBOX_CHANNEL, outboxBell.ring);
     notified(INBOX_CHANNEL, inboxBell.ring);
-    const fetchUpdates = async (): Promise<void> => {
-      const botUsername = await ownUsername(api, onError, signal);
+    const fetchUpdates = async (until: AbortSignal): Promise<void> => {
+      const botUsername = await ownUsername(api, onError, until);
       if (botUsername === undefined) return;
       const rules = gateRules(targets, botUsername);
-      const outlast = async (until: AbortSignal): Promise<void> =>
-        outlastWebhook({ ...shared, botId }, until);
-      await pollUpdates({ ...shared, ...intake, rules, outlastWebhook: outlast }, signal);
+      const outlast = async (then: AbortSignal): Promise<void> =>
+        outlastWebhook({ ...shared, botId }, then);
+      await pollUpdates({ ...shared, ...intake, rules, outlastWebhook: outlast }, until);
     };
     const routing = {
       inbox,
@@ -112,24 +109,17 @@ export async function startApp(parts: Parts): Promise<App> {
       dispatch,
       tally,
     };
-    await Promise.all([
-      webhook ? keepWebhook({ ...shared, botId, webhook }, signal) : fetchUpdates(),
-      routeInbox({ ...shared, ...routing }, signal),
-      sendDue(
-        {
-          ...shared,
-          scrub,
-          bell: outboxBell,
-          groupPerMinute: telegram.messagesPerMinute,
-          draw,
-          paint: chartPicture,
-          onMoved,
-        },
-        signal,
-      ),
-      reconcile({ ...shared, queue, engine, settings: timing }, signal),
-      keepHouse(database, [inbox.forget, forgetSamples], onError, signal),
-      keepMenus({ api, commands, targets, onError }, signal),
+    const groupPerMinute = telegram.messagesPerMinute;
+    const sending = { scrub, bell: outboxBell, groupPerMinute, draw, paint: chartPicture, onMoved };
+    const chores = [inbox.forget, forgetSamples, forgetSent];
+    await together(signal, [
+      async (until) =>
+        webhook ? keepWebhook({ ...shared, botId, webhook }, until) : fetchUpdates(until),
+      async (until) => routeInbox({ ...shared, ...routing }, until),
+      async (until) => sendDue({ ...shared, ...sending }, until),
+      async (until) => reconcile({ ...shared, queue, engine, settings: timing }, until),
+      async (until) => keepHouse(database, chores, onError, until),
+      async (until) => keepMenus({ api, commands, targets, onError }, until),
     ]);
   };
   starting.use(
@@ -173,7 +163,7 @@ function movedCard(toChatId: number): Card {
 /** The gate hears the chats of all targets and the people who are somebody to any of them. */
 function gateRules(targets: readonly ServedTarget[], botUsername: string): GateRules {
   return {
-    chatIds: targets.map(({ chatId }) => chatId),
+    chatIds: new Set(targets.map(({ chatId }) => chatId)),
     operators: targets.flatMap(({ context }) => context.operators),
     botUsername,
   };

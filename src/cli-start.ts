@@ -5,6 +5,7 @@ import { EXIT, loadFiles, type Terminal } from "./cli-terminal.ts";
 import type { ValidConfig } from "./config/load-config.ts";
 import { plainCard } from "./core/card.ts";
 import { createScrubber } from "./core/redaction.ts";
+import { pause } from "./core/waiting.ts";
 import { createLogger, type Logger } from "./logger.ts";
 
 type Files = readonly [string, ...string[]];
@@ -14,46 +15,85 @@ export async function start(terminal: Terminal, files: Files): Promise<number> {
   const first = loadFiles(terminal, files);
   if (!first) return EXIT.usage;
   let config = first;
-  let before: ValidConfig | undefined;
+  let inForce: ValidConfig | undefined;
+  let trouble: string | undefined;
   for (;;) {
-    const next = await serve(terminal, files, config, before);
-    if (next === "stop") return EXIT.ok;
-    before = config;
-    config = next;
+    const ended = await serve(terminal, files, { config, inForce, trouble });
+    switch (ended.kind) {
+      case "stopped":
+        return EXIT.ok;
+      case "changed":
+        inForce = config;
+        config = ended.config;
+        trouble = undefined;
+        break;
+      case "did-not-start":
+        if (!inForce) throw ended.error;
+        // The one that did start once is tried until it starts again: what keeps it may pass.
+        trouble = config === inForce ? trouble : messageOf(ended.error);
+        config = inForce;
+        await pause(RETRY_MS, terminal.signal);
+        break;
+    }
+    if (terminal.signal.aborted) return EXIT.ok;
   }
 }
 
+type Service = {
+  readonly config: ValidConfig;
+  /** The configuration that last did start, if any did. */
+  readonly inForce: ValidConfig | undefined;
+  /** Why another one did not, while this one goes on in its place. */
+  readonly trouble: string | undefined;
+};
+
+type Ended =
+  | { readonly kind: "stopped" }
+  | { readonly kind: "changed"; readonly config: ValidConfig }
+  | { readonly kind: "did-not-start"; readonly error: unknown };
+
 /** Serves one configuration until it is to stop, or until another one is to take over. */
-async function serve(
-  terminal: Terminal,
-  files: Files,
-  config: ValidConfig,
-  before: ValidConfig | undefined,
-): Promise<ValidConfig | "stop"> {
-  const { instance, signal } = terminal;
+async function serve(terminal: Terminal, files: Files, service: Service): Promise<Ended> {
+  const { config, inForce, trouble } = service;
+  const { instance, signal, hangUp } = terminal;
   const logger = createLogger(terminal.stdout, createScrubber(config.secrets));
   let app: App;
   try {
-    app = await startApp({ config, logger, instance, signal, startAfresh: terminal.hangUp.ring });
+    app = await startApp({ config, logger, instance, signal, startAfresh: hangUp.ring });
   } catch (error) {
-    if (!before || signal.aborted) throw error;
-    logger.error({ err: error }, "the new configuration does not start; going back to the old one");
-    return before;
+    logger.error({ err: error }, "this configuration does not start");
+    return { kind: "did-not-start", error };
   }
   await using running = app;
   const { target } = config.settings;
   logger.info({ target, config: config.hash }, "started");
-  if (before) await tellChange(running, before, config);
+  if (trouble !== undefined) await tellTrouble(running, trouble);
+  else if (inForce) await tellChange(running, inForce, config);
   while (!signal.aborted) {
-    await terminal.hangUp.wait(NEVER_MS, signal);
+    await hangUp.wait(NEVER_MS, signal);
     if (signal.aborted) break;
     const next = await reload(terminal, files, logger, running);
-    if (next) return next;
+    if (next) return { kind: "changed", config: next };
   }
   logger.info({ target }, "stopping");
-  return "stop";
+  return { kind: "stopped" };
 }
 
+async function tellTrouble(app: App, trouble: string): Promise<void> {
+  await app.announce(
+    plainCard(
+      "⚠️ The changed configuration does not start",
+      "The old one stays in force.",
+      trouble,
+    ),
+  );
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+const RETRY_MS = 5_000;
 const NEVER_MS = 2 ** 31 - 1;
 
 async function reload(

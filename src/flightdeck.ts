@@ -147,7 +147,12 @@ async function openTarget(
     context: { target, timeZone, checks: names, board: checks, operators },
     chatId,
     topicId: place.topic,
-    engine: { operations, timeZone, configHash: hash },
+    engine: {
+      operations,
+      timeZone,
+      configHash: hash,
+      place: { chatId, topicId: place.topic, replyTo: undefined },
+    },
   };
 }
 

@@ -6,7 +6,7 @@ import { intakeSchema, judge, type GateRules, type Intake } from "./gate.ts";
 const OPS = -1_001_234_567_890;
 const SENT_AT = 1_795_000_000;
 const rules: GateRules = {
-  chatIds: [OPS],
+  chatIds: new Set([OPS]),
   botUsername: "Flightdeck_bot",
   operators: [{ telegram: 11 }, { telegram: 12 }, { telegram: 13 }],
 };

@@ -56,7 +56,8 @@ export type Judgement =
   | { readonly kind: "ignored" };
 
 export type GateRules = {
-  readonly chatIds: readonly number[];
+  /** Grows when a group goes on under another id. */
+  readonly chatIds: Set<number>;
   readonly botUsername: string;
   readonly operators: readonly Pick<Operator, "telegram">[];
 };
@@ -130,7 +131,7 @@ function senderProblem(
   rules: GateRules,
 ): Refusal | undefined {
   const privately = chat.type === "private" && chat.id === from?.id;
-  if (!rules.chatIds.includes(chat.id) && !privately) return "foreign-chat";
+  if (!rules.chatIds.has(chat.id) && !privately) return "foreign-chat";
   if (!from) return "no-sender";
   if (NOBODY.has(from.id)) return "not-a-person";
   if (from.is_bot) return "bot";

@@ -59,12 +59,13 @@ async function heedChatEvent(
   { message, my_chat_member: membership }: Update,
 ): Promise<void> {
   const movedTo = message?.migrate_to_chat_id;
-  if (message && movedTo !== undefined && chatIds.includes(message.chat.id)) {
+  if (message && movedTo !== undefined && chatIds.has(message.chat.id)) {
+    chatIds.add(movedTo);
     await onMoved(message.chat.id, movedTo);
   }
   if (!membership || membership.chat.type === "private") return;
   const isIn = ["member", "administrator"].includes(membership.new_chat_member.status);
-  if (isIn && !chatIds.includes(membership.chat.id)) onForeignChat(membership.chat.id);
+  if (isIn && !chatIds.has(membership.chat.id)) onForeignChat(membership.chat.id);
 }
 
 /** One update that is not built as updates are must not keep all others from coming in. */

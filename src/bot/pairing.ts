@@ -50,7 +50,7 @@ export function hear(update: Update, expected: Expectation): Heard {
   if (typed === undefined) return topicOf(message, expected);
 
   const judgement = judge(update, {
-    chatIds: [message.chat.id],
+    chatIds: new Set([message.chat.id]),
     botUsername: expected.botUsername,
     operators: [{ telegram: message.from?.id ?? 0 }],
   });

@@ -108,11 +108,6 @@ async function handle(
     await answer(tx, now, subjectOf(due), place, UNREADABLE);
     return { now };
   }
-  if (await isLocked(tx, intake.userId)) {
-    parts.tally.count("locked");
-    return { now };
-  }
-
   const place: Place = {
     chatId: intake.chatId,
     topicId: intake.topicId,
@@ -161,6 +156,10 @@ async function route(parts: RouterParts, routing: Routing): Promise<Answer | und
   const { target } = targetContext;
   const operator = targetContext.operators.find((one) => one.telegram === intake.userId);
   if (!operator) return undefined;
+  if (await isLocked(tx, target, intake.userId)) {
+    parts.tally.count("locked");
+    return undefined;
+  }
   const command = parts.commands.find((one) => one.name === line.name);
   if (!command) return { kind: "refused", message: unknownCommand(parts, line.name) };
   if (!mayActAs(operator.role, command.role)) {

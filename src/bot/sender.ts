@@ -18,6 +18,7 @@ import { createLaneBudget, type LaneBudget } from "./lane-budget.ts";
 import { describeFailure, isAboutMessage, telegramError } from "./telegram.ts";
 
 const LOOK_EVERY_MS = 1_000;
+const UNKNOWN_WAIT_MS = 60_000;
 const BACKOFF_MS = [1_000, 2_000, 5_000, 15_000, 30_000] as const;
 
 /** Draws the present state of a subject that keeps no card of its own. */
@@ -108,7 +109,8 @@ async function prepare(
       const drawing = message.card
         ? { card: message.card }
         : await parts.draw(tx, now, message.subject);
-      if (!drawing) await abandon(tx, message.id, "its subject is unknown to this version");
+      // Another process, or the next configuration, may know it.
+      if (!drawing) await putOff(tx, message.id, new Date(now.getTime() + UNKNOWN_WAIT_MS), true);
       else if (message.messageId === undefined) await markSending(tx, now, message.id);
       return { message, drawing };
     });
@@ -166,6 +168,8 @@ async function settle(
   parts.onError(telegramError(failure), `sending ${message.subject}`);
   if (isAboutMessage(failure)) return;
   if (failure.kind === "moved") return parts.onMoved(message.chatId, failure.toChatId);
+  // A refusal may be about this one message's place; the others are not made to wait for it.
+  if (failure.kind === "refused") return;
   const quietMs = failure.kind === "slow-down" ? failure.retryAfterMs : backoffMs(message.attempts);
   budget.quietUntil(performance.now() + quietMs);
 }

@@ -45,12 +45,13 @@ export function failureOf(error: unknown): CallFailure {
 }
 
 /**
- * Whether a refusal is about this one message. The others (a revoked token, a chat that is gone, a bot that was thrown
- * out) are about the bot or the chat: every message would meet them, and a person can mend them.
+ * Whether a refusal is about the words of this one message, which no repetition mends. All others (a revoked token, a
+ * closed topic, a bot that was thrown out) a person can mend, so they are tried again.
  */
 export function isAboutMessage(failure: CallFailure): boolean {
-  const aboutChat = /chat not found|kicked|deactivated|upgraded|not enough rights|not a member/i;
-  return failure.kind === "refused" && failure.code === 400 && !aboutChat.test(failure.description);
+  const aboutWords =
+    /too long|text is empty|can't parse|entit|BUTTON_|reply markup|wrong file|PHOTO_|IMAGE_|MEDIA_/i;
+  return failure.kind === "refused" && failure.code === 400 && aboutWords.test(failure.description);
 }
 
 /** A failure as an error of ours, for logs. */

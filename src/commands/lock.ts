@@ -13,8 +13,9 @@ export const lock = defineCommand<Args>({
   effect: "mutate",
   words: { atLeast: 1, atMost: 1 },
   understand: (line, context) => personMeant(line.words[0] ?? "", context),
-  async run({ tx, now, actor, record }, { operator }) {
-    if (!(await lockOperator(tx, now, operator.telegram, actor.name))) {
+  async run({ tx, now, actor, target, record }, { operator }) {
+    const person = { target, telegram: operator.telegram };
+    if (!(await lockOperator(tx, now, person, actor.name))) {
       return { kind: "refused", message: `${operator.name} is locked already.` };
     }
     await record({ kind: "operator.locked", result: "locked", facts: personFacts(operator) });
@@ -34,8 +35,8 @@ export const unlock = defineCommand<Args>({
   effect: "mutate",
   words: { atLeast: 1, atMost: 1 },
   understand: (line, context) => personMeant(line.words[0] ?? "", context),
-  async run({ tx, record }, { operator }) {
-    if (!(await unlockOperator(tx, operator.telegram))) {
+  async run({ tx, target, record }, { operator }) {
+    if (!(await unlockOperator(tx, { target, telegram: operator.telegram }))) {
       return { kind: "refused", message: `${operator.name} is not locked.` };
     }
     await record({ kind: "operator.unlocked", result: "unlocked", facts: personFacts(operator) });

@@ -27,7 +27,7 @@ export type TargetMeant =
 
 /**
  * Which target a command means: `@staging` as its first word says so; else the topic or chat where it was said does;
- * else, in private and on the command line, it is the first.
+ * else, in private and on the command line, it is the first. Where only other topics are somebody's, it must be said.
  */
 export function targetMeant(
   targets: readonly [ServedTarget, ...ServedTarget[]],
@@ -50,6 +50,9 @@ export function targetMeant(
   const meant =
     here.find((target) => target.topicId === place.topicId) ??
     here.find((target) => target.topicId === undefined) ??
-    targets[0];
-  return { ok: true, context: meant.context, line };
+    // In a chat that is shared by topics, a place between them means nobody; it must not mean production.
+    (here.length > 0 ? undefined : targets[0]);
+  if (meant) return { ok: true, context: meant.context, line };
+  const names = here.map(({ context }) => `@${context.target}`).join(" or ");
+  return { ok: false, message: `Which target? Put ${names} behind the command.` };
 }

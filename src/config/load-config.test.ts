@@ -150,7 +150,7 @@ checks:
 `;
     const problems = problemsOf(text);
     expect(problems).toEqual([
-      "test.yaml:1:9  target: expected a short name of small letters, digits and dashes (example: production)",
+      "test.yaml:1:9  target: expected a name of at most 20 small letters, digits and dashes (example: production)",
       "test.yaml:2:11  timezone: there is no setting of this name; did you mean timeZone?",
       "test.yaml:4:10  telegram.token: a secret belongs in a reference such as ${env:NAME}, not in the file (example: ${env:NAME})",
       "test.yaml:5:9  telegram.chat: expected a whole number, at most -1 (example: -1001234567890)",

@@ -62,7 +62,10 @@ export function loadConfigs(
   const wrong = [main, ...others].filter((read) => !read.ok);
   if (!main.ok || wrong.length > 0) return { ok: false, files: wrong };
   const targets = others.filter((read) => read.ok);
-  const twins = targets.flatMap((read, index) => twinOf(read, [main, ...targets.slice(0, index)]));
+  const home = main.settings.telegram.chat;
+  const twins = targets.flatMap((read, index) =>
+    twinOf(read, [main, ...targets.slice(0, index)], home),
+  );
   return twins.length > 0 ? { ok: false, files: twins } : validConfig(main, targets);
 }
 
@@ -104,11 +107,12 @@ function readFile<Schema extends z.ZodType>(
 function twinOf(
   read: { readonly file: string; readonly settings: TargetSettings },
   earlier: readonly { readonly file: string; readonly settings: TargetSettings }[],
+  home: number,
 ): FileProblems[] {
   const sameName = earlier.find(({ settings }) => settings.target === read.settings.target);
-  const { chat, topic } = read.settings.place;
+  const { chat = home, topic } = read.settings.place;
   const samePlace = earlier.find(
-    ({ settings }) => settings.place.chat === chat && settings.place.topic === topic,
+    ({ settings }) => (settings.place.chat ?? home) === chat && settings.place.topic === topic,
   );
   const problem = (path: string, message: string): FileProblems[] => [
     { file: read.file, problems: [{ line: 1, column: 1, path, message }] },

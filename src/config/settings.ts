@@ -13,8 +13,9 @@ import type { SystemsSettings } from "../systems/settings.ts";
 /** What describes one target: one line a layer. */
 const targetSettings = {
   target: textSetting({
-    pattern: /^[a-z0-9][a-z0-9-]{0,62}$/,
-    expected: "a short name of small letters, digits and dashes",
+    // A button of 64 bytes carries it beside a command.
+    pattern: /^[a-z0-9][a-z0-9-]{0,19}$/,
+    expected: "a name of at most 20 small letters, digits and dashes",
   }).meta({ description: "The name of what is operated", examples: ["production"] }),
   timeZone: textSetting()
     .refine(isTimeZone, "expected the name of a time zone such as Europe/Berlin")

@@ -52,3 +52,25 @@ export function createBell(): Bell {
     },
   };
 }
+
+/**
+ * Runs works side by side until all have ended. When one fails the others are told to stop, and are waited for before
+ * its failure is passed on.
+ */
+export async function together(
+  signal: AbortSignal,
+  works: readonly ((signal: AbortSignal) => Promise<void>)[],
+): Promise<void> {
+  const failed = new AbortController();
+  const joint = AbortSignal.any([signal, failed.signal]);
+  const ended = await Promise.allSettled(
+    works.map(async (work) =>
+      work(joint).catch((error: unknown) => {
+        failed.abort();
+        throw error;
+      }),
+    ),
+  );
+  const failure = ended.find((one) => one.status === "rejected");
+  if (failure) throw failure.reason;
+}

@@ -6,7 +6,7 @@ import { runName } from "../core/run-name.ts";
 import { pass } from "../core/trace.ts";
 import type { Database, Transaction } from "../storage/database.ts";
 import { openSubject, stateChanged, type Place } from "../storage/outbox.ts";
-import { clearStep, endStep, stepsOf } from "../storage/run-step.ts";
+import { clearStep, endStep, stepsOf, type JournalledStep } from "../storage/run-step.ts";
 import {
   admitRun,
   claimRun,
@@ -22,10 +22,10 @@ import {
 } from "../storage/run.ts";
 import { SystemError } from "../systems/system-error.ts";
 import { holdLease } from "./lease.ts";
-import type { Operation, RunView } from "./operation.ts";
+import type { Operation, RunView, Step } from "./operation.ts";
 import { record, recordCommand, subjectOf, type RecordOrigin } from "./run-record.ts";
 import type { EngineSettings } from "./settings.ts";
-import { performStep, StepFailure, Suspension, type StepRunner } from "./step-runner.ts";
+import { performStep, StepFailure, suspend, Suspension, type StepRunner } from "./step-runner.ts";
 
 /** A run that was claimed this often and never ended is beyond help by more tries. */
 const CLAIM_LIMIT = 50;
@@ -35,6 +35,8 @@ export type EngineTarget = {
   readonly operations: readonly Operation[];
   readonly timeZone: string;
   readonly configHash: string;
+  /** Where it is talked about. */
+  readonly place: Place;
 };
 
 export type EngineParts = {
@@ -71,6 +73,8 @@ export function createEngine(parts: EngineParts) {
     if (!target) throw new Error(`This process does not serve the target "${name}".`);
     return target;
   };
+  const knows = (of: { readonly target: string; readonly operation: string }): boolean =>
+    parts.targets.get(of.target)?.operations.some((one) => one.name === of.operation) ?? false;
   const operationOf = (of: { readonly target: string; readonly operation: string }): Operation => {
     const operation = targetNamed(of.target).operations.find((one) => one.name === of.operation);
     if (!operation) throw new Error(`This version knows no operation "${of.operation}".`);
@@ -101,18 +105,23 @@ export function createEngine(parts: EngineParts) {
     /** Executes a run as far as it can be; returns without a word when it is somebody else's or has ended. */
     async execute(runId: string, stop: AbortSignal): Promise<void> {
       if (stop.aborted) return;
-      const run = await database.transaction(async (tx, now) =>
-        claimRun(tx, now, { runId, owner: origin.instance, leaseMs: settings.lease }),
-      );
+      const run = await database.transaction(async (tx, now) => {
+        const waiting = await findRun(tx, runId);
+        // A process of another version or configuration leaves what it does not know to those who do.
+        if (!waiting || !knows(waiting)) return undefined;
+        return claimRun(tx, now, { runId, owner: origin.instance, leaseMs: settings.lease });
+      });
       if (!run) return;
       pass("run.claimed", run.id);
       const claim = { runId: run.id, epoch: run.epoch };
       await using lease = holdLease(database, claim, settings.lease, (error) =>
         parts.onError(error, `renewing the lease of ${runName(run.id)}`),
       );
+      using stopping = stoppingWith(stop);
+      const { place } = targetNamed(run.target);
+      const runner: StepRunner = { database, origin, run, lease, place, stop: stopping.signal };
       try {
-        const ending = await performAll({ database, origin, run, lease, stop });
-        await finish(run, ending);
+        await finish(run, await performAll(runner));
       } catch (error) {
         if (error instanceof Suspension) return;
         if (error instanceof Interruption && error.because === "fenced") return;
@@ -123,10 +132,7 @@ export function createEngine(parts: EngineParts) {
         parts.onError(error, `executing ${runName(run.id)}`);
         // Without the database nothing can be said; the lease runs out and somebody tries again.
         if (error instanceof SystemError && error.system === "storage") return;
-        await finish(run, {
-          state: "failed",
-          reason: `Flightdeck itself failed: ${origin.scrub(String(error))}`,
-        });
+        await giveUp(runner, `Flightdeck itself failed: ${origin.scrub(String(error))}`);
       }
     },
 
@@ -144,10 +150,13 @@ export function createEngine(parts: EngineParts) {
       runId: string,
       decision: Decision,
       actor: Actor,
+      turn: number | undefined,
     ): Promise<boolean> {
       const run = await findRun(tx, runId, "for update");
       const doubtful = (await stepsOf(tx, runId)).find((step) => step.state === "unknown");
       if (run?.state !== "unknown" || !doubtful) return false;
+      // A button of an earlier doubt must not decide a later one.
+      if (turn !== undefined && turn !== run.epoch) return false;
       if (decision === "happened") {
         const end = { state: "done", result: { decidedBy: actor.name } } as const;
         await endStep(tx, now, { runId, n: doubtful.n }, end);
@@ -221,27 +230,59 @@ export function createEngine(parts: EngineParts) {
 
   async function performAll(runner: StepRunner): Promise<Ending> {
     const { run } = runner;
-    if (run.epoch > CLAIM_LIMIT) {
-      return { state: "failed", reason: `given up after ${CLAIM_LIMIT} attempts` };
-    }
     const operation = operationOf(run);
+    const steps = operation.steps(run.input);
     const journal = await database.transaction(async (tx) => stepsOf(tx, run.id));
+    const obstacle = obstacleTo(run, steps, journal);
+    if (obstacle !== undefined) {
+      await giveUp(runner, obstacle);
+      throw new Suspension(obstacle);
+    }
     const results: Record<string, Json> = {};
     try {
-      for (const [n, step] of operation.steps(run.input).entries()) {
-        if (run.cancelRequestedAt) return cancelled();
-        runner.lease.cancelled.throwIfAborted();
-        runner.stop.throwIfAborted();
+      for (const [n, step] of steps.entries()) {
         const journalled = journal.find((earlier) => earlier.n === n);
+        if (journalled?.state === "done") {
+          results[step.name] = journalled.result;
+          continue;
+        }
+        // What is in doubt is looked for even when the run is to stop: a stop must not hide an effect.
+        if (run.cancelRequestedAt && !isOpenAct(journalled)) return cancelled();
+        if (!isOpenAct(journalled)) runner.lease.cancelled.throwIfAborted();
+        runner.stop.throwIfAborted();
         results[step.name] = await performStep(runner, step, { n, journalled, results });
       }
     } catch (error) {
-      if (error instanceof StepFailure)
-        return { state: "failed", reason: origin.scrub(error.message) };
+      if (error instanceof StepFailure) return { state: "failed", reason: error.message };
       if (error instanceof Interruption && error.because === "cancelled") return cancelled();
       throw error;
     }
     return { state: "ok", ...operation.conclude(run.input, results) };
+  }
+
+  /** Why a run must not be gone on with as it stands. */
+  function obstacleTo(
+    run: Run,
+    steps: readonly Step[],
+    journal: readonly JournalledStep[],
+  ): string | undefined {
+    if (run.epoch > CLAIM_LIMIT) return `given up after ${CLAIM_LIMIT} attempts`;
+    if (journal.some(({ n, name }) => steps[n]?.name !== name)) {
+      return "its steps are not those of this version; ask again";
+    }
+    if (run.mutating && run.configHash !== targetNamed(run.target).configHash) {
+      return "the configuration changed since it was asked; ask again";
+    }
+    return undefined;
+  }
+
+  /** Ends a run as failed, unless an effect is in doubt: then a person decides. */
+  async function giveUp(runner: StepRunner, reason: string): Promise<void> {
+    const { run } = runner;
+    const journal = await database.transaction(async (tx) => stepsOf(tx, run.id));
+    const open = journal.find(isOpenAct);
+    if (open) await suspend(runner, open, open, reason);
+    else await finish(run, { state: "failed", reason });
   }
 
   async function finish(run: Run, ending: Ending): Promise<void> {
@@ -272,14 +313,31 @@ function doubtCard(run: Run): Card {
     ],
     actions: [
       [
-        { label: "It happened", command: `decide ${name} happened` },
-        { label: "It did not: retry", command: `decide ${name} retry` },
+        { label: "It happened", command: `decide ${name} happened ${run.epoch}` },
+        { label: "It did not: retry", command: `decide ${name} retry ${run.epoch}` },
       ],
       [
-        { label: "Give up", command: `decide ${name} abort`, style: "danger" },
+        { label: "Give up", command: `decide ${name} abort ${run.epoch}`, style: "danger" },
         { label: "Details", command: `runs ${name}` },
       ],
     ],
+  };
+}
+
+function isOpenAct(step: JournalledStep | undefined): boolean {
+  return step?.kind === "act" && (step.state === "started" || step.state === "unknown");
+}
+
+/** Whatever the reason to stop was elsewhere, to a run it means the same: hand over, do not fail. */
+function stoppingWith(stop: AbortSignal): Disposable & { readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  const onAbort = (): void =>
+    controller.abort(new Interruption("stopping", "the process is stopping"));
+  stop.addEventListener("abort", onAbort, { once: true });
+  if (stop.aborted) onAbort();
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => stop.removeEventListener("abort", onAbort),
   };
 }
 

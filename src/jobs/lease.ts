@@ -9,6 +9,12 @@ export type HeldLease = AsyncDisposable & {
   readonly lost: AbortSignal;
   /** Aborts when a person cancels the run. */
   readonly cancelled: AbortSignal;
+  /**
+   * Called right before an effect: a process that was paused since its last sign of life may have been replaced already.
+   *
+   * @throws {Interruption} fenced, in the second half of the lease
+   */
+  confirm(): void;
 };
 
 const BEATS_PER_LEASE = 3;
@@ -22,28 +28,40 @@ export function holdLease(
   const lost = new AbortController();
   const cancelled = new AbortController();
   const released = new AbortController();
+  // Counted from before each renewal, because the database counts from somewhere within it.
+  let renewedAt = performance.now();
+  let expiry = expireAt(renewedAt + leaseMs);
   const beating = beat();
 
+  /** Without a renewal the lease is taken as lost when it would be, even while one is still hanging. */
+  function expireAt(deadline: number): NodeJS.Timeout {
+    return setTimeout(
+      () => lost.abort(new Interruption("fenced", "the lease could not be renewed")),
+      deadline - performance.now(),
+    );
+  }
+
   async function beat(): Promise<void> {
-    let aliveUntil = performance.now() + leaseMs;
     while (!released.signal.aborted && !lost.signal.aborted) {
-      await pause(leaseMs / BEATS_PER_LEASE, released.signal);
-      if (released.signal.aborted) return;
+      await pause(leaseMs / BEATS_PER_LEASE, AbortSignal.any([released.signal, lost.signal]));
+      if (released.signal.aborted || lost.signal.aborted) return;
+      const startedAt = performance.now();
       try {
         const state = await database.transaction(async (tx, now) =>
           renewLease(tx, now, lease, leaseMs),
         );
-        if (state === "lost") lost.abort(new Interruption("fenced", "another process took over"));
+        if (state === "lost") {
+          lost.abort(new Interruption("fenced", "another process took over"));
+          return;
+        }
         if (state === "cancelled") {
           cancelled.abort(new Interruption("cancelled", "cancelled by an operator"));
         }
-        aliveUntil = performance.now() + leaseMs;
+        renewedAt = startedAt;
+        clearTimeout(expiry);
+        expiry = expireAt(renewedAt + leaseMs);
       } catch (error) {
         onError(error);
-        // Without a database nobody can tell whether the lease still stands, so it is taken as lost when it would be.
-        if (performance.now() > aliveUntil) {
-          lost.abort(new Interruption("fenced", "the lease could not be renewed"));
-        }
       }
     }
   }
@@ -51,8 +69,15 @@ export function holdLease(
   return {
     lost: lost.signal,
     cancelled: cancelled.signal,
+    confirm() {
+      lost.signal.throwIfAborted();
+      if (performance.now() - renewedAt > leaseMs / 2) {
+        throw new Interruption("fenced", "the lease is too old for an effect");
+      }
+    },
     async [Symbol.asyncDispose]() {
       released.abort();
+      clearTimeout(expiry);
       await beating;
     },
   };

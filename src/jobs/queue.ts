@@ -7,6 +7,8 @@ import type { Secret } from "../core/secret.ts";
 
 const QUEUE = "runs";
 const DRAIN_MS = 20_000;
+/** A Redis that is frozen must not keep the reconciler from going on without it. */
+const ANSWER_WITHIN_MS = 2_000;
 
 const jobSchema = z.strictObject({ runId: z.string().regex(/^\d+$/) });
 
@@ -32,7 +34,11 @@ export type QueueOptions = {
 export function startQueue(options: QueueOptions): RunQueue {
   const report = (during: string) => (error: unknown) => options.onError(error, during);
   // The producer must fail at once rather than hang; the worker must be patient until Redis is back.
-  const producer = connect(options.url, { enableOfflineQueue: false, maxRetriesPerRequest: 0 });
+  const producer = connect(options.url, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: ANSWER_WITHIN_MS,
+  });
   const consumer = connect(options.url, { maxRetriesPerRequest: null });
   producer.on("error", report("talking to Redis"));
   consumer.on("error", () => {});
@@ -82,7 +88,11 @@ export function startQueue(options: QueueOptions): RunQueue {
 
 function connect(
   url: Secret,
-  options: { readonly enableOfflineQueue?: boolean; readonly maxRetriesPerRequest: number | null },
+  options: {
+    readonly enableOfflineQueue?: boolean;
+    readonly maxRetriesPerRequest: number | null;
+    readonly commandTimeout?: number;
+  },
 ): Redis {
   return new Redis(url.reveal(), {
     ...options,

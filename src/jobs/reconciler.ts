@@ -38,7 +38,7 @@ async function reconcileOnce(
   const { database, queue, engine, settings } = parts;
   const { due, now } = await database.transaction(async (tx, now) => ({
     // Somebody who was told of a run a moment ago may be about to claim it.
-    due: await dueRuns(tx, now, settings.reconcile, BATCH),
+    due: await dueRuns(tx, now, 2 * settings.reconcile, BATCH),
     now,
   }));
   for (const run of due) {

@@ -5,7 +5,7 @@ import type { Json } from "../core/json.ts";
 import { pass } from "../core/trace.ts";
 import { untilAborted } from "../core/waiting.ts";
 import type { Database, Transaction } from "../storage/database.ts";
-import { progressMade, stateChanged } from "../storage/outbox.ts";
+import { openSubject, progressMade, stateChanged, type Place } from "../storage/outbox.ts";
 import { endStep, noteProgress, startStep, type JournalledStep } from "../storage/run-step.ts";
 import { holdsLease, suspendRun, type Run } from "../storage/run.ts";
 import { SystemError } from "../systems/system-error.ts";
@@ -32,6 +32,8 @@ export type StepRunner = {
   readonly run: Run;
   readonly lease: HeldLease;
   readonly stop: AbortSignal;
+  /** Where a doubt is told when nobody watches the run in the chat. */
+  readonly place: Place;
 };
 
 /** A step's place in its run, and what the journal already knows of it. */
@@ -42,14 +44,13 @@ export type StepPlace = {
 };
 
 /**
- * Performs one step and journals it, or takes its result from the journal.
+ * Performs one step that is not done yet, and journals it.
  *
  * @throws {StepFailure} when the step failed for good
  * @throws {Suspension} when an effect is in doubt
  * @throws {Interruption} when the run was told to stop; the step stays open for whoever goes on
  */
 export async function performStep(runner: StepRunner, step: Step, place: StepPlace): Promise<Json> {
-  if (place.journalled?.state === "done") return place.journalled.result;
   return step.kind === "look" ? performLook(runner, step, place) : performAct(runner, step, place);
 }
 
@@ -98,7 +99,10 @@ async function performAct(runner: StepRunner, step: ActStep, place: StepPlace): 
   const inDoubt = earlier !== undefined && earlier.state !== "cleared";
   let occurrence: Occurrence = inDoubt ? await observe(step, withBaseline) : { kind: "absent" };
   if (occurrence.kind === "absent") {
-    if (stop.aborted) throw new Interruption("stopping", "stopping before the act");
+    stop.throwIfAborted();
+    if (runner.run.cancelRequestedAt || lease.cancelled.aborted) {
+      throw await withdrawn(runner, place);
+    }
     await openStep(runner, step, place, baseline, context.key);
     pass("act.begins", `${runner.run.id}:${step.name}`);
     occurrence = await actOnce(runner, step, place, withBaseline);
@@ -120,6 +124,7 @@ async function actOnce(
   place: StepPlace,
   context: StepContext & { readonly baseline: Json },
 ): Promise<Occurrence> {
+  runner.lease.confirm();
   try {
     return { kind: "happened", result: await untilAborted(step.act(context), context.signal) };
   } catch (error) {
@@ -203,7 +208,7 @@ async function failed(
   if (error instanceof Interruption && error.because !== "deadline") return error;
   if (error instanceof SystemError && error.system === "storage") return error;
   const { run } = runner;
-  const failure = new StepFailure(messageOf(error), { cause: error });
+  const failure = new StepFailure(runner.origin.scrub(messageOf(error)), { cause: error });
   await fenced(runner, async (tx, now) => {
     await endStep(
       tx,
@@ -224,18 +229,32 @@ async function failed(
   return failure;
 }
 
-async function suspend(
+/** A cancelled act that surely did not happen is closed before the run is. */
+async function withdrawn(runner: StepRunner, place: StepPlace): Promise<Interruption> {
+  if (place.journalled) {
+    const end = { state: "failed", error: "cancelled before it was done" } as const;
+    await fenced(runner, async (tx, now) =>
+      endStep(tx, now, { runId: runner.run.id, n: place.n }, end),
+    );
+  }
+  return new Interruption("cancelled", "cancelled by an operator");
+}
+
+/** Leaves the run to a person, and sees to it that somebody hears of it. */
+export async function suspend(
   runner: StepRunner,
-  step: Step,
-  place: StepPlace,
-  reason: string,
+  step: { readonly name: string },
+  place: { readonly n: number },
+  why: string,
 ): Promise<void> {
-  const { run } = runner;
+  const { run, origin } = runner;
+  const reason = origin.scrub(why);
   await fenced(runner, async (tx, now) => {
     await suspendRun(tx, run.id, reason);
     await endStep(tx, now, { runId: run.id, n: place.n }, { state: "unknown", error: reason });
+    await openSubject(tx, now, subjectOf(run), runner.place);
     await stateChanged(tx, now, subjectOf(run));
-    await record(tx, now, runner.origin, run, {
+    await record(tx, now, origin, run, {
       kind: "run.unknown",
       step: step.name,
       result: "unknown",

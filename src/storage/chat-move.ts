@@ -17,15 +17,14 @@ export async function moveChat(
      on conflict do nothing`,
     [fromChatId, toChatId, now],
   );
-  if (noted === 0) return false;
   // What stands in the old chat cannot be edited from the new one, so it is said there anew.
   await tx.change(
     `update outbox set chat_id = $2, message_id = null, message_kind = null, reply_to = null, not_before = $3,
        attempts = 0
-     where chat_id = $1 and abandoned_because is null and wanted_version > sent_version`,
+     where chat_id = $1`,
     [fromChatId, toChatId, now],
   );
-  return true;
+  return noted === 1;
 }
 
 /** Where a chat is today, however often it has moved. */
@@ -42,4 +41,14 @@ export async function presentChat(tx: Transaction, chatId: number): Promise<numb
     [chatId],
   );
   return Number(row?.chat_id ?? chatId);
+}
+
+/** Whether one of our chats has become this one. */
+export async function isMoveTarget(tx: Transaction, chatId: number): Promise<boolean> {
+  const rows = await tx.rows(
+    z.object({ to_chat_id: z.string() }),
+    `select to_chat_id from chat_move where to_chat_id = $1`,
+    [chatId],
+  );
+  return rows.length > 0;
 }

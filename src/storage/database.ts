@@ -63,9 +63,9 @@ export function openDatabase(options: DatabaseOptions): Database {
       const tx = transactionOn(client);
       let broken: Error | undefined;
       try {
-        const now = options.clock(await begin(client));
+        const now = options.clock(await begin(client).catch(lost("begin")));
         const result = await inside.run(true, async () => work(tx, now));
-        await client.query("commit");
+        await client.query("commit").catch(lost("commit"));
         return result;
       } catch (error) {
         await client.query("rollback").catch((failure: Error) => (broken = failure));
@@ -77,6 +77,13 @@ export function openDatabase(options: DatabaseOptions): Database {
     async [Symbol.asyncDispose]() {
       await pool.end();
     },
+  };
+}
+
+/** Whether a commit whose answer was lost has happened nobody knows; whoever asked looks again and finds out. */
+function lost(attempt: string): (error: unknown) => never {
+  return (error) => {
+    throw postgresError("storage", attempt, error);
   };
 }
 

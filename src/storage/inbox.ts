@@ -88,7 +88,8 @@ export function createInbox(botId: number, seal: Seal) {
     async markFailed(tx: Transaction, now: Date, updateId: string): Promise<boolean> {
       const [row] = await tx.rows(
         z.object({ attempts: z.number() }),
-        `update inbox set attempts = attempts + 1 where bot_id = $1 and update_id = $2 returning attempts`,
+        `update inbox set attempts = attempts + 1
+         where bot_id = $1 and update_id = $2 and state = 'received' returning attempts`,
         [botId, updateId],
       );
       const waitMs = RETRY_AFTER_MS[(row?.attempts ?? 1) - 1];

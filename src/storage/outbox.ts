@@ -10,6 +10,7 @@ export const OUTBOX_CHANNEL = "flightdeck_outbox";
 const PRIORITY = { answer: 1, run: 2, progress: 3 } as const;
 
 const EDIT_SPACING_MS = 10_000;
+const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 
 export type Place = {
   readonly chatId: number;
@@ -97,7 +98,7 @@ export async function hasSubject(tx: Transaction, subject: string): Promise<bool
 /** The state of a subject changed: its card is due at once. */
 export async function stateChanged(tx: Transaction, now: Date, subject: string): Promise<void> {
   await tx.change(
-    `update outbox set wanted_version = wanted_version + 1, priority = $3,
+    `update outbox set wanted_version = wanted_version + 1, priority = $3, abandoned_because = null,
        not_before = case when attempts > 0 then not_before else $2 end
      where subject = $1`,
     [subject, now, PRIORITY.run],
@@ -137,7 +138,8 @@ export async function nextDue(
        message_id, message_kind
      from outbox
      where chat_id = $1 and wanted_version > sent_version and abandoned_because is null and not_before <= $2
-     order by priority, id limit 1`,
+     -- What failed before waits behind what was not tried yet, or one message could silence its chat.
+     order by attempts > 0, priority, id limit 1`,
     [chatId, now],
   );
   return row;
@@ -187,6 +189,13 @@ export async function forgetMessage(tx: Transaction, id: string): Promise<void> 
   await tx.change(`update outbox set message_id = null, message_kind = null where id = $1`, [id]);
 }
 
+/** What was said long ago and is settled need not be kept; what people typed stands in some of it. */
+export async function forgetSent(tx: Transaction, now: Date): Promise<void> {
+  await tx.change(`delete from outbox where sent_version = wanted_version and sent_at < $1`, [
+    new Date(now.getTime() - KEPT_MS),
+  ]);
+}
+
 export async function abandon(tx: Transaction, id: string, because: string): Promise<void> {
   await tx.change(`update outbox set abandoned_because = $2, sending_since = null where id = $1`, [
     id,
@@ -206,7 +215,8 @@ async function insert(
 ): Promise<void> {
   await tx.change(
     `insert into outbox (subject, chat_id, topic_id, reply_to, card, priority, not_before)
-     values ($1, $2, $3, $4, $5, $6, $7) on conflict (subject) do nothing`,
+     values ($1, coalesce((select to_chat_id from chat_move where from_chat_id = $2), $2), $3, $4, $5, $6, $7)
+     on conflict (subject) do nothing`,
     [
       message.subject,
       message.place.chatId,

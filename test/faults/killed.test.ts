@@ -120,6 +120,31 @@ describe("killed with SIGKILL in the middle of an operation with an effect", () 
   });
 });
 
+describe("a cancel", () => {
+  test("after a kill in the middle of an act does not hide that it happened", async () => {
+    const { messageId } = await strike("act.returned", "/mark");
+    await query(database.url, "update run set cancel_requested_at = clock_timestamp()");
+    await using survivor = await startBot();
+    await finalAnswer(messageId, /cancelled/, survivor);
+    expect([...mark.marks().values()]).toEqual([1]);
+    expect(await kinds()).toEqual(["run.intent", "step.intent", "step.outcome", "run.result"]);
+    expect((await readEntries(database.url)).map((entry) => entry.result)).toEqual([
+      undefined,
+      undefined,
+      "ok",
+      "cancelled",
+    ]);
+  });
+
+  test("before the act is begun has nothing done", async () => {
+    const { messageId } = await strike("step.closed@before", "/mark");
+    await query(database.url, "update run set cancel_requested_at = clock_timestamp()");
+    await using survivor = await startBot();
+    await finalAnswer(messageId, /cancelled/, survivor);
+    expect(mark.marks().size).toBe(0);
+  });
+});
+
 describe("an act whose answer is lost or wrong", () => {
   test.each(["accepts-then-500", "accepts-then-resets"] as const)(
     "%s: it is looked for and adopted, never repeated",
@@ -157,9 +182,10 @@ describe("two processes", () => {
     await expect.poll(() => isStopped(paused.pid), { timeout: RECOVERY_MS }).toBe(true);
     await using other = await startBot();
     const card = await finalAnswer(messageId, /MARKED/, other, 60_000);
-    expect([...mark.marks().values()]).toEqual([1]);
     paused.kill("SIGCONT");
     await expect.poll(() => paused.log(), { timeout: RECOVERY_MS }).toContain('"leads":false');
+    // Counted when the paused one has had its chance to do it again.
+    expect([...mark.marks().values()]).toEqual([1]);
     expect(await runStates()).toEqual(["ok"]);
     expect((await kinds()).filter((kind) => kind === "run.result")).toHaveLength(1);
     await expectOneMessage(messageId, card);

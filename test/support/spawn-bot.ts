@@ -28,7 +28,10 @@ export type Bot = AsyncDisposable & {
 export async function spawnBot(options: BotOptions): Promise<Bot> {
   const directory = await mkdtemp(join(tmpdir(), "flightdeck-bot-"));
   const file = join(directory, "config.yaml");
-  await writeFile(file, configText({ data: directory, more: options.more }));
+  await writeFile(
+    file, // By reference, so that all bots of a test have the same configuration.
+    configText({ data: "${env:OWN_DATA}", more: options.more }),
+  );
   const started: ChildProcess = spawn(
     process.execPath,
     [...(options.killAt === undefined ? [] : ["--import", killer]), child, file],
@@ -37,6 +40,7 @@ export async function spawnBot(options: BotOptions): Promise<Bot> {
       env: {
         PATH: process.env["PATH"] ?? "",
         ...options.environment,
+        OWN_DATA: directory,
         ...(options.killAt === undefined ? {} : { KILL_AT: options.killAt }),
         ...(options.killWith === undefined ? {} : { KILL_WITH: options.killWith }),
       },

@@ -1,0 +1,25 @@
+import type { Api } from "grammy";
+
+import { isMoveTarget } from "../storage/chat-move.ts";
+import type { Database } from "../storage/database.ts";
+import { failureOf, telegramError } from "./telegram.ts";
+
+/** Leaves a chat into which somebody has put the bot, unless it is what one of ours has become. */
+export async function leaveForeignChat(
+  {
+    api,
+    database,
+    onError,
+  }: {
+    readonly api: Api;
+    readonly database: Database;
+    readonly onError: (error: unknown, during: string) => void;
+  },
+  chatId: number,
+): Promise<void> {
+  if (await database.transaction(async (tx) => isMoveTarget(tx, chatId))) return;
+  onError(new Error(`somebody put the bot into the chat ${chatId}; it leaves`), "guarding the bot");
+  await api.leaveChat(chatId).catch((error: unknown) => {
+    throw telegramError(failureOf(error));
+  });
+}
