@@ -165,6 +165,31 @@ describe("a hang-up", () => {
   });
 });
 
+describe("a valid file that does not start", () => {
+  test("is told of, the old one goes on, and nothing is recorded as changed", async () => {
+    const good = await readFile(files.main, "utf8");
+    const changes = async (): Promise<number> =>
+      (await readEntries(database.url, "sandbox")).filter((e) => e.kind === "config.changed")
+        .length;
+    const before = await changes();
+    await writeFile(files.main, good.replace("${env:OWN_DATABASE}", "${env:NO_DATABASE}"));
+    const seen = world.telegram.messages().length;
+    bot.kill("SIGHUP");
+    await world.telegram.waitFor(
+      () =>
+        world.telegram
+          .messages()
+          .slice(seen)
+          .find((message) => /does not start/.test(message.text)),
+      { timeoutMs: 40_000 },
+    );
+    await writeFile(files.main, good);
+    const said = world.as("viewer").say("/whoami");
+    await answerTo(said.messageId, /Verena · viewer/);
+    expect(await changes()).toBe(before);
+  });
+});
+
 describe("the group itself", () => {
   test("may become another one: the bot follows it and says what to write down", async () => {
     const starts = log.split('"msg":"started"').length;
@@ -206,6 +231,7 @@ function environment(): Record<string, string> {
     USER: process.env["USER"] ?? "root",
     ...world.environment,
     OWN_DATABASE: database.url,
+    NO_DATABASE: "postgresql://127.0.0.1:1/none",
     OWN_REDIS: inject("redisUrl"),
   };
 }

@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { plainCard } from "../../src/core/card.ts";
+import { Secret } from "../../src/core/secret.ts";
+import { moveChat } from "../../src/storage/chat-move.ts";
+import { openDatabase, type Database } from "../../src/storage/database.ts";
+import { migrate } from "../../src/storage/migrate.ts";
+import {
+  abandon,
+  answer,
+  dueChats,
+  forgetSent,
+  markSending,
+  markSent,
+  nextDue,
+  putOff,
+  stateChanged,
+} from "../../src/storage/outbox.ts";
+import { createTestDatabase } from "../database.ts";
+import { query } from "../support/records.ts";
+
+const opened = new AsyncDisposableStack();
+let database: Database;
+let url: string;
+
+beforeAll(async () => {
+  const own = opened.use(await createTestDatabase());
+  ({ url } = own);
+  await migrate(new Secret(url), () => undefined);
+  database = opened.use(
+    openDatabase({ url: new Secret(url), clock: (now) => now, onIdleError: () => undefined }),
+  );
+});
+afterAll(async () => {
+  await opened.disposeAsync();
+});
+
+const placeIn = (chatId: number) => ({ chatId, topicId: undefined, replyTo: undefined });
+
+async function say(subject: string, chatId: number): Promise<void> {
+  await database.transaction(async (tx, now) =>
+    answer(tx, now, subject, placeIn(chatId), plainCard(subject)),
+  );
+}
+
+const next = async (chatId: number) =>
+  database.transaction(async (tx, now) => nextDue(tx, now, chatId));
+
+describe("what is due in a chat", () => {
+  test("is first what was not tried yet: a message that fails again and again silences nobody", async () => {
+    await say("reply:a", -1);
+    await say("reply:b", -1);
+    const failing = await next(-1);
+    expect(failing?.subject).toBe("reply:a");
+    await database.transaction(async (tx, now) => putOff(tx, failing?.id ?? "", now, true));
+    expect((await next(-1))?.subject).toBe("reply:b");
+  });
+
+  test("comes back after it was given up, when its subject changes", async () => {
+    await say("reply:c", -2);
+    const given = await next(-2);
+    await database.transaction(async (tx) => abandon(tx, given?.id ?? "", "too long"));
+    expect(await next(-2)).toBeUndefined();
+    await database.transaction(async (tx, now) => stateChanged(tx, now, "reply:c"));
+    expect((await next(-2))?.subject).toBe("reply:c");
+  });
+
+  test("is in doubt when a send was begun and not ended, and then it is the second", async () => {
+    await say("reply:d", -3);
+    const first = await next(-3);
+    await database.transaction(async (tx, now) => markSending(tx, now, first?.id ?? ""));
+    expect((await next(-3))?.perhapsSent).toBe(true);
+    await database.transaction(async (tx, now) => markSending(tx, now, first?.id ?? ""));
+    expect((await next(-3))?.resent).toBe(true);
+  });
+});
+
+describe("a chat that goes on under another id", () => {
+  test("takes along what was due, what changes later, and what is still said to the old one", async () => {
+    await say("reply:due", -4);
+    await say("reply:sent", -4);
+    await database.transaction(async (tx, now) => {
+      const { rows } = await query<{ id: string }>(
+        url,
+        "select id from outbox where subject = 'reply:sent'",
+      );
+      const id = rows[0]?.id ?? "";
+      await markSent(tx, now, { id, version: 1, messageId: 7, messageKind: "text" });
+    });
+    expect(await database.transaction(async (tx, now) => moveChat(tx, now, -4, -40))).toBe(true);
+    expect(await database.transaction(async (tx, now) => moveChat(tx, now, -4, -40))).toBe(false);
+    await database.transaction(async (tx, now) => stateChanged(tx, now, "reply:sent"));
+    await say("reply:late", -4);
+    const { rows } = await query<{ chat_id: string; message_id: string | null }>(
+      url,
+      "select chat_id, message_id from outbox where subject in ('reply:due', 'reply:sent', 'reply:late')",
+    );
+    expect(rows).toEqual(Array.from({ length: 3 }, () => ({ chat_id: "-40", message_id: null })));
+    expect(await database.transaction(dueChats)).not.toContain(-4);
+  });
+});
+
+describe("what was said long ago", () => {
+  test("is forgotten once it is settled, and never before", async () => {
+    await say("reply:old", -5);
+    await say("reply:unsent", -5);
+    await query(
+      url,
+      `update outbox set sent_version = wanted_version, sent_at = now() - interval '31 days'
+       where subject = 'reply:old'`,
+    );
+    await database.transaction(forgetSent);
+    const { rows } = await query<{ subject: string }>(
+      url,
+      "select subject from outbox where chat_id = -5",
+    );
+    expect(rows).toEqual([{ subject: "reply:unsent" }]);
+  });
+});
