@@ -13,7 +13,6 @@ import { sendDue } from "./bot/sender.ts";
 import { createTelegram } from "./bot/telegram.ts";
 import { keepWebhook } from "./bot/webhook-registration.ts";
 import { outlastWebhook } from "./bot/webhook-removal.ts";
-import { startWebhook } from "./bot/webhook.ts";
 import type { ServedTarget } from "./commands/served-target.ts";
 import { plainCard, type Card } from "./core/card.ts";
 import { Secret } from "./core/secret.ts";
@@ -134,6 +133,8 @@ export async function startApp(parts: Parts): Promise<App> {
 
   if (webhook) {
     const rulesFor = (botUsername: string): GateRules => gateRules(targets, botUsername);
+    // Loaded only by those who listen: it brings an HTTP server along.
+    const { startWebhook } = await import("./bot/webhook.ts");
     starting.use(await startWebhook({ ...shared, ...intake, webhook, rulesFor }));
   }
 

@@ -80,7 +80,7 @@ function filesNamed([first, ...further]: readonly string[], otherwise: Files): F
 function configCommand(terminal: Terminal, line: CommandLine, otherwise: Files): number {
   const [verb, ...named] = line.words;
   if (verb === "schema") {
-    terminal.stdout(`${JSON.stringify(configSchema, undefined, 2)}\n`);
+    terminal.stdout(`${JSON.stringify(configSchema(), undefined, 2)}\n`);
     return EXIT.ok;
   }
   if (verb !== "check") {

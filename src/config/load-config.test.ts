@@ -361,12 +361,13 @@ describe("the configuration of the sandbox", () => {
 });
 
 test("the JSON Schema names every setting and allows references where people write them", () => {
-  const text = JSON.stringify(configSchema);
-  expect(Object.keys(configSchema.properties ?? {})).toEqual(
+  const schema = configSchema();
+  const text = JSON.stringify(schema);
+  expect(Object.keys(schema.properties ?? {})).toEqual(
     expect.arrayContaining(["target", "telegram", "operators", "checks", "data", "redis"]),
   );
   expect(text).toContain("retryAfterFailure");
-  expect(configSchema.properties?.["telegram"]?.properties?.["chat"]?.type).toEqual([
+  expect(schema.properties?.["telegram"]?.properties?.["chat"]?.type).toEqual([
     "integer",
     "string",
   ]);

@@ -44,7 +44,9 @@ export type LoadedConfigs =
   | { readonly ok: false; readonly files: readonly FileProblems[] };
 
 /** JSON Schema of the first file, for editors. */
-export const configSchema: JsonSchema = jsonSchemaOf(settingsSchema);
+export function configSchema(): JsonSchema {
+  return jsonSchemaOf(settingsSchema);
+}
 
 /** Validates the text of a first file and tells every problem at once, in the order of the file. */
 export function parseConfig(text: string, sources: ReferenceSources): LoadedConfig {
@@ -140,10 +142,7 @@ function parseFile<Schema extends z.ZodType>(
   if (!read.ok) return read;
   const { tree, findings } = resolveReferences(read.source.tree, sources);
   const parsed = schema.safeParse(tree ?? {}, { error: issueMessage });
-  const known = jsonSchemaOf(schema);
-  const issues = parsed.success
-    ? []
-    : parsed.error.issues.flatMap((issue) => findingsOf(issue, known, tree));
+  const issues = parsed.success ? [] : findingsIn(parsed.error, jsonSchemaOf(schema), tree);
   const problems = [...findings, ...withoutEchoes(issues, findings)].map((finding) =>
     problemOf(finding, read.source),
   );
@@ -151,6 +150,10 @@ function parseFile<Schema extends z.ZodType>(
     return { ok: false, problems: problems.toSorted(inFileOrder) };
   }
   return { ok: true, settings: parsed.data, hash: digestOf(read.source.tree) };
+}
+
+function findingsIn(error: z.ZodError, known: JsonSchema, tree: unknown): Finding[] {
+  return error.issues.flatMap((issue) => findingsOf(issue, known, tree));
 }
 
 /** A reference that cannot be resolved makes its value wrong too; one message is enough. */
