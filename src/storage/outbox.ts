@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { cardSchema, type Card } from "../core/card.ts";
 import type { Transaction } from "./database.ts";
+import { storableJson, storableText } from "./storable.ts";
 
 /** The leader listens here; a commit that wants something sent wakes its sender at once. */
 export const OUTBOX_CHANNEL = "flightdeck_outbox";
@@ -199,7 +200,7 @@ export async function forgetSent(tx: Transaction, now: Date): Promise<void> {
 export async function abandon(tx: Transaction, id: string, because: string): Promise<void> {
   await tx.change(`update outbox set abandoned_because = $2, sending_since = null where id = $1`, [
     id,
-    because,
+    storableText(because),
   ]);
 }
 
@@ -222,7 +223,7 @@ async function insert(
       message.place.chatId,
       message.place.topicId ?? null,
       message.place.replyTo ?? null,
-      message.card === null ? null : JSON.stringify(message.card),
+      message.card === null ? null : storableJson(message.card),
       message.priority,
       now,
     ],

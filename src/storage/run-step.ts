@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { jsonSchema, type Json } from "../core/json.ts";
 import type { Transaction } from "./database.ts";
+import { storableJson, storableText } from "./storable.ts";
 
 const stepRow = z
   .object({
@@ -71,7 +72,7 @@ export async function startStep(
       step.kind,
       step.epoch,
       step.key,
-      JSON.stringify(step.baseline),
+      storableJson(step.baseline),
       now,
     ],
   );
@@ -86,7 +87,7 @@ export async function noteProgress(
 ): Promise<void> {
   await tx.change(
     `update run_step set progress = $4 where run_id = $1 and n = $2 and epoch = $3 and state = 'started'`,
-    [place.runId, place.n, place.epoch, JSON.stringify(progress)],
+    [place.runId, place.n, place.epoch, storableJson(progress)],
   );
 }
 
@@ -112,8 +113,8 @@ export async function endStep(
       place.runId,
       place.n,
       end.state,
-      end.state === "done" ? JSON.stringify(end.result) : null,
-      end.state === "done" ? null : end.error,
+      end.state === "done" ? storableJson(end.result) : null,
+      end.state === "done" ? null : storableText(end.error),
       now,
     ],
   );

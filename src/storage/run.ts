@@ -3,6 +3,7 @@ import { z } from "zod";
 import { actorSchema, type Actor } from "../core/actor.ts";
 import { jsonSchema, type Json } from "../core/json.ts";
 import type { Transaction } from "./database.ts";
+import { storableJson, storableText } from "./storable.ts";
 
 export const RUN_STATES = [
   "waiting",
@@ -91,10 +92,10 @@ export async function admitRun(
     [
       request.target,
       request.operation,
-      JSON.stringify(request.input),
+      storableJson(request.input),
       request.mutating,
       request.cause,
-      JSON.stringify(request.actor),
+      storableJson(request.actor),
       request.configHash,
       now,
     ],
@@ -182,14 +183,20 @@ export async function endRun(
   await tx.change(
     `update run set state = $2, verdict = $3, reason = $4, ended_at = $5, owner = null, lease_until = null
      where id = $1`,
-    [runId, outcome.state, outcome.verdict ?? null, outcome.reason ?? null, now],
+    [
+      runId,
+      outcome.state,
+      outcome.verdict ?? null,
+      outcome.reason === undefined ? null : storableText(outcome.reason),
+      now,
+    ],
   );
 }
 
 export async function suspendRun(tx: Transaction, runId: string, reason: string): Promise<void> {
   await tx.change(
     `update run set state = 'unknown', reason = $2, owner = null, lease_until = null where id = $1`,
-    [runId, reason],
+    [runId, storableText(reason)],
   );
 }
 

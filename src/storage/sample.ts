@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import type { Measurement, Status } from "../core/status.ts";
 import type { Transaction } from "./database.ts";
+import { storableJson, storableText } from "./storable.ts";
 
 /** What a check read at one moment. */
 export type Sample = {
@@ -28,8 +29,8 @@ export async function keepSamples(
         now,
         sample.status,
         Math.round(sample.durationMs),
-        sample.reason ?? null,
-        JSON.stringify(sample.measurements),
+        sample.reason === undefined ? null : storableText(sample.reason),
+        storableJson(sample.measurements),
       ],
     );
   }

@@ -6,7 +6,7 @@ import { createLogger } from "../../src/logger.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
 import { CHECKS, FAST_ENGINE, testConfig } from "../support/config.ts";
-import { brokenCommand } from "../support/mark.ts";
+import { brokenCommand, hostileCommand } from "../support/mark.ts";
 import { query, readEntries } from "../support/records.ts";
 
 const opened = new AsyncDisposableStack();
@@ -37,7 +37,7 @@ beforeAll(async () => {
       ),
       instance: "test-1",
       signal: new AbortController().signal,
-      overrides: { commands: [brokenCommand] },
+      overrides: { commands: [brokenCommand, hostileCommand] },
     }),
   );
 });
@@ -214,6 +214,27 @@ describe("what is typed", () => {
     );
     expect(rows[0]).toMatchObject({ state: "received" });
     expect(rows[0]?.attempts).toBeGreaterThan(0);
+  });
+});
+
+describe("hostile text", () => {
+  test("is shown whole, with everything hidden in it made visible and nothing of it taken for markup", async () => {
+    const message = await answerTo(() => world.as("viewer").say("/hostile 3"), /hostile/);
+    expect(message.text).toContain("שלום `code` *bold* <b> ⟨U+202E⟩gnp.exe⟨U+202C⟩ ⟨U+0000⟩ _x_");
+    expect(message.text).toContain("2 שלום");
+    expect(message.file).toBeUndefined();
+    const types = message.entities.map((entity) => entity.type);
+    expect(types.toSorted()).toEqual(["bold", "bold", "pre"]);
+  });
+
+  test("of more than a message holds comes as a file, whole", async () => {
+    const message = await answerTo(() => world.as("viewer").say("/hostile 300"), /hostile/);
+    expect(message.file).toBeDefined();
+    const file = world.telegram.file(message.file?.fileId ?? "");
+    const content = Buffer.from(file?.bytes ?? []).toString("utf8");
+    expect(content).toContain("0 שלום");
+    expect(content).toContain("299 שלום");
+    expect(content).not.toMatch(/[\u202E\u0000]/);
   });
 });
 

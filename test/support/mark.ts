@@ -108,6 +108,28 @@ export const markCommand: Command = defineCommand<undefined>({
   },
 });
 
+/** Text as the outside may send it: of both directions, with line breaks, back-ticks and what cannot be seen. */
+export const HOSTILE = "שלום `code` *bold* <b> \u202Egnp.exe\u202C \u0000 _x_ \n```\nend";
+
+/** Shows hostile text, as often as it is asked to. */
+export const hostileCommand: Command = defineCommand<{ readonly times: number }>({
+  name: "hostile",
+  summary: "Shows hostile text",
+  role: "viewer",
+  usage: "N",
+  effect: "read",
+  words: { atLeast: 1, atMost: 1 },
+  understand: ({ words: [times] }) => ({ ok: true, args: { times: Number(times) } }),
+  async run(_context, { times }) {
+    const text = Array.from({ length: times }, (_, n) => `${n} ${HOSTILE}`).join("\n");
+    const parts = [
+      { kind: "line", words: [HOSTILE, { bold: HOSTILE }] },
+      { kind: "code", text },
+    ] as const;
+    return { kind: "card", card: { title: `hostile ${HOSTILE}`, parts, actions: [] } };
+  },
+});
+
 /** Fails on purpose, so that what a broken handler leaves behind can be seen. */
 export const brokenCommand: Command = defineCommand<undefined>({
   name: "broken",
