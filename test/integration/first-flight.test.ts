@@ -234,7 +234,7 @@ describe("hostile text", () => {
     const content = Buffer.from(file?.bytes ?? []).toString("utf8");
     expect(content).toContain("0 שלום");
     expect(content).toContain("299 שלום");
-    expect(content).not.toMatch(/[\u202E\u0000]/);
+    for (const hidden of ["\u202E", "\u0000"]) expect(content).not.toContain(hidden);
   });
 });
 

@@ -109,7 +109,7 @@ export const markCommand: Command = defineCommand<undefined>({
 });
 
 /** Text as the outside may send it: of both directions, with line breaks, back-ticks and what cannot be seen. */
-export const HOSTILE = "שלום `code` *bold* <b> \u202Egnp.exe\u202C \u0000 _x_ \n```\nend";
+const HOSTILE = "שלום `code` *bold* <b> \u202Egnp.exe\u202C \u0000 _x_ \n```\nend";
 
 /** Shows hostile text, as often as it is asked to. */
 export const hostileCommand: Command = defineCommand<{ readonly times: number }>({
