@@ -1,21 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 
-import { Secret } from "../../src/core/secret.ts";
-import { openDatabase, type Database } from "../../src/storage/database.ts";
+import type { Database } from "../../src/storage/database.ts";
 import { SystemError } from "../../src/systems/system-error.ts";
-import { createTestDatabase, type TestDatabase } from "../database.ts";
+import { openOwnDatabase, type OwnDatabase } from "../support/own-database.ts";
 import { query } from "../support/records.ts";
 
 const opened = new AsyncDisposableStack();
-let own: TestDatabase;
+let own: OwnDatabase;
 let database: Database;
 
 beforeAll(async () => {
-  own = opened.use(await createTestDatabase());
-  database = opened.use(
-    openDatabase({ url: new Secret(own.url), clock: (now) => now, onIdleError: () => undefined }),
-  );
+  own = opened.use(await openOwnDatabase());
+  ({ database } = own);
   await query(own.url, "create table note (text text)");
 });
 afterAll(async () => {

@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { plainCard } from "../../src/core/card.ts";
-import { Secret } from "../../src/core/secret.ts";
 import { moveChat } from "../../src/storage/chat-move.ts";
-import { openDatabase, type Database } from "../../src/storage/database.ts";
-import { migrate } from "../../src/storage/migrate.ts";
+import type { Database } from "../../src/storage/database.ts";
 import {
   abandon,
   answer,
@@ -16,7 +14,7 @@ import {
   putOff,
   stateChanged,
 } from "../../src/storage/outbox.ts";
-import { createTestDatabase } from "../database.ts";
+import { openOwnDatabase } from "../support/own-database.ts";
 import { query } from "../support/records.ts";
 
 const opened = new AsyncDisposableStack();
@@ -24,12 +22,7 @@ let database: Database;
 let url: string;
 
 beforeAll(async () => {
-  const own = opened.use(await createTestDatabase());
-  ({ url } = own);
-  await migrate(new Secret(url), () => undefined);
-  database = opened.use(
-    openDatabase({ url: new Secret(url), clock: (now) => now, onIdleError: () => undefined }),
-  );
+  ({ database, url } = opened.use(await openOwnDatabase()));
 });
 afterAll(async () => {
   await opened.disposeAsync();

@@ -10,13 +10,12 @@ import { ROLES, type Role } from "../../src/core/operator.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { createBell } from "../../src/core/waiting.ts";
 import { createEngine } from "../../src/jobs/engine.ts";
-import { openDatabase, type Database } from "../../src/storage/database.ts";
+import type { Database } from "../../src/storage/database.ts";
 import { openLog } from "../../src/storage/evidence.ts";
 import { createInbox } from "../../src/storage/inbox.ts";
-import { migrate } from "../../src/storage/migrate.ts";
 import { createSeal } from "../../src/storage/seal.ts";
-import { createTestDatabase } from "../database.ts";
 import { createMarkOperation } from "../support/mark.ts";
+import { openOwnDatabase } from "../support/own-database.ts";
 import { query } from "../support/records.ts";
 
 const OPS = -1001;
@@ -38,12 +37,7 @@ let database: Database;
 let url: string;
 
 beforeAll(async () => {
-  const own = opened.use(await createTestDatabase());
-  ({ url } = own);
-  await migrate(new Secret(url), () => undefined);
-  database = opened.use(
-    openDatabase({ url: new Secret(url), clock: (now) => now, onIdleError: () => undefined }),
-  );
+  ({ database, url } = opened.use(await openOwnDatabase()));
   await database.transaction(async (tx) => openLog(tx, "alpha", "test/alpha"));
 });
 afterAll(async () => {
