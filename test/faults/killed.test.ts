@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import {
   afterAll,
   beforeAll,
@@ -184,7 +186,8 @@ describe("two processes", () => {
     const card = await finalAnswer(messageId, /MARKED/, other, 60_000);
     paused.kill("SIGCONT");
     await expect.poll(() => paused.log(), { timeout: RECOVERY_MS }).toContain('"leads":false');
-    // Counted when the paused one has had its chance to do it again.
+    // Counted when the paused one has had its chance, and the time, to do it again.
+    await sleep(2_000);
     expect([...mark.marks().values()]).toEqual([1]);
     expect(await runStates()).toEqual(["ok"]);
     expect((await kinds()).filter((kind) => kind === "run.result")).toHaveLength(1);
