@@ -269,6 +269,7 @@ describe("delivery", () => {
   });
 
   test("a message whose answer was lost arrives once more, and says so", async () => {
+    await allIsSaid();
     using _fault = world.telegram.faults.add({
       method: "sendMessage",
       kind: "lost-answer",
@@ -290,6 +291,7 @@ describe("delivery", () => {
   });
 
   test("waits as long as Telegram asks, and loses nothing", async () => {
+    await allIsSaid();
     using _fault = world.telegram.faults.add({
       method: "sendMessage",
       kind: "rate-limit",
@@ -339,6 +341,19 @@ describe("what is kept", () => {
     expect(world.telegram.violations()).toEqual([]);
   });
 });
+
+/** A fault of the next message must not befall one that an earlier test left behind. */
+async function allIsSaid(): Promise<void> {
+  const open = async (): Promise<number> =>
+    (
+      await query(
+        database.url,
+        `select from outbox where wanted_version > sent_version and abandoned_because is null
+         union all select from run where ended_at is null`,
+      )
+    ).rows.length;
+  await expect.poll(open, { timeout: 15_000 }).toBe(0);
+}
 
 async function countRuns(): Promise<number> {
   const { rows } = await query<{ count: string }>(database.url, "select count(*) from run");
