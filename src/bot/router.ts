@@ -145,7 +145,7 @@ type Routing = {
   readonly place: Place;
 };
 
-/** From what was typed or tapped to an answer: target, person, name, role, freshness, arguments, in this order. */
+/** From what was typed or tapped to an answer: target, person, lock, name, role, freshness, arguments, in this order. */
 async function route(parts: RouterParts, routing: Routing): Promise<Answer | undefined> {
   const { tx, now, due, intake, place } = routing;
   const text = typedText(intake);

@@ -21,7 +21,7 @@ export const lock = defineCommand<Args>({
     await record({ kind: "operator.locked", result: "locked", facts: personFacts(operator) });
     return card(
       `🔒 ${operator.name} is locked`,
-      "Nothing that comes from this account is heard any more.",
+      `Nothing that comes from this account about ${target} is heard any more.`,
       `Another approver gives the rights back by /unlock ${operator.name}, or the command line does.`,
     );
   },

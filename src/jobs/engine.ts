@@ -290,6 +290,10 @@ export function createEngine(parts: EngineParts) {
       if (!(await holdsLease(tx, { runId: run.id, epoch: run.epoch }))) return;
       await endRun(tx, now, run.id, ending);
       await stateChanged(tx, now, subjectOf(run));
+      // What was intended and surely not done ends with that, so that no intent stays open.
+      for (const { name: step } of (await stepsOf(tx, run.id)).filter(isCleared)) {
+        await record(tx, now, origin, run, { kind: "step.outcome", step, result: "not done" });
+      }
       const reason = ending.reason === undefined ? {} : { reason: ending.reason };
       await record(tx, now, origin, run, {
         kind: "run.result",
@@ -322,6 +326,10 @@ function doubtCard(run: Run): Card {
       ],
     ],
   };
+}
+
+function isCleared(step: JournalledStep): boolean {
+  return step.state === "cleared";
 }
 
 function isOpenAct(step: JournalledStep | undefined): boolean {

@@ -6,7 +6,13 @@ import { pass } from "../core/trace.ts";
 import { untilAborted } from "../core/waiting.ts";
 import type { Database, Transaction } from "../storage/database.ts";
 import { openSubject, progressMade, stateChanged, type Place } from "../storage/outbox.ts";
-import { endStep, noteProgress, startStep, type JournalledStep } from "../storage/run-step.ts";
+import {
+  clearStep,
+  endStep,
+  noteProgress,
+  startStep,
+  type JournalledStep,
+} from "../storage/run-step.ts";
 import { holdsLease, suspendRun, type Run } from "../storage/run.ts";
 import { SystemError } from "../systems/system-error.ts";
 import type { HeldLease } from "./lease.ts";
@@ -90,8 +96,9 @@ async function performAct(runner: StepRunner, step: ActStep, place: StepPlace): 
   const earlier = place.journalled;
   const baseline = earlier
     ? earlier.baseline
-    : ((await step.baseline?.(context).catch(async (error: unknown) => {
-        throw await failed(runner, step, place, error);
+    : ((await step.baseline?.(context).catch((error: unknown) => {
+        // Nothing is journalled or intended yet, so there is nothing to close.
+        throw asFailure(runner, error);
       })) ?? null);
   const withBaseline = { ...context, baseline };
 
@@ -198,6 +205,13 @@ async function closeStep(
   pass("step.closed", `${run.id}:${step.name}`);
 }
 
+/** A failure of the step, unless the run was told to stop or nothing can be recorded: these are not the step's. */
+function asFailure({ origin }: StepRunner, error: unknown): Error {
+  if (error instanceof Interruption && error.because !== "deadline") return error;
+  if (error instanceof SystemError && error.system === "storage") return error;
+  return new StepFailure(origin.scrub(messageOf(error)), { cause: error });
+}
+
 /** Journals a failure and gives back what to throw; an interruption passes through and leaves the step open. */
 async function failed(
   runner: StepRunner,
@@ -205,10 +219,9 @@ async function failed(
   place: StepPlace,
   error: unknown,
 ): Promise<Error> {
-  if (error instanceof Interruption && error.because !== "deadline") return error;
-  if (error instanceof SystemError && error.system === "storage") return error;
+  const failure = asFailure(runner, error);
+  if (!(failure instanceof StepFailure)) return failure;
   const { run } = runner;
-  const failure = new StepFailure(runner.origin.scrub(messageOf(error)), { cause: error });
   await fenced(runner, async (tx, now) => {
     await endStep(
       tx,
@@ -229,13 +242,10 @@ async function failed(
   return failure;
 }
 
-/** A cancelled act that surely did not happen is closed before the run is. */
+/** A cancelled act that surely did not happen is no longer in doubt when the run ends. */
 async function withdrawn(runner: StepRunner, place: StepPlace): Promise<Interruption> {
   if (place.journalled) {
-    const end = { state: "failed", error: "cancelled before it was done" } as const;
-    await fenced(runner, async (tx, now) =>
-      endStep(tx, now, { runId: runner.run.id, n: place.n }, end),
-    );
+    await fenced(runner, async (tx) => clearStep(tx, runner.run.id));
   }
   return new Interruption("cancelled", "cancelled by an operator");
 }

@@ -91,10 +91,10 @@ export async function noteProgress(
   );
 }
 
-/** A person said that the effect in doubt did not happen: the next attempt acts without looking. */
+/** The effect in doubt did not happen, as a look or a person has said: a next attempt acts without looking. */
 export async function clearStep(tx: Transaction, runId: string): Promise<void> {
   await tx.change(
-    `update run_step set state = 'cleared', error = null where run_id = $1 and state = 'unknown'`,
+    `update run_step set state = 'cleared', error = null where run_id = $1 and kind = 'act' and state in ('started', 'unknown')`,
     [runId],
   );
 }

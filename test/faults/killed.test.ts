@@ -138,6 +138,20 @@ describe("a cancel", () => {
     ]);
   });
 
+  test("after a kill right before the act leaves no intent open", async () => {
+    const { messageId } = await strike("act.begins", "/mark");
+    await query(database.url, "update run set cancel_requested_at = clock_timestamp()");
+    await using survivor = await startBot();
+    await finalAnswer(messageId, /cancelled/, survivor);
+    expect(mark.marks().size).toBe(0);
+    expect((await readEntries(database.url)).map(({ kind, result }) => [kind, result])).toEqual([
+      ["run.intent", undefined],
+      ["step.intent", undefined],
+      ["step.outcome", "not done"],
+      ["run.result", "cancelled"],
+    ]);
+  });
+
   test("before the act is begun has nothing done", async () => {
     const { messageId } = await strike("step.closed@before", "/mark");
     await query(database.url, "update run set cancel_requested_at = clock_timestamp()");

@@ -48,7 +48,7 @@ create table run_step (
   n integer not null,
   name text not null,
   kind text not null check (kind in ('look', 'act')),
-  -- cleared: in doubt until a person said that it did not happen.
+  -- cleared: in doubt until a look or a person said that it did not happen.
   state text not null check (state in ('started', 'done', 'failed', 'unknown', 'cleared')),
   epoch integer not null,
   -- Sent along with an outside effect where the other side takes one; the same for every attempt of the step.
