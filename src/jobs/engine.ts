@@ -246,6 +246,8 @@ export function createEngine(parts: EngineParts) {
           results[step.name] = journalled.result;
           continue;
         }
+        // A pure question to the results before, so whoever resumes the run comes to the same answer.
+        if (!journalled && step.applies?.(results) === false) continue;
         // What is in doubt is looked for even when the run is to stop: a stop must not hide an effect.
         if (run.cancelRequestedAt && !isOpenAct(journalled)) return cancelled();
         if (!isOpenAct(journalled)) runner.lease.cancelled.throwIfAborted();

@@ -24,19 +24,22 @@ export type Occurrence =
   | { readonly kind: "absent" }
   | { readonly kind: "unclear"; readonly reason: string };
 
-/** Reads only: may be repeated at will. */
-export type LookStep = {
-  readonly kind: "look";
+type StepParts = {
   readonly name: string;
   readonly timeoutMs: number;
+  /** Whether there is anything to do after what came before; left out, neither journalled nor recorded, when not. */
+  applies?(results: Results): boolean;
+};
+
+/** Reads only: may be repeated at will. */
+export type LookStep = StepParts & {
+  readonly kind: "look";
   look(context: StepContext): Promise<Json>;
 };
 
 /** Has an effect outside: is done once, and after any doubt looked for before it is done again. */
-export type ActStep = {
+export type ActStep = StepParts & {
   readonly kind: "act";
-  readonly name: string;
-  readonly timeoutMs: number;
   /** What `observe` needs to tell the effect from what was there before; journalled before the act. */
   baseline?(context: StepContext): Promise<Json>;
   observe(context: StepContext & { readonly baseline: Json }): Promise<Occurrence>;
