@@ -1,4 +1,5 @@
 import { createCoolify } from "./coolify.ts";
+import { createGit } from "./git.ts";
 import { createHttpApi } from "./http-api.ts";
 import { createPgDump } from "./pg-dump.ts";
 import { createPostgres } from "./postgres.ts";
@@ -21,6 +22,7 @@ export function createSystems(settings: SystemsSettings = {}) {
     productWebhook: createProductWebhook(http, telegramBot, settings.productWebhook),
     tls: createTls(),
     coolify: createCoolify(http, settings.coolify),
+    git: createGit(),
     async [Symbol.asyncDispose]() {
       await http.close();
     },
