@@ -60,6 +60,7 @@ async function configText(
 ): Promise<string> {
   const config = parseDocument(await readFile(sandboxFile, "utf8"));
   config.set("data", data);
+  config.setIn(["evidence", "directory"], join(data, "comms"));
   config.set("database", "${env:BENCH_DATABASE_URL}");
   config.set("redis", "${env:BENCH_REDIS_URL}");
   for (const [name, check] of Object.entries(checks)) config.setIn(["checks", name], check);

@@ -399,6 +399,11 @@ describe("several files", () => {
     ],
     ["a place of its own is needed", "", "place"],
     ["a name of its own is needed", "place: { topic: 7 }", "target"],
+    [
+      "a folder of its own for its log is needed",
+      "place: { topic: 7 }\nevidence: { directory: ./data/../data/sandbox/comms/ }",
+      "evidence.directory",
+    ],
   ])("%s", (_rule, more, path) => {
     const text = path === "target" ? further(more).replace("staging", "sandbox") : further(more);
     const loaded = load({ "a.yaml": SANDBOX, "b.yaml": text });

@@ -1,3 +1,5 @@
+import { join, resolve } from "node:path";
+
 import type { z } from "zod";
 
 import { digestOf } from "../core/digest.ts";
@@ -105,7 +107,10 @@ function readFile<Schema extends z.ZodType>(
   return { ...parsed, file };
 }
 
-/** Two files that mean the same target, or the same place in the chat, would take each other's commands. */
+/**
+ * Two files that mean the same target, or the same place in the chat, would take each other's commands; two logs in one
+ * folder would take each other's file.
+ */
 function twinOf(
   read: { readonly file: string; readonly settings: TargetSettings },
   earlier: readonly { readonly file: string; readonly settings: TargetSettings }[],
@@ -116,6 +121,10 @@ function twinOf(
   const samePlace = earlier.find(
     ({ settings }) => (settings.place.chat ?? home) === chat && settings.place.topic === topic,
   );
+  const sameDirectory = earlier.find(
+    ({ settings }) =>
+      resolve(settings.evidence.directory) === resolve(read.settings.evidence.directory),
+  );
   const problem = (path: string, message: string): FileProblems[] => [
     { file: read.file, problems: [{ line: 1, column: 1, path, message }] },
   ];
@@ -124,6 +133,14 @@ function twinOf(
     return problem(
       "place",
       `is the place of ${samePlace.file} already; give it a topic of its own`,
+    );
+  }
+  if (sameDirectory) {
+    const { target, evidence } = read.settings;
+    return problem(
+      "evidence.directory",
+      `holds the log of ${sameDirectory.file} already; give this one a folder of its own, such as ` +
+        join(evidence.directory, target),
     );
   }
   return [];

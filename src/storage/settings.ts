@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { secretSetting, textSetting } from "../core/setting.ts";
+import { integerSetting, secretSetting, textSetting } from "../core/setting.ts";
 import { postgresUrlProblem } from "../systems/postgres.ts";
 
 /** Where Flightdeck keeps its own state. Without `database` it starts a PostgreSQL of its own in `data`. */
@@ -19,5 +19,13 @@ export const evidenceSetting = z
     origin: textSetting()
       .optional()
       .meta({ description: "Name of this log for ever; by default flightdeck/evidence/<target>" }),
+    directory: textSetting().default("comms").meta({
+      description: "Folder of log.md, its closed parts and the public keys; one for each target",
+    }),
+    rotateAtMebibytes: integerSetting({ minimum: 1, maximum: 1_024 })
+      .default(5)
+      .meta({
+        description: "How large log.md may grow before it is closed and the next one begins",
+      }),
   })
   .prefault({});

@@ -15,6 +15,7 @@ const WITHIN_MS = 20_000;
 
 const STAGING = `target: staging
 place: { topic: TOPIC }
+evidence: { directory: "COMMS" }
 operators:
   - { name: Ada, telegram: 1003, role: approver }
   - { name: Otto, telegram: 1002, role: viewer, os: "\${env:USER:-root}" }
@@ -38,7 +39,10 @@ beforeAll(async () => {
   files = { main: join(path, "main.yaml"), staging: join(path, "staging.yaml") };
   const more = `database: \${env:OWN_DATABASE}\nredis: \${env:OWN_REDIS}\n${FAST_ENGINE}`;
   await writeFile(files.main, configText({ data: join(path, "data"), more }));
-  await writeFile(files.staging, STAGING.replace("TOPIC", String(topic)));
+  await writeFile(
+    files.staging,
+    STAGING.replace("TOPIC", String(topic)).replace("COMMS", join(path, "comms")),
+  );
   bot = spawn(process.execPath, ["src/main.ts", "start", files.main, files.staging], {
     cwd: root,
     env: environment(),

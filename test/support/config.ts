@@ -23,7 +23,7 @@ export function configText({
   telegram = "",
 }: Omit<TestConfig, "environment">): string {
   const text = readFileSync(file, "utf8")
-    .replace("data: ${env:SANDBOX_DATA:-data/sandbox}", `data: ${data}`)
+    .replaceAll("${env:SANDBOX_DATA:-data/sandbox}", data)
     .replace(
       "  chat: -",
       `  # Tests need not wait for what only the real Telegram asks.\n  messagesPerMinute: 1000\n${telegram}\n  chat: -`,
