@@ -10,15 +10,18 @@ import { absenceObservations, jsonObservations, jsonSetting } from "./json-expec
 
 const statusSetting = integerSetting({ minimum: 100, maximum: 599 });
 
+/** The statuses that an answer may have. */
+export const statusesSetting = z
+  .preprocess(
+    (value) => (value === undefined || Array.isArray(value) ? value : [value]),
+    z.array(statusSetting).min(1),
+  )
+  .default([200])
+  .meta({ type: ["integer", "array"], description: "One status, or a list of them" });
+
 /** What an answer must be. */
 export const expectationSetting = z.strictObject({
-  status: z
-    .preprocess(
-      (value) => (value === undefined || Array.isArray(value) ? value : [value]),
-      z.array(statusSetting).min(1),
-    )
-    .default([200])
-    .meta({ type: ["integer", "array"], description: "One status, or a list of them" }),
+  status: statusesSetting,
   json: jsonSetting.optional(),
   absent: z
     .array(textSetting())
@@ -102,6 +105,11 @@ function body(answer: HttpAnswer, { json, absent }: Expectation): Observation[] 
     ...jsonObservations(parsed.value, json ?? {}),
     ...absenceObservations(parsed.value, absent ?? []),
   ];
+}
+
+/** The JSON of an answer; undefined when it is none, or too large to have been read whole. */
+export function jsonOf({ bodyText, truncated }: HttpAnswer): unknown {
+  return truncated ? undefined : parseJson(bodyText)?.value;
 }
 
 function parseJson(text: string): { readonly value: unknown } | undefined {

@@ -1,44 +1,15 @@
 import { z } from "zod";
 
-import { Secret } from "../core/secret.ts";
-import {
-  choiceSetting,
-  sealableSetting,
-  secretSetting,
-  textSetting,
-  urlSetting,
-} from "../core/setting.ts";
+import type { Secret } from "../core/secret.ts";
+import { choiceSetting, textSetting, urlSetting } from "../core/setting.ts";
 import type { Observation } from "../core/status.ts";
 import type { HttpAnswer, HttpApi } from "../systems/http-api.ts";
 import { SystemError } from "../systems/system-error.ts";
 import type { CheckKind } from "./check-kind.ts";
 import { answerObservations, expectationSetting } from "./http-expectation.ts";
 import type { Expectation } from "./http-expectation.ts";
+import { bearerSetting, headersSetting, requestHeaders } from "./http-headers.ts";
 import { refusedConnection } from "./refused-connection.ts";
-
-const CREDENTIAL_HEADER = /authorization|cookie|token|secret|api-?key/i;
-
-const headersSetting = z
-  .record(
-    z.string().regex(/^[A-Za-z0-9-]{1,64}$/, { error: "expected the name of a header" }),
-    sealableSetting(),
-  )
-  .superRefine((headers, context) => {
-    for (const [name, value] of Object.entries(headers)) {
-      if (!CREDENTIAL_HEADER.test(name) || value instanceof Secret || value === "wrong") continue;
-      context.addIssue({
-        code: "custom",
-        path: [name],
-        message: "a secret belongs in a reference such as ${env:NAME}, not in the file",
-      });
-    }
-  });
-
-const bearerSetting = z
-  .union([z.literal("wrong"), secretSetting()], {
-    error: "expected a reference to a secret such as ${env:NAME}, or the word wrong",
-  })
-  .meta({ description: "A bearer token; the word wrong sends one that nobody may accept" });
 
 const requestSetting = z.strictObject({
   name: textSetting().meta({ description: "What is tried", examples: ["with a wrong token"] }),
@@ -74,9 +45,6 @@ const settings = {
 
 type Settings = z.output<z.ZodObject<typeof settings>>;
 
-/** Nobody may accept it, and whoever finds it in a log knows where it came from. */
-const WRONG_TOKEN = "flightdeck-wrong-token";
-
 export const http = {
   kind: "http",
   summary: "an address answers as it should",
@@ -107,30 +75,14 @@ type Request = {
   readonly expect: Expectation;
 };
 
-function requestsOf({ headers, bearer, expect, requests }: Settings): readonly Request[] {
-  const shared = { ...lowerCased(headers), ...authorization(bearer) };
-  if (requests === undefined) return [{ name: undefined, headers: shared, expect }];
+function requestsOf({ requests, expect, ...shared }: Settings): readonly Request[] {
+  const headers = requestHeaders(shared);
+  if (requests === undefined) return [{ name: undefined, headers, expect }];
   return requests.map((request) => ({
     name: request.name,
-    headers: { ...shared, ...lowerCased(request.headers), ...authorization(request.bearer) },
+    headers: { ...headers, ...requestHeaders(request) },
     expect: request.expect ?? expect,
   }));
-}
-
-/** So that a request's own header replaces the shared one however either is spelt. */
-function lowerCased(headers: Settings["headers"] = {}): Readonly<Record<string, string | Secret>> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [
-      name.toLowerCase(),
-      CREDENTIAL_HEADER.test(name) && value === "wrong" ? WRONG_TOKEN : value,
-    ]),
-  );
-}
-
-function authorization(bearer: Settings["bearer"]): Readonly<Record<string, Secret>> {
-  if (bearer === undefined) return {};
-  const token = bearer === "wrong" ? WRONG_TOKEN : bearer.reveal();
-  return { authorization: new Secret(`Bearer ${token}`) };
 }
 
 async function look(

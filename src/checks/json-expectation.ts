@@ -9,13 +9,15 @@ type Scalar = string | number | boolean | null;
 const conditionSetting = z
   .strictObject({
     oneOf: z.array(scalarSetting()).min(1).optional(),
+    not: scalarSetting().optional(),
+    above: z.number().optional(),
     atLeast: z.number().optional(),
     atMost: z.number().optional(),
     nonEmpty: z.literal(true).optional(),
   })
   .refine(
     (condition) => Object.keys(condition).length > 0,
-    "expected at least one of oneOf, atLeast, atMost, nonEmpty",
+    "expected at least one of oneOf, not, above, atLeast, atMost, nonEmpty",
   );
 
 /** A value by its path: the value itself, or a condition that it must meet. */
@@ -30,11 +32,9 @@ export const jsonSetting = z
 
 type Condition = z.output<typeof conditionSetting>;
 type Expected = Condition | Scalar;
+export type JsonExpectation = Readonly<Record<string, Expected>>;
 
-export function jsonObservations(
-  body: unknown,
-  expected: Readonly<Record<string, Expected>>,
-): Observation[] {
+export function jsonObservations(body: unknown, expected: JsonExpectation): Observation[] {
   return Object.entries(expected).map(([path, wanted]) => {
     const value = valueAt(body, path);
     return {
@@ -54,7 +54,8 @@ export function absenceObservations(body: unknown, paths: readonly string[]): Ob
   });
 }
 
-function valueAt(body: unknown, path: string): unknown {
+/** What an answer holds at a path such as `data.0.id`; undefined when it holds nothing there. */
+export function valueAt(body: unknown, path: string): unknown {
   return path.split(".").reduce<unknown>((value, part) => {
     if (typeof value !== "object" || value === null) return undefined;
     // Only what the answer itself holds: `__proto__` or `length` must not find what JavaScript adds.
@@ -67,8 +68,12 @@ function isCondition(wanted: Expected): wanted is Condition {
   return typeof wanted === "object" && wanted !== null;
 }
 
-function meets(value: unknown, { oneOf, atLeast, atMost, nonEmpty }: Condition): boolean {
+function meets(value: unknown, condition: Condition): boolean {
+  const { oneOf, not, above, atLeast, atMost, nonEmpty } = condition;
   if (oneOf !== undefined && !oneOf.some((each) => each === value)) return false;
+  // Whatever is missing is not the other value either, and proves nothing.
+  if (not !== undefined && (value === undefined || value === not)) return false;
+  if (above !== undefined && !(typeof value === "number" && value > above)) return false;
   if (atLeast !== undefined && !(typeof value === "number" && value >= atLeast)) return false;
   if (atMost !== undefined && !(typeof value === "number" && value <= atMost)) return false;
   return nonEmpty === undefined || isNonEmpty(value);
@@ -79,9 +84,11 @@ function isNonEmpty(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.keys(value).length > 0;
 }
 
-function words({ oneOf, atLeast, atMost, nonEmpty }: Condition): string {
+function words({ oneOf, not, above, atLeast, atMost, nonEmpty }: Condition): string {
   const parts: string[] = [];
   if (oneOf !== undefined) parts.push(`one of ${oneOf.map(spelt).join(", ")}`);
+  if (not !== undefined) parts.push(`not ${spelt(not)}`);
+  if (above !== undefined) parts.push(`above ${above}`);
   if (atLeast !== undefined) parts.push(`at least ${atLeast}`);
   if (atMost !== undefined) parts.push(`at most ${atMost}`);
   if (nonEmpty !== undefined) parts.push("not empty");
@@ -89,7 +96,7 @@ function words({ oneOf, atLeast, atMost, nonEmpty }: Condition): string {
 }
 
 /** A value as an operator reads it; lists and mappings by their size, for their content may be anybody's data. */
-function spelt(value: unknown): string {
+export function spelt(value: unknown): string {
   if (value === undefined) return "missing";
   if (Array.isArray(value))
     return value.length === 0 ? "an empty list" : `a list of ${value.length}`;

@@ -15,7 +15,7 @@ import { SystemError, codeOf, safeCause } from "./system-error.ts";
 import type { SystemErrorKind } from "./system-error.ts";
 
 export type HttpRequest = {
-  readonly method: "GET" | "HEAD" | "POST";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly url: string;
   readonly headers?: Readonly<Record<string, string | Secret>>;
   readonly body?: string;
