@@ -137,6 +137,7 @@ function keyboardOf({ keyboard }: RenderedCard) {
 
 function placement(message: DueMessage) {
   return {
+    ...(message.silent ? { disable_notification: true } : {}),
     ...(message.topicId === undefined ? {} : { message_thread_id: message.topicId }),
     ...(message.replyTo === undefined
       ? {}

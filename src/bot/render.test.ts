@@ -38,6 +38,7 @@ const word: fc.Arbitrary<CardWord> = fc.oneof(
   anyText.map((bold) => ({ bold })),
   anyText.map((code) => ({ code })),
   anyText.map((faint) => ({ faint })),
+  anyText.map((mention) => ({ mention, telegram: 1003 })),
 );
 const part: fc.Arbitrary<CardPart> = fc.oneof(
   fc.array(word, { maxLength: 6 }).map((words) => line(...words)),

@@ -1,4 +1,4 @@
-import type { InlineKeyboardMarkup, MessageEntity } from "grammy/types";
+import type { InlineKeyboardMarkup, MessageEntity, User } from "grammy/types";
 
 import type { Card, CardAction, CardPart, CardWord } from "../core/card.ts";
 import { shortened, visibleBlock, visibleText } from "../core/visible-text.ts";
@@ -108,22 +108,28 @@ function lineParagraph(words: readonly CardWord[], clean: Clean): Paragraph {
   let text = "";
   const entities: MessageEntity[] = [];
   for (const word of words) {
-    const { said, type } = manner(word);
+    const { said, entity } = manner(word);
     const shown = clean.words(said);
-    if (type && shown !== "") entities.push({ type, offset: text.length, length: shown.length });
+    if (entity && shown !== "") {
+      entities.push({ ...entity, offset: text.length, length: shown.length });
+    }
     text += shown;
   }
   return { text, entities };
 }
 
-function manner(word: CardWord): {
-  readonly said: string;
-  readonly type?: "bold" | "code" | "italic";
-} {
+type WordEntity =
+  | { readonly type: "bold" | "code" | "italic" }
+  | { readonly type: "text_mention"; readonly user: User };
+
+function manner(word: CardWord): { readonly said: string; readonly entity?: WordEntity } {
   if (typeof word === "string") return { said: word };
-  if ("bold" in word) return { said: word.bold, type: "bold" };
-  if ("code" in word) return { said: word.code, type: "code" };
-  return { said: word.faint, type: "italic" };
+  if ("bold" in word) return { said: word.bold, entity: { type: "bold" } };
+  if ("code" in word) return { said: word.code, entity: { type: "code" } };
+  if ("faint" in word) return { said: word.faint, entity: { type: "italic" } };
+  // Telegram goes by the number alone.
+  const user = { id: word.telegram, is_bot: false, first_name: word.mention };
+  return { said: word.mention, entity: { type: "text_mention", user } };
 }
 
 type WholeEntity =

@@ -1,4 +1,4 @@
-import type { Card, CardPart } from "./card.ts";
+import type { Card, CardPart, CardWord } from "./card.ts";
 import { visibleBlock, visibleText } from "./visible-text.ts";
 
 /** A card as plain text, for a terminal and for files; no text from outside can steer the terminal. */
@@ -9,10 +9,7 @@ export function cardText(card: Card): string {
 function partText(part: CardPart): string {
   switch (part.kind) {
     case "line":
-      return part.words
-        .map((word) => (typeof word === "string" ? word : Object.values(word).join("")))
-        .map(visibleText)
-        .join("");
+      return part.words.map(spoken).map(visibleText).join("");
     case "folded":
       return part.lines.map((text) => `  ${visibleText(text)}`).join("\n");
     case "code":
@@ -21,4 +18,9 @@ function partText(part: CardPart): string {
         .map((text) => `    ${text}`)
         .join("\n");
   }
+}
+
+function spoken(word: CardWord): string {
+  if (typeof word === "string") return word;
+  return "mention" in word ? word.mention : Object.values(word).join("");
 }

@@ -6,6 +6,8 @@ const wordSchema = z.union([
   z.strictObject({ bold: z.string() }),
   z.strictObject({ code: z.string() }),
   z.strictObject({ faint: z.string() }),
+  /** A person who is called: the name rings the phone of whoever has this number. */
+  z.strictObject({ mention: z.string(), telegram: z.number() }),
 ]);
 
 const partSchema = z.discriminatedUnion("kind", [

@@ -19,6 +19,13 @@ export type Place = {
   readonly replyTo: number | undefined;
 };
 
+/** How a message comes: by default with a sound, and by itself. */
+export type Manner = {
+  readonly silent?: boolean;
+  /** The subject whose message it answers; sent by itself when that has none. */
+  readonly replyToSubject?: string;
+};
+
 const MESSAGE_KINDS = ["text", "document", "photo"] as const;
 export type MessageKind = (typeof MESSAGE_KINDS)[number];
 
@@ -36,6 +43,7 @@ const dueRow = z
     resent: z.boolean(),
     message_id: z.string().nullable(),
     message_kind: z.enum(MESSAGE_KINDS).nullable(),
+    silent: z.boolean(),
   })
   .transform((row) => ({
     id: row.id,
@@ -50,6 +58,7 @@ const dueRow = z
     resent: row.resent,
     messageId: row.message_id === null ? undefined : Number(row.message_id),
     messageKind: row.message_kind,
+    silent: row.silent,
   }));
 
 /** A subject whose message in the chat is behind its state. */
@@ -61,8 +70,9 @@ export async function openSubject(
   now: Date,
   subject: string,
   place: Place,
+  manner: Manner = {},
 ): Promise<void> {
-  await insert(tx, now, { subject, place, card: null, priority: PRIORITY.run });
+  await insert(tx, now, { subject, place, card: null, priority: PRIORITY.run, manner });
 }
 
 /** A message that says what it says; the same subject twice is one message. */
@@ -72,8 +82,9 @@ export async function answer(
   subject: string,
   place: Place,
   card: Card,
+  manner: Manner = {},
 ): Promise<void> {
-  await insert(tx, now, { subject, place, card, priority: PRIORITY.answer });
+  await insert(tx, now, { subject, place, card, priority: PRIORITY.answer, manner });
 }
 
 /** Somebody asked to see a subject: its message is opened here, or brought up to date where it stands. */
@@ -84,7 +95,7 @@ export async function showSubject(
   place: Place,
 ): Promise<void> {
   if (await hasSubject(tx, subject)) return stateChanged(tx, now, subject);
-  await insert(tx, now, { subject, place, card: null, priority: PRIORITY.answer });
+  await insert(tx, now, { subject, place, card: null, priority: PRIORITY.answer, manner: {} });
 }
 
 export async function hasSubject(tx: Transaction, subject: string): Promise<boolean> {
@@ -135,8 +146,10 @@ export async function nextDue(
 ): Promise<DueMessage | undefined> {
   const [row] = await tx.rows(
     dueRow,
-    `select id, subject, chat_id, topic_id, reply_to, card, wanted_version, attempts, sending_since, resent,
-       message_id, message_kind
+    `select id, subject, chat_id, topic_id, card, wanted_version, attempts, sending_since, resent,
+       message_id, message_kind, silent,
+       coalesce(reply_to, (select other.message_id from outbox other
+         where other.subject = outbox.reply_to_subject and other.chat_id = outbox.chat_id)) as reply_to
      from outbox
      where chat_id = $1 and wanted_version > sent_version and abandoned_because is null and not_before <= $2
      -- What failed before waits behind what was not tried yet, or one message could silence its chat.
@@ -212,11 +225,13 @@ async function insert(
     readonly place: Place;
     readonly card: Card | null;
     readonly priority: number;
+    readonly manner: Manner;
   },
 ): Promise<void> {
   await tx.change(
-    `insert into outbox (subject, chat_id, topic_id, reply_to, card, priority, not_before)
-     values ($1, coalesce((select to_chat_id from chat_move where from_chat_id = $2), $2), $3, $4, $5, $6, $7)
+    `insert into outbox
+       (subject, chat_id, topic_id, reply_to, card, priority, not_before, created_at, silent, reply_to_subject)
+     values ($1, coalesce((select to_chat_id from chat_move where from_chat_id = $2), $2), $3, $4, $5, $6, $7, $7, $8, $9)
      on conflict (subject) do nothing`,
     [
       message.subject,
@@ -226,6 +241,8 @@ async function insert(
       message.card === null ? null : storableJson(message.card),
       message.priority,
       now,
+      message.manner.silent ?? false,
+      message.manner.replyToSubject ?? null,
     ],
   );
   await wake(tx);
