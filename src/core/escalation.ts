@@ -46,8 +46,8 @@ export type Escalating = {
   /** When it began to sound: it fired, or nobody has it any more because the last acknowledgement lapsed. */
   readonly since: Date;
   readonly isAcknowledged: boolean;
-  /** What was done already; what was done before `since` belongs to an earlier time that it sounded. */
-  readonly done: readonly { readonly step: number; readonly at: Date }[];
+  /** How many steps were done since then; they are done in order. */
+  readonly stepsDone: number;
 };
 
 export type Escalation = {
@@ -59,17 +59,13 @@ export type Escalation = {
 
 /** Which steps are due, and when the next one comes. */
 export function escalationOf(
-  { since, isAcknowledged, done }: Escalating,
+  { since, isAcknowledged, stepsDone }: Escalating,
   policy: EscalationPolicy,
   now: Date,
 ): Escalation {
   if (isAcknowledged) return { due: [], nextAt: undefined };
-  const isDone = (index: number): boolean =>
-    done.some(({ step, at }) => step === index && at.getTime() >= since.getTime());
   const dueAt = ({ after }: { readonly after: number }): Date => new Date(since.getTime() + after);
-  const open = policy
-    .map((step, index) => ({ ...step, index }))
-    .filter(({ index }) => !isDone(index));
+  const open = policy.map((step, index) => ({ ...step, index })).slice(stepsDone);
   const next = open.find((step) => dueAt(step) > now);
   return {
     due: open.filter((step) => dueAt(step) <= now),
