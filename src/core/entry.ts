@@ -33,6 +33,8 @@ export const entrySchema = z.strictObject({
     "checkpoint.posted",
     "clock.jumped",
     "secret.masked",
+    "slot.missed",
+    "checklist.closed",
     "alert.fired",
     "alert.acknowledged",
     "alert.lapsed",

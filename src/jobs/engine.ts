@@ -191,6 +191,16 @@ export function createEngine(parts: EngineParts) {
       await recordCommand(tx, now, origin, { ...command, config });
     },
 
+    /** Writes down what became of a run after its end, as when people have ticked what it left to them. */
+    async recordAfterwards(
+      tx: Transaction,
+      now: Date,
+      run: Run,
+      event: Parameters<typeof record>[4],
+    ): Promise<void> {
+      await record(tx, now, origin, run, event);
+    },
+
     /** The card of a run as it stands; undefined when this version does not know its operation. */
     async cardOf(tx: Transaction, now: Date, runId: string): Promise<Card | undefined> {
       const known = await viewOf(tx, now, runId);
@@ -217,7 +227,8 @@ export function createEngine(parts: EngineParts) {
     const operation = target?.operations.find((one) => one.name === run?.operation);
     if (!run || !target || !operation) return undefined;
     const steps = await stepsOf(tx, runId);
-    const view = { run, input: run.input, steps, now, timeZone: target.timeZone };
+    const kept = await operation.keeps(tx, runId);
+    const view = { run, input: run.input, steps, kept, now, timeZone: target.timeZone };
     return { operation, view };
   }
 

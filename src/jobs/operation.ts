@@ -2,6 +2,7 @@ import type { z } from "zod";
 
 import type { Card, CardPart } from "../core/card.ts";
 import type { Json } from "../core/json.ts";
+import type { Transaction } from "../storage/database.ts";
 import type { JournalledStep } from "../storage/run-step.ts";
 import type { Run } from "../storage/run.ts";
 
@@ -60,6 +61,8 @@ export type RunView<Input> = {
   readonly run: Run;
   readonly input: Input;
   readonly steps: readonly JournalledStep[];
+  /** What the operation keeps of the run in rows of its own; null where it keeps nothing. */
+  readonly kept?: Json;
   readonly now: Date;
   readonly timeZone: string;
 };
@@ -71,6 +74,8 @@ type OperationParts<Schema extends z.ZodType> = {
   readonly input: Schema;
   steps(input: z.output<Schema>): readonly Step[];
   conclude(input: z.output<Schema>, results: Results): Conclusion;
+  /** Reads what its card shows beside the journal, such as who ticked what. */
+  keeps?(tx: Transaction, runId: string): Promise<Json>;
   /** The live card, twelve lines at most before its folded part. */
   card(view: RunView<z.output<Schema>>): Card;
   /** Everything that the run saw, for whoever opens the details. */
@@ -84,6 +89,7 @@ export type Operation = {
   readonly effect: "read" | "mutate";
   steps(input: Json): readonly Step[];
   conclude(input: Json, results: Results): Conclusion;
+  keeps(tx: Transaction, runId: string): Promise<Json>;
   card(view: RunView<Json>): Card;
   details(view: RunView<Json>): readonly CardPart[];
 };
@@ -102,6 +108,7 @@ export function defineOperation<Schema extends z.ZodType>(
     effect: parts.effect,
     steps: (input) => parts.steps(parts.input.parse(input)),
     conclude: (input, results) => parts.conclude(parts.input.parse(input), results),
+    keeps: async (tx, runId) => (await parts.keeps?.(tx, runId)) ?? null,
     card: (view) => parts.card(typed(view)),
     details: (view) => parts.details(typed(view)),
   };

@@ -48,7 +48,12 @@ export async function record(
 
 /** What a command did or showed that is no run and is worth keeping all the same. */
 export type CommandEvent = {
-  readonly kind: "status.read" | "operator.locked" | "operator.unlocked" | "config.changed";
+  readonly kind:
+    | "status.read"
+    | "operator.locked"
+    | "operator.unlocked"
+    | "config.changed"
+    | "slot.missed";
   readonly result: string;
   readonly facts: Readonly<Record<string, string>>;
 };
