@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { age, clockTime } from "./moment.ts";
+import { age, calendarDay, clockTime } from "./moment.ts";
 
 describe("clockTime", () => {
   test.each([
@@ -64,4 +64,14 @@ test.each([
 ])("%i ms earlier is %s", (earlierMs, text) => {
   const now = new Date("2026-11-23T09:00:00Z");
   expect(age(new Date(now.getTime() - earlierMs), now)).toBe(text);
+});
+
+describe("calendarDay", () => {
+  test.each([
+    ["2026-11-23T23:30:00Z", "UTC", "2026-11-23"],
+    ["2026-11-23T23:30:00Z", "Europe/Berlin", "2026-11-24"],
+    ["2026-01-01T02:00:00Z", "America/New_York", "2025-12-31"],
+  ])("%s is in %s the day %s", (at, timeZone, day) => {
+    expect(calendarDay(new Date(at), timeZone)).toBe(day);
+  });
 });

@@ -15,3 +15,9 @@ export function age(at: Date, now: Date): string {
   const seconds = Math.max(0, Math.floor((now.getTime() - at.getTime()) / 1000));
   return seconds === 0 ? "just now" : `${formatDuration(seconds * 1000)} ago`;
 }
+
+/** The day in the team's time zone, such as `2026-11-23`. */
+export function calendarDay(at: Date, timeZone: string): string {
+  // Sweden writes its dates as ISO 8601 does.
+  return new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short" }).format(at);
+}

@@ -12,7 +12,13 @@ export type Moment =
   | "run.ended"
   | "message.sending"
   | "message.accepted"
-  | "message.recorded";
+  | "message.recorded"
+  | "key.added"
+  | "key.introduced"
+  | "checkpoint.remembered"
+  | "checkpoint.signed"
+  | "witness.committed"
+  | "witness.pushed";
 
 const moments = channel("flightdeck.moments");
 

@@ -53,7 +53,11 @@ export type CommandEvent = {
     | "operator.locked"
     | "operator.unlocked"
     | "config.changed"
-    | "slot.missed";
+    | "slot.missed"
+    | "log.repaired"
+    | "log.adopted"
+    | "key.rotated"
+    | "checkpoint.posted";
   readonly result: string;
   readonly facts: Readonly<Record<string, string>>;
 };
@@ -86,6 +90,18 @@ export async function recordCommand(
     facts: scrubbed(event.facts, origin),
   });
 }
+
+/** How a part of one target writes down what it did; who wrote it, and by which configuration, is added. */
+export type RecordEvent = (
+  tx: Transaction,
+  now: Date,
+  done: {
+    readonly operation: string;
+    readonly cause: string;
+    readonly actor: Actor;
+    readonly event: CommandEvent;
+  },
+) => Promise<void>;
 
 function scrubbed(
   facts: Readonly<Record<string, string>>,

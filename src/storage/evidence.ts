@@ -97,12 +97,7 @@ export async function append(
   draft: EntryDraft,
 ): Promise<void> {
   const head = await lockHead(tx, log);
-  const [twin] = await tx.rows(
-    z.object({ seq: z.string() }),
-    `select seq from evidence where log = $1 and once = $2`,
-    [log, once],
-  );
-  if (twin) return;
+  if (await isRecorded(tx, log, once)) return;
   const { kept, masked } = fitToKeep(draft);
   let end = head;
   if (head.lastAt && now < head.lastAt) {
@@ -163,6 +158,16 @@ function ownDraft(
   const of = { ...(run === undefined ? {} : { run }), ...(cause === undefined ? {} : { cause }) };
   const actor = { via: "flightdeck", name: "the log" } as const;
   return { kind, target, actor, operation: "evidence", ...of, config, build, instance, facts };
+}
+
+/** Whether something was recorded already under this name. */
+export async function isRecorded(tx: Transaction, log: string, once: string): Promise<boolean> {
+  const rows = await tx.rows(
+    z.object({ seq: z.string() }),
+    `select seq from evidence where log = $1 and once = $2`,
+    [log, once],
+  );
+  return rows.length > 0;
 }
 
 /** The newest entries, newest first. */

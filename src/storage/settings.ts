@@ -16,16 +16,42 @@ export const storageSettings = {
 
 export const evidenceSetting = z
   .strictObject({
-    origin: textSetting()
+    origin: textSetting({
+      // It names the key too, and the form of a signed note knows no such names.
+      pattern: /^[^\s+]+$/u,
+      expected: "a name without spaces and plus signs",
+    })
       .optional()
       .meta({ description: "Name of this log for ever; by default flightdeck/evidence/<target>" }),
     directory: textSetting().default("comms").meta({
       description: "Folder of log.md, its closed parts and the public keys; one for each target",
     }),
-    rotateAtMebibytes: integerSetting({ minimum: 1, maximum: 1_024 })
-      .default(5)
-      .meta({
-        description: "How large log.md may grow before it is closed and the next one begins",
-      }),
+    rotateAtMebibytes: integerSetting({ minimum: 1, maximum: 1_024 }).default(5).meta({
+      description: "How large log.md may grow before it is closed and the next one begins",
+    }),
+    key: secretSetting().optional().meta({
+      description:
+        "Key that signs the log, for replicas that share it; made in `data` by default. One a line, newest last",
+    }),
+    witness: z
+      .strictObject({
+        repository: textSetting().meta({ description: "Folder of a git repository" }),
+        branch: textSetting({
+          pattern: /^(?!.*(?:\.\.|\/\/|\.lock$|\.$|\/$))[A-Za-z0-9][A-Za-z0-9._/-]*$/,
+          expected: "the name of a branch such as evidence",
+        }).meta({
+          description: "A branch of its own; it holds the newest checkpoint and nothing else",
+        }),
+        remote: textSetting({
+          pattern: /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
+          expected: "the name of a remote such as origin",
+        })
+          .optional()
+          .meta({ description: "Where each checkpoint is pushed to, never by force" }),
+      })
+      .optional()
+      .meta({ description: "Keeps each checkpoint in git as well; off when left out" }),
   })
   .prefault({});
+
+export type WitnessSettings = NonNullable<z.output<typeof evidenceSetting>["witness"]>;

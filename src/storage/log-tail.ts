@@ -1,0 +1,37 @@
+import { open, readdir } from "node:fs/promises";
+import { join } from "node:path";
+
+/** Holds more than the entries that may stand between two checkpoints. */
+const TAIL_BYTES = 4 * 1024 * 1024;
+
+/**
+ * The last checkpoint that stands in the files of a log, believed or not; undefined when none is to be found near their
+ * end. The present file may have begun just now, so the last closed part is looked at too.
+ */
+export async function lastNoteInFiles(directory: string): Promise<string | undefined> {
+  const present = await lastNoteIn(join(directory, "log.md"));
+  if (present !== undefined) return present;
+  const parts = await readdir(join(directory, "log")).catch(nothing);
+  const newest = (parts ?? [])
+    .filter((name) => /^\d+-\d+\.md$/.test(name))
+    .toSorted((one, other) => Number.parseInt(one, 10) - Number.parseInt(other, 10))
+    .at(-1);
+  return newest === undefined ? undefined : lastNoteIn(join(directory, "log", newest));
+}
+
+async function lastNoteIn(path: string): Promise<string | undefined> {
+  const opened = await open(path, "r").catch(nothing);
+  if (!opened) return undefined;
+  await using file = opened;
+  const { size } = await file.stat();
+  const length = Math.min(size, TAIL_BYTES);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
+  const tail = buffer.toString("utf8", 0, bytesRead);
+  // An entry is one line of JSON, so nothing inside of one can look like this.
+  return [...tail.matchAll(/\n```checkpoint\n([^]*?\n)```\n/g)].at(-1)?.[1];
+}
+
+function nothing(error: NodeJS.ErrnoException): undefined {
+  if (error.code === "ENOENT") return undefined;
+  throw error;
+}
