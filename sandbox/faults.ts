@@ -2,8 +2,12 @@ import { type CoolifyFaultName, coolifyFaults } from "./coolify/faults.ts";
 import type { CoolifyServer } from "./coolify/server.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import type { Fault } from "./fault-registry.ts";
-import { type GateBreakable, type GateFaultName, gateFaults } from "./gate-faults.ts";
-import type { ProductPostgres } from "./product-postgres.ts";
+import {
+  type GateBreakable,
+  type GateFaultName,
+  gateFaults,
+  workerFaultsBut,
+} from "./gate-faults.ts";
 import { createQueueBacklog } from "./queue-backlog.ts";
 import type { TelegramServer } from "./telegram/server.ts";
 import type { Xai } from "./xai.ts";
@@ -37,8 +41,6 @@ export type Breakable = GateBreakable & {
 };
 
 const BACKLOG_JOBS = 250;
-const head = "c3a2b7d9f1e0";
-const revisionBefore = "9c5f8f7f2a1b";
 
 /** What is written into a store needs the store. */
 const databaseFaults: readonly FaultName[] = ["database-down", "database-frozen"];
@@ -120,8 +122,8 @@ export function faultsOf(world: Breakable): readonly Fault<FaultName>[] {
       name: "database-behind",
       title: "The database misses a migration",
       insteadOf: databaseFaults,
-      break: () => setRevision(postgres, revisionBefore),
-      heal: () => setRevision(postgres, head),
+      break: () => postgres.setMigrated("before"),
+      heal: () => postgres.setMigrated("head"),
     },
     {
       name: "redis-down",
@@ -140,7 +142,7 @@ export function faultsOf(world: Breakable): readonly Fault<FaultName>[] {
     {
       name: "queue-backlog",
       title: "The worker stands still and jobs pile up",
-      insteadOf: [...redisFaults, "worker-stopped", "worker-died-silently"],
+      insteadOf: [...redisFaults, ...workerFaultsBut("queue-backlog")],
       break: () => backlog.pileUp(),
       heal: () => backlog.clear(),
     },
@@ -164,10 +166,6 @@ export function faultsOf(world: Breakable): readonly Fault<FaultName>[] {
       fault: { kind: "lost-answer", method: /^(send|edit)/ },
     }),
   ];
-}
-
-async function setRevision(postgres: ProductPostgres, revision: string): Promise<void> {
-  await postgres.query("update alembic_version set version_num = $1", [revision]);
 }
 
 function telegramFault(

@@ -23,17 +23,34 @@ export type GateFaultName =
   | "ops-bot-may-join-groups"
   | "ops-bot-reads-everything"
   | "todoist-token-revoked"
+  | "todoist-answers-500"
   | "certificate-expires-soon"
   | "redis-evicts-keys"
   | "redis-memory-full"
   | "connections-used-up"
   | "worker-stopped"
   | "worker-died-silently"
+  | "worker-dies-in-a-job"
+  | "worker-dies-in-a-sync"
   | "pg-dump-too-old";
 
 type StoreFaultName = "database-down" | "database-frozen" | "redis-down" | "redis-frozen";
 
 type GateFault = Fault<GateFaultName | StoreFaultName | "queue-backlog">;
+
+const workerFaults = [
+  "queue-backlog",
+  "worker-stopped",
+  "worker-died-silently",
+  "worker-dies-in-a-job",
+  "worker-dies-in-a-sync",
+] as const;
+type WorkerFaultName = (typeof workerFaults)[number];
+
+/** There is one worker, and it can only be broken in one way at a time. */
+export function workerFaultsBut(name: WorkerFaultName): readonly WorkerFaultName[] {
+  return workerFaults.filter((other) => other !== name);
+}
 
 export type GateBreakable = {
   readonly product: RunningProduct;
@@ -139,6 +156,12 @@ export function gateFaults(world: GateBreakable): readonly GateFault[] {
       heal: () => todoist.setRevoked(false),
     },
     {
+      name: "todoist-answers-500",
+      title: "Todoist answers 500",
+      break: () => todoist.setFailing(true),
+      heal: () => todoist.setFailing(false),
+    },
+    {
       name: "certificate-expires-soon",
       title: "The certificate expires in 5 days",
       break: () => frontDoor.serve("expiring"),
@@ -170,16 +193,31 @@ export function gateFaults(world: GateBreakable): readonly GateFault[] {
     {
       name: "worker-stopped",
       title: "The worker has stopped, and jobs wait",
-      insteadOf: ["redis-down", "redis-frozen", "queue-backlog", "worker-died-silently"],
+      insteadOf: ["redis-down", "redis-frozen", ...workerFaultsBut("worker-stopped")],
       break: () => waiting.pileUp(),
       heal: () => waiting.clear(),
     },
     {
       name: "worker-died-silently",
       title: "The worker died with a job in its hands; the queue is empty",
-      insteadOf: ["database-down", "database-frozen", "queue-backlog", "worker-stopped"],
+      insteadOf: ["database-down", "database-frozen", ...workerFaultsBut("worker-died-silently")],
       break: () => lostRetry.lose(),
       heal: () => lostRetry.forget(),
+    },
+    {
+      name: "worker-dies-in-a-job",
+      title: "The worker dies with the next job in its hands, and stays dead",
+      insteadOf: workerFaultsBut("worker-dies-in-a-job"),
+      break: () => worker.dieHolding({ holds: () => true, comesBack: false }),
+      heal: () => worker.revive(),
+    },
+    {
+      name: "worker-dies-in-a-sync",
+      title: "The worker dies with the next sync in its hands, and comes back",
+      insteadOf: workerFaultsBut("worker-dies-in-a-sync"),
+      break: () =>
+        worker.dieHolding({ holds: ({ topic }) => topic.startsWith("sync."), comesBack: true }),
+      heal: () => worker.revive(),
     },
     {
       name: "pg-dump-too-old",

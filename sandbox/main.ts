@@ -5,6 +5,7 @@ import { styleText } from "node:util";
 
 import { reachableDataDirectory } from "./data-directory.ts";
 import { writeEnvironmentFile } from "./environment-file.ts";
+import { isRevision, type Revision } from "./product/revision.ts";
 import { startSandbox } from "./sandbox.ts";
 
 const directory = join(import.meta.dirname, "..");
@@ -20,22 +21,29 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 
 const port = portFrom(process.env["SANDBOX_PORT"]);
+const revision = process.env["SANDBOX_REVISION"] || "A";
 if (port === undefined) {
   console.error(
     `SANDBOX_PORT is "${process.env["SANDBOX_PORT"]}"; expected a port such as ${usualPort}.`,
   );
   process.exitCode = 2;
+} else if (!isRevision(revision)) {
+  console.error(
+    `SANDBOX_REVISION is "${revision}"; expected A, which has Todoist, or B, which has work items.`,
+  );
+  process.exitCode = 2;
 } else {
-  await run(port).catch((error: unknown) => {
+  await run(port, revision).catch((error: unknown) => {
     if (!stopping.signal.aborted) throw error;
   });
 }
 
-async function run(port: number): Promise<void> {
+async function run(port: number, revision: Revision): Promise<void> {
   console.log("Starting a small world: Postgres, Redis, the product, xAI and Telegram …");
   const dataDirectory = await reachableDataDirectory(join(directory, "data", "sandbox"));
   await using sandbox = await startSandbox({
     port,
+    revision,
     bot: { command: process.execPath, args: ["src/main.ts", "start", "ops/sandbox.yaml"] },
     directory,
     dataDirectory,

@@ -5,6 +5,7 @@ import { Client } from "pg";
 
 import { startPostgres } from "../src/servers/postgres.ts";
 import { freezeProcesses, thawProcesses } from "./frozen-process.ts";
+import { migrations, type Revision } from "./product/revision.ts";
 import { quietPort } from "./quiet-port.ts";
 
 export type ProductPostgres = AsyncDisposable & {
@@ -12,6 +13,8 @@ export type ProductPostgres = AsyncDisposable & {
   readonly ownerUrl: string;
   /** As the role with least rights that checks use. */
   readonly readerUrl: string;
+  /** Forgets that the last migration was applied, or remembers it. */
+  setMigrated(upTo: "head" | "before"): Promise<void>;
   /** Over a connection of its own, so that a restart in between does not matter. */
   query(text: string, values?: readonly unknown[]): Promise<readonly Record<string, unknown>[]>;
   stop(): Promise<void>;
@@ -24,6 +27,10 @@ export type ProductPostgres = AsyncDisposable & {
 const databaseName = "todoist_telegram";
 const owner = "product";
 const reader = "flightdeck_reader";
+const scripts: Readonly<Record<Revision, readonly string[]>> = {
+  A: ["schema.sql", "seed.sql"],
+  B: ["schema.sql", "seed.sql", "schema-of-b.sql"],
+};
 const adminTimeoutMs = 5_000;
 /** More than a small product needs, and few enough to be used up in a moment. */
 const maximumConnections = 60;
@@ -32,10 +39,12 @@ export async function startProductPostgres(options: {
   readonly directory: string;
   readonly ownerPassword: string;
   readonly readerPassword: string;
+  /** Whose schema it has. */
+  readonly revision: Revision;
   /** Gives up the first start. */
   readonly signal: AbortSignal;
 }): Promise<ProductPostgres> {
-  const { directory, ownerPassword, readerPassword } = options;
+  const { directory, ownerPassword, readerPassword, revision } = options;
   const port = await quietPort();
   const launch = (signal?: AbortSignal) =>
     startPostgres({
@@ -63,19 +72,24 @@ export async function startProductPostgres(options: {
   });
   await withClient(adminUrl, (client) => createRoles(client, { ownerPassword, readerPassword }));
   await withClient(ownerUrl, async (client) => {
-    await client.query(await readFile(new URL("product/schema.sql", import.meta.url), "utf8"));
-    await client.query(await readFile(new URL("product/seed.sql", import.meta.url), "utf8"));
+    for (const name of scripts[revision]) {
+      await client.query(await readFile(new URL(`product/${name}`, import.meta.url), "utf8"));
+    }
   });
 
+  const query: ProductPostgres["query"] = (text, values = []) =>
+    withClient(ownerUrl, async (client) => {
+      const { rows } = await client.query<Record<string, unknown>>(text, [...values]);
+      return rows;
+    });
   const kept = opened.move();
   return {
     ownerUrl,
     readerUrl,
-    query: (text, values = []) =>
-      withClient(ownerUrl, async (client) => {
-        const { rows } = await client.query<Record<string, unknown>>(text, [...values]);
-        return rows;
-      }),
+    query,
+    setMigrated: async (upTo) => {
+      await query("update alembic_version set version_num = $1", [migrations[revision][upTo]]);
+    },
     stop: () => server.stop(),
     start: async () => {
       server = await launch();

@@ -5,6 +5,7 @@ import { type BotProcess, startBotProcess } from "./bot-process.ts";
 import { createControls } from "./controls.ts";
 import { type HttpServer, startHttpServer } from "./http-server.ts";
 import { createPage } from "./page/page.ts";
+import type { Revision } from "./product/revision.ts";
 import { createChanges } from "./telegram/changes.ts";
 import { type World, startWorld } from "./world.ts";
 
@@ -18,6 +19,8 @@ export type Sandbox = AsyncDisposable & {
 export type SandboxOptions = {
   /** The first port to try for the page. */
   readonly port: number;
+  /** Which of the product's revisions runs. */
+  readonly revision?: Revision;
   readonly bot: { readonly command: string; readonly args: readonly string[] };
   /** Where the bot runs, and where its log goes. */
   readonly directory: string;
@@ -37,7 +40,11 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   // Open to passage: what the bot keeps in there may belong to the users whom its servers run as.
   await mkdir(options.dataDirectory, { recursive: true });
   const world = opened.use(
-    await startWorld({ floodControl: true, ...(options.signal && { signal: options.signal }) }),
+    await startWorld({
+      floodControl: true,
+      ...(options.revision && { revision: options.revision }),
+      ...(options.signal && { signal: options.signal }),
+    }),
   );
   const changes = createChanges();
   world.onChange(() => changes.announce());

@@ -17,6 +17,7 @@ export type Todoist = AsyncDisposable & {
   readonly url: string;
   readonly token: string;
   setRevoked(revoked: boolean): void;
+  setFailing(failing: boolean): void;
   tasks(): readonly TodoistTask[];
   /** Somebody deletes a task in Todoist itself. */
   remove(id: string): void;
@@ -39,12 +40,19 @@ export async function startTodoist(options: {
     ]),
   );
   let revoked = false;
+  let failing = false;
 
   const app = new Hono();
   app.use("/api/v1/*", async (context, next) => {
-    if (context.req.header("authorization") === `Bearer ${token}` && !revoked) return next();
-    effects.add("todoistRefusals");
-    return context.json(refusal("Unauthorized", "UNAUTHORIZED", 401), 401);
+    if (context.req.header("authorization") !== `Bearer ${token}` || revoked) {
+      effects.add("todoistRefusals");
+      return context.json(refusal("Unauthorized", "UNAUTHORIZED", 401), 401);
+    }
+    if (failing) {
+      effects.add("todoistRefusals");
+      return context.json(refusal("Internal server error", "INTERNAL_SERVER_ERROR", 500), 500);
+    }
+    return next();
   });
   app.get("/api/v1/projects", (context) => context.json({ results: [inbox], next_cursor: null }));
   app.get("/api/v1/tasks", (context) => {
@@ -85,6 +93,9 @@ export async function startTodoist(options: {
     token,
     setRevoked: (value) => {
       revoked = value;
+    },
+    setFailing: (value) => {
+      failing = value;
     },
     tasks: () => [...tasks.values()],
     remove: (id) => {

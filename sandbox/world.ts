@@ -12,6 +12,7 @@ import { createPgDumpProgram } from "./pg-dump-program.ts";
 import { createProductBot, type ProductBot } from "./product-bot.ts";
 import { startProductPostgres } from "./product-postgres.ts";
 import { startProductRedis } from "./product-redis.ts";
+import type { Revision } from "./product/revision.ts";
 import { type ProductTiming, realTiming } from "./product/settings.ts";
 import { startProduct } from "./product/start-product.ts";
 import { createTelegramEffects } from "./telegram-effects.ts";
@@ -60,6 +61,8 @@ const todoistTasks = {
 };
 
 export type WorldOptions = {
+  /** Which of the product's revisions runs; the first unless told otherwise. */
+  readonly revision?: Revision;
   /** Shorter waits inside the product, for tests. */
   readonly timing?: Partial<ProductTiming>;
   readonly deadLetterEveryMs?: number;
@@ -74,7 +77,7 @@ const COOLIFY_PER_MINUTE = 200;
 
 /** A small world on loopback: the product with its database and Redis, xAI, Coolify and Telegram. Nothing of it is shared. */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
-  const { signal = new AbortController().signal } = options;
+  const { signal = new AbortController().signal, revision = "A" } = options;
   await using opened = new AsyncDisposableStack();
   const secrets = newWorldSecrets();
   const changes = createChanges();
@@ -89,6 +92,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         directory: join(directory.path, "postgres"),
         ownerPassword: secrets.databaseOwnerPassword,
         readerPassword: secrets.databaseReaderPassword,
+        revision,
         signal,
       }),
     ),
@@ -112,10 +116,14 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const product = opened.use(
     await startProduct(
       {
+        revision,
+        environment: "production",
         databaseUrl: postgres.ownerUrl,
         redisUrl: redis.ownerUrl,
         tokens: new Map([[secrets.apiToken, "usr_dev"]]),
         webhookSecret: secrets.webhookSecret,
+        telegramUrl: telegram.url,
+        botToken: secrets.productBotToken,
         modelUrl: xai.url,
         modelKey: xai.key,
         todoistUrl: todoist.url,

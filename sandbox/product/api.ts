@@ -3,33 +3,44 @@ import { randomUUID } from "node:crypto";
 import { Hono } from "hono";
 
 import { askQuestion } from "./endpoints/ask.ts";
-import { captureThought } from "./endpoints/capture.ts";
+import { captureThought, captureThoughtInVain } from "./endpoints/capture.ts";
 import { dailyCosts } from "./endpoints/costs.ts";
-import { live, ready } from "./endpoints/health.ts";
+import { live, preflight, ready, readyWithPreflight } from "./endpoints/health.ts";
 import { metrics } from "./endpoints/metrics.ts";
 import { refreshPlan } from "./endpoints/plan.ts";
 import { reconcileTodoist, syncTodoist, todoistStatus } from "./endpoints/todoist.ts";
 import { telegramWebhook } from "./endpoints/webhook.ts";
+import { changeWorkItem, createWorkItem, listWorkItems } from "./endpoints/work-items.ts";
 import type { Product } from "./product.ts";
 import { Refusal } from "./refusal.ts";
+import type { Revision } from "./revision.ts";
 import type { Route } from "./route.ts";
 
-const routes: readonly Route[] = [
+const common: readonly Route[] = [
   live,
-  ready,
   metrics,
   dailyCosts,
-  captureThought,
   askQuestion,
-  syncTodoist,
-  reconcileTodoist,
-  todoistStatus,
   refreshPlan,
   telegramWebhook,
 ];
 
+const routesOf: Readonly<Record<Revision, readonly Route[]>> = {
+  A: [...common, ready, captureThought, syncTodoist, reconcileTodoist, todoistStatus],
+  B: [
+    ...common,
+    readyWithPreflight,
+    preflight,
+    captureThoughtInVain,
+    listWorkItems,
+    createWorkItem,
+    changeWorkItem,
+  ],
+};
+
 export function createApi(product: Product): Hono {
-  const { switches, effects } = product;
+  const { switches, effects, settings } = product;
+  const routes = routesOf[settings.revision];
   const app = new Hono();
   app.use(async (context, next) => {
     effects.add("apiRequests");
@@ -40,20 +51,30 @@ export function createApi(product: Product): Hono {
     return next();
   });
   for (const route of routes) {
-    app.on(route.method, route.path, (context) => respond(product, route, context.req.raw));
+    app.on(route.method, route.path, (context) =>
+      respond(product, route, context.req.raw, context.req.param()),
+    );
   }
   for (const { path } of routes) app.all(path, () => detail(405, "Method Not Allowed"));
   app.notFound(() => detail(404, "Not Found"));
   return app;
 }
 
-async function respond(product: Product, route: Route, request: Request): Promise<Response> {
+async function respond(
+  product: Product,
+  route: Route,
+  request: Request,
+  parameters: Readonly<Record<string, string>>,
+): Promise<Response> {
   const id = randomUUID();
+  const { pathname, searchParams } = new URL(request.url);
   try {
     const text = await request.text();
     const answer = await route.answer(product, {
       id,
-      path: route.path,
+      path: pathname,
+      parameters,
+      query: searchParams,
       headers: request.headers,
       text,
     });

@@ -2,6 +2,7 @@ import { logEvent } from "./event-log.ts";
 import { newId } from "./ids.ts";
 import type { Product } from "./product.ts";
 import { logPromptRun } from "./prompt-runs.ts";
+import type { Revision } from "./revision.ts";
 import { reconcileTodoist, syncTodoist } from "./todoist-jobs.ts";
 
 export type JobRun = {
@@ -13,11 +14,18 @@ export type JobRun = {
 type Work = (product: Product, run: JobRun) => Promise<void>;
 
 /** A job whose topic is not here is dropped without a trace. */
-export const topics: Readonly<Record<string, Work>> = {
-  "memory.summarize": summarize,
-  "plan.refresh": refreshPlan,
-  "sync.todoist": syncTodoist,
-  "sync.todoist.reconcile": reconcileTodoist,
+export function topicsOf(revision: Revision): Readonly<Record<string, Work>> {
+  return topics[revision];
+}
+
+const topics: Readonly<Record<Revision, Readonly<Record<string, Work>>>> = {
+  A: {
+    "memory.summarize": summarize,
+    "plan.refresh": failOnOpenTasks,
+    "sync.todoist": syncTodoist,
+    "sync.todoist.reconcile": reconcileTodoist,
+  },
+  B: { "memory.summarize": summarize, "plan.refresh": refreshPlan },
 };
 
 /** With the model down the summary says so and the job is completed all the same. */
@@ -55,13 +63,18 @@ async function summarize({ database, model }: Product, run: JobRun): Promise<voi
   });
 }
 
-async function refreshPlan({ database }: Product, run: JobRun): Promise<void> {
-  const [open] = await database.query(
+/** The naive and the aware time meet as soon as there is one open task. */
+async function failOnOpenTasks(product: Product, run: JobRun): Promise<void> {
+  const [open] = await product.database.query(
     `select 1 from tasks where user_id = $1 and status = 'open' limit 1`,
     [run.user],
   );
   if (open !== undefined) {
     throw new TypeError("can't compare offset-naive and offset-aware datetimes");
   }
+  await refreshPlan(product, run);
+}
+
+async function refreshPlan({ database }: Product, run: JobRun): Promise<void> {
   await logEvent(database.query, { ...run, type: "plan_refresh_completed" });
 }

@@ -4,7 +4,7 @@ import { z } from "zod";
 
 import type { ProductSettings } from "./settings.ts";
 
-type ModelAnswer<Value> = ModelCall & {
+export type ModelAnswer<Value> = ModelCall & {
   /** Undefined when no usable answer could be had after all retries. */
   readonly value: Value | undefined;
 };

@@ -2,6 +2,7 @@ import type { Effects } from "../effects.ts";
 import type { Gate } from "../gate.ts";
 import type { Database } from "./database.ts";
 import type { LanguageModel } from "./language-model.ts";
+import type { Preflight } from "./preflight.ts";
 import type { RedisLink } from "./redis-link.ts";
 import type { ProductSettings } from "./settings.ts";
 import type { TodoistLink } from "./todoist-link.ts";
@@ -13,6 +14,7 @@ export type Product = {
   readonly redis: RedisLink;
   readonly model: LanguageModel;
   readonly todoist: TodoistLink;
+  readonly preflight: Preflight;
   readonly effects: Effects;
   readonly switches: Switches;
 };

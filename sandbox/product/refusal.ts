@@ -1,7 +1,7 @@
 /** A "no" that the API answers as `{"detail": …}`. Anything else that is thrown becomes a plain-text 500. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
-  readonly status: 400 | 401 | 403 | 409 | 422 | 429 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 409 | 422 | 429 | 503;
   readonly detail: unknown;
 
   constructor(status: Refusal["status"], detail: unknown) {

@@ -4,7 +4,11 @@ import { z } from "zod";
 import { Refusal } from "./refusal.ts";
 import { parseBody } from "./request-body.ts";
 
-const schema = z.object({ message: z.string(), limit: z.int().nullish() });
+const schema = z.object({
+  message: z.string(),
+  limit: z.int().max(9).nullish(),
+  kind: z.enum(["a", "b", "c"]).nullish(),
+});
 
 function refusalOf(text: string): { status: number; detail: unknown } {
   try {
@@ -44,6 +48,28 @@ describe("a request body", () => {
         loc: ["body", "limit"],
         msg: "Input should be a valid integer",
         input: "many",
+      },
+    ],
+    [
+      "a number that is too big is told the limit",
+      '{"message":"hi","limit":10}',
+      {
+        type: "less_than_equal",
+        loc: ["body", "limit"],
+        msg: "Input should be less than or equal to 9",
+        input: 10,
+        ctx: { le: 9 },
+      },
+    ],
+    [
+      "a word that is none of the known is told them",
+      '{"message":"hi","kind":"d"}',
+      {
+        type: "enum",
+        loc: ["body", "kind"],
+        msg: "Input should be 'a', 'b' or 'c'",
+        input: "d",
+        ctx: { expected: "'a', 'b' or 'c'" },
       },
     ],
     [

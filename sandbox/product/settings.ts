@@ -1,10 +1,17 @@
+import type { Revision } from "./revision.ts";
+
 /** What the product reads from its environment, once, at start. */
 export type ProductSettings = {
+  readonly revision: Revision;
+  /** `production`, `staging` or `dev`: where B looks at its model and its bot before it calls itself ready. */
+  readonly environment: string;
   readonly databaseUrl: string;
   readonly redisUrl: string;
   /** Bearer token to user. */
   readonly tokens: ReadonlyMap<string, string>;
   readonly webhookSecret: string;
+  readonly telegramUrl: string;
+  readonly botToken: string;
   readonly modelUrl: string;
   readonly modelKey: string;
   readonly todoistUrl: string;
@@ -21,6 +28,8 @@ export type ProductTiming = {
   readonly databasePoolWaitMs: number;
   readonly workerPausesMs: readonly number[];
   readonly workerErrorPauseMs: number;
+  readonly preflightTimeoutMs: number;
+  readonly preflightCacheMs: number;
 };
 
 export const realTiming: ProductTiming = {
@@ -30,4 +39,6 @@ export const realTiming: ProductTiming = {
   databasePoolWaitMs: 30_000,
   workerPausesMs: [2_000, 4_000, 8_000, 16_000],
   workerErrorPauseMs: 5_000,
+  preflightTimeoutMs: 8_000,
+  preflightCacheMs: 300_000,
 };

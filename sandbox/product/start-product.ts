@@ -4,6 +4,7 @@ import { startHttpServer } from "../http-server.ts";
 import { createApi } from "./api.ts";
 import { createDatabase } from "./database.ts";
 import { createLanguageModel } from "./language-model.ts";
+import { createPreflight } from "./preflight.ts";
 import type { Product, Switches } from "./product.ts";
 import { createRedisLink } from "./redis-link.ts";
 import type { ProductSettings } from "./settings.ts";
@@ -13,7 +14,7 @@ import { type Worker, startWorker } from "./worker.ts";
 export type RunningProduct = AsyncDisposable & {
   readonly url: string;
   readonly switches: Switches;
-  readonly worker: Pick<Worker, "pause" | "resume">;
+  readonly worker: Omit<Worker, typeof Symbol.asyncDispose>;
 };
 
 /** The API and its worker, on a database and a Redis that are there already. */
@@ -36,7 +37,17 @@ export async function startProduct(
   };
   const model = createLanguageModel(settings, closing.signal);
   const todoist = createTodoistLink(settings, closing.signal);
-  const product: Product = { settings, database, redis, model, todoist, effects, switches };
+  const preflight = createPreflight(settings, { now: () => new Date(), closing: closing.signal });
+  const product: Product = {
+    settings,
+    database,
+    redis,
+    model,
+    todoist,
+    preflight,
+    effects,
+    switches,
+  };
   const worker = opened.use(startWorker(product, closing.signal));
   // Closed before the worker is waited for, which may be in the middle of a job on a frozen database.
   opened.use(database);

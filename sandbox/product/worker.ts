@@ -2,12 +2,25 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { createGate } from "../gate.ts";
 import { logEvent } from "./event-log.ts";
-import { type JobRun, topics } from "./jobs.ts";
+import { type JobRun, topicsOf } from "./jobs.ts";
 import type { Product } from "./product.ts";
 import { type Job, jobSchema, queues } from "./queue.ts";
 import { createRedisLink } from "./redis-link.ts";
 
-export type Worker = AsyncDisposable & { pause(): void; resume(): void };
+export type Worker = AsyncDisposable & {
+  pause(): void;
+  resume(): void;
+  /** Is killed with the next job of that kind in its hands, before it has begun with it. */
+  dieHolding(death: Death): void;
+  /** Starts again if it is dead, and will not be killed any more. What died with it stays lost. */
+  revive(): void;
+};
+
+export type Death = {
+  readonly holds: (job: Job) => boolean;
+  /** Whether it is started again at once, as a container with a restart policy is. */
+  readonly comesBack: boolean;
+};
 
 const blockSeconds = 5;
 
@@ -18,6 +31,8 @@ const blockSeconds = 5;
 export function startWorker(product: Product, closing: AbortSignal): Worker {
   const { settings } = product;
   const gate = createGate();
+  const life = createGate();
+  let death: Death | undefined;
   // Its own connection, because blocking would hold up everybody who shares it.
   const redis = createRedisLink(
     settings.redisUrl,
@@ -27,31 +42,53 @@ export function startWorker(product: Product, closing: AbortSignal): Worker {
   const loop = async (): Promise<void> => {
     while (!closing.aborted) {
       try {
+        await life.passing();
         const popped = await redis.run((redis) => redis.blpop(queues.default, blockSeconds));
         await gate.passing();
-        if (popped !== null) await runJob(product, popped[1], closing);
+        if (popped !== null && !diesHolding(popped[1])) await runJob(product, popped[1], closing);
       } catch {
         await pause(settings.timing.workerErrorPauseMs, closing);
       }
     }
+  };
+  /** A job is in no list while it is held, so nothing tells of it when the worker dies: no event, no retry, no letter. */
+  const diesHolding = (text: string): boolean => {
+    const job = death && parseJob(text);
+    if (job === undefined || death?.holds(job) !== true) return false;
+    product.effects.add("jobsLost");
+    if (!death.comesBack) life.shut();
+    death = undefined;
+    return true;
   };
   const ended = loop();
 
   return {
     pause: () => gate.shut(),
     resume: () => gate.open(),
+    dieHolding: (next) => {
+      death = next;
+    },
+    revive: () => {
+      death = undefined;
+      life.open();
+    },
     async [Symbol.asyncDispose]() {
       gate.open();
+      life.open();
       redis[Symbol.dispose]();
       await ended;
     },
   };
 }
 
+function parseJob(text: string): Job {
+  return jobSchema.parse(JSON.parse(text));
+}
+
 /** Throws on a text that is no job, which drops it. */
 async function runJob(product: Product, text: string, signal: AbortSignal): Promise<void> {
-  const job = jobSchema.parse(JSON.parse(text));
-  const work = topics[job.topic];
+  const job = parseJob(text);
+  const work = topicsOf(product.settings.revision)[job.topic];
   if (work === undefined) return;
   const run: JobRun = {
     requestId: `job_${job.job_id}`,

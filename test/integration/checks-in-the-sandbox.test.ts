@@ -128,6 +128,7 @@ const reactions: Readonly<Record<FaultName, Reaction>> = {
   "xai-hangs": { own: { "xai-key-works": "unknown" } },
   "xai-answers-500": { own: { "xai-key-works": "fail" } },
   "todoist-token-revoked": { own: { "todoist-token-works": "fail" } },
+  "todoist-answers-500": { own: { "todoist-token-works": "fail" } },
   "api-hangs": { own: all("unknown", API_CHECKS) },
   "api-answers-500": { own: all("fail", API_CHECKS) },
   "api-accepts-strangers": { own: { "api-refuses-strangers": "fail" } },
@@ -178,6 +179,10 @@ const reactions: Readonly<Record<FaultName, Reaction>> = {
   },
   "worker-stopped": { own: { "worker-completes-jobs": "fail" } },
   "worker-died-silently": { own: { "worker-completes-jobs": "fail" } },
+  // Nothing is wrong until a job comes, and a job that dies in a worker's hands leaves nothing to look at: only what
+  // waits for that very job can know.
+  "worker-dies-in-a-job": { own: {} },
+  "worker-dies-in-a-sync": { own: {} },
   "dead-letters-grow": {
     own: { "dead-letters-are-none": "fail", "dead-letters-do-not-grow": "fail" },
   },

@@ -1,4 +1,5 @@
 import { execFile, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -211,6 +212,22 @@ describe("a world", () => {
     new RegExp(`^${fact}:(.*?)\r?$`, "m").exec(
       await askRedis(environment("SANDBOX_REDIS_URL"), "info", "memory"),
     )?.[1];
+  const fateOfAJob = async (topic: string): Promise<"completed" | "lost"> => {
+    const payload = { user_id: "usr_dev", chat_id: "1", inbox_item_id: "inb_5f0c1a72be04" };
+    const job = { job_id: randomUUID(), topic, payload };
+    const { jobsLost } = await world.effects();
+    await askRedis(world.product.redisUrl, "rpush", "default_queue", JSON.stringify(job));
+    const events = `select count(*) from event_log where request_id = 'job_${job.job_id}'`;
+    const isLost = async () => (await world.effects())["jobsLost"] !== jobsLost;
+    await expect
+      .poll(async () => (await isLost()) || (await database(events)) !== "0", { timeout: 10_000 })
+      .toBe(true);
+    if (!(await isLost())) return "completed";
+    // It is in no list and in no event: gone for good.
+    const left = [await queue("default_queue"), await queue("dead_letter_queue")];
+    expect([...left, await database(events)]).toEqual(["0", "0", "0"]);
+    return "lost";
+  };
   /** What somebody outside sees of each fault, and of the world when it is well; Coolify's are shown with Coolify. */
   const sights: Record<
     Exclude<FaultName, CoolifyFaultName>,
@@ -298,6 +315,15 @@ describe("a world", () => {
       well: 200,
       broken: 401,
     },
+    "todoist-answers-500": {
+      look: () =>
+        statusOf(
+          `${environment("SANDBOX_TODOIST_URL")}/projects`,
+          environment("SANDBOX_TODOIST_TOKEN"),
+        ),
+      well: 200,
+      broken: 500,
+    },
     "certificate-expires-soon": { look: daysLeft, well: 90, broken: 5 },
     "redis-evicts-keys": {
       look: () => redisSays("maxmemory_policy"),
@@ -329,6 +355,22 @@ describe("a world", () => {
       ],
       well: ["0", "0"],
       broken: ["0", "1"],
+    },
+    "worker-dies-in-a-job": {
+      look: () => fateOfAJob("sync.todoist.reconcile"),
+      well: "completed",
+      broken: "lost",
+    },
+    "worker-dies-in-a-sync": {
+      // Whatever is no sync passes it by, and it is alive again after the sync that it took along.
+      look: async () => {
+        const topics = ["memory.summarize", "sync.todoist.reconcile", "sync.todoist.reconcile"];
+        const fates = [];
+        for (const topic of topics) fates.push(await fateOfAJob(topic));
+        return fates;
+      },
+      well: ["completed", "completed", "completed"],
+      broken: ["completed", "lost", "completed"],
     },
     "pg-dump-too-old": {
       look: async () => {

@@ -262,4 +262,16 @@ describe("the sandbox", () => {
     expect(status).toBe(2);
     expect(stderr).toBe('SANDBOX_PORT is "many"; expected a port such as 4600.\n');
   });
+
+  test("says what is wrong with a revision that the product does not have", () => {
+    const { status, stderr } = spawnSync(process.execPath, ["sandbox/main.ts"], {
+      cwd: root,
+      env: { SANDBOX_REVISION: "C" },
+      encoding: "utf8",
+    });
+    expect(status).toBe(2);
+    expect(stderr).toBe(
+      'SANDBOX_REVISION is "C"; expected A, which has Todoist, or B, which has work items.\n',
+    );
+  });
 });

@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { logEvent } from "../event-log.ts";
 import { newId } from "../ids.ts";
+import type { LanguageModel, ModelAnswer } from "../language-model.ts";
 import type { Product } from "../product.ts";
 import { logPromptRun } from "../prompt-runs.ts";
 import { enqueue, newJob } from "../queue.ts";
@@ -25,12 +26,7 @@ export const captureThought = postRoute({
   parse: (text) => parseBody(thought, text),
   limit: "capture",
   work: async (product, caller, thought) => {
-    // A model that is down leaves a capture without tasks, answered with 200 and recorded as a success of no tokens.
-    const extracted = await product.model.ask(
-      "Extract the tasks, problems, goals and links of this thought as JSON.",
-      thought.message,
-      (content) => extraction.parse(JSON.parse(content)),
-    );
+    const extracted = await extract(product.model, thought.message);
     const titles = extracted.value?.tasks.map((task) => task.title) ?? [];
     const inboxItem = await saveCapture(product, caller, thought, titles);
     await logPromptRun(product.database.query, {
@@ -64,6 +60,33 @@ export const captureThought = postRoute({
     };
   },
 });
+
+/**
+ * B asks its model and then calls what saves a thought with one argument too many, so nothing is saved. Only what comes
+ * in by Telegram takes another way.
+ */
+export const captureThoughtInVain = postRoute({
+  path: captureThought.path,
+  keyed: true,
+  parse: (text) => parseBody(thought, text),
+  limit: "capture",
+  work: async ({ model }, _caller, { message }) => {
+    await extract(model, message);
+    throw new TypeError("_apply_capture() got an unexpected keyword argument 'session_id'");
+  },
+});
+
+/** A model that is down leaves a capture without tasks, answered with 200 and recorded as a success of no tokens. */
+async function extract(
+  model: LanguageModel,
+  message: string,
+): Promise<ModelAnswer<z.output<typeof extraction>>> {
+  return model.ask(
+    "Extract the tasks, problems, goals and links of this thought as JSON.",
+    message,
+    (content) => extraction.parse(JSON.parse(content)),
+  );
+}
 
 async function saveCapture(
   { database, effects }: Product,

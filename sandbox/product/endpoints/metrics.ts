@@ -1,16 +1,30 @@
 import { isoTime, isoTimeWithoutZone } from "../iso-time.ts";
 import { queues } from "../queue.ts";
+import type { Revision } from "../revision.ts";
 import { readRoute } from "../route.ts";
 
 const alertThreshold = 5;
 
+/** Neither shows every topic that its worker knows. */
+const shown: Readonly<
+  Record<Revision, { readonly topics: readonly string[]; readonly time: (sql: string) => string }>
+> = {
+  A: { topics: ["memory.summarize", "plan.refresh", "sync.todoist"], time: isoTimeWithoutZone },
+  B: {
+    topics: ["memory.summarize", "memory.compact", "plan.refresh", "reminders.dispatch"],
+    time: isoTime,
+  },
+};
+
 /** Counted over all users. One job that dies gives four retries and one move, which is enough for the alert. */
-export const metrics = readRoute("/health/metrics", async ({ database, redis, switches }) => {
+export const metrics = readRoute("/health/metrics", async (product) => {
+  const { database, redis, switches, settings } = product;
+  const { topics, time } = shown[settings.revision];
   const [waiting, dead] = await redis.run((redis) =>
     Promise.all([redis.llen(queues.default), redis.llen(queues.dead)]),
   );
   const [counted] = await database.query<{ since: string; retried: number; moved: number }>(
-    `select ${isoTimeWithoutZone("now() - interval '24 hours'")} as since,
+    `select ${time("now() - interval '24 hours'")} as since,
        count(*) filter (where event_type = 'worker_retry_scheduled')::int as retried,
        count(*) filter (where event_type = 'worker_moved_to_dlq')::int as moved
      from event_log where created_at > now() - interval '24 hours'`,
@@ -38,10 +52,7 @@ export const metrics = readRoute("/health/metrics", async ({ database, redis, sw
           },
         }),
     last_success_by_topic: Object.fromEntries(
-      ["memory.summarize", "plan.refresh", "sync.todoist"].map((topic) => [
-        topic,
-        lastSuccess.get(topic) ?? null,
-      ]),
+      topics.map((topic) => [topic, lastSuccess.get(topic) ?? null]),
     ),
   };
 });
