@@ -21,3 +21,9 @@ export function calendarDay(at: Date, timeZone: string): string {
   // Sweden writes its dates as ISO 8601 does.
   return new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short" }).format(at);
 }
+
+/** The same without seconds, for what is read at a glance. */
+export function clockMinute(at: Date, now: Date, timeZone: string): string {
+  const time = clockTime(at, now, timeZone);
+  return /^\d\d:\d\d:\d\d$/.test(time) ? time.slice(0, "hh:mm".length) : time;
+}
