@@ -9,6 +9,8 @@ import type { Run } from "../storage/run.ts";
 export type StepContext = {
   /** Aborts on cancel, on a lost lease, at the step's deadline and when the process stops. */
   readonly signal: AbortSignal;
+  /** The run's name, such as R-7. */
+  readonly run: string;
   /** The same for every attempt of this step, for outside systems that take an idempotency key. */
   readonly key: string;
   /** The results of the steps before, by name. */
@@ -45,6 +47,8 @@ export type ActStep = StepParts & {
   baseline?(context: StepContext): Promise<Json>;
   observe(context: StepContext & { readonly baseline: Json }): Promise<Occurrence>;
   act(context: StepContext & { readonly baseline: Json }): Promise<Json>;
+  /** The word that the evidence keeps of a result: `ok`, unless an act may end and not have gone well. */
+  outcomeOf?(result: Json): string;
 };
 
 export type Step = LookStep | ActStep;

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 
 import { Interruption } from "../core/interruption.ts";
 import type { Json } from "../core/json.ts";
+import { runName } from "../core/run-name.ts";
 import { pass } from "../core/trace.ts";
 import { untilAborted } from "../core/waiting.ts";
 import type { Database, Transaction } from "../storage/database.ts";
@@ -66,7 +67,7 @@ async function performLook(runner: StepRunner, step: LookStep, place: StepPlace)
   const reporter = createProgressReporter((progress) => saveProgress(runner, place.n, progress));
   const signal = AbortSignal.any([stop, lease.lost, lease.cancelled, deadline(step)]);
   try {
-    const context = contextOf(opened, place, signal, reporter.report);
+    const context = contextOf(runner, opened, place, signal, reporter.report);
     const result = await lookWithRetries(step, context);
     await reporter.close();
     await closeStep(runner, step, place, result);
@@ -92,7 +93,13 @@ async function performAct(runner: StepRunner, step: ActStep, place: StepPlace): 
   const { lease, stop } = runner;
   // Cancelling or stopping never cuts an act short: that would only make its outcome doubtful.
   const signal = AbortSignal.any([lease.lost, deadline(step)]);
-  const context = contextOf(place.journalled ?? { key: randomUUID() }, place, signal, () => {});
+  const context = contextOf(
+    runner,
+    place.journalled ?? { key: randomUUID() },
+    place,
+    signal,
+    () => {},
+  );
   const earlier = place.journalled;
   const baseline = earlier
     ? earlier.baseline
@@ -198,7 +205,7 @@ async function closeStep(
       await record(tx, now, runner.origin, run, {
         kind: "step.outcome",
         step: step.name,
-        result: "ok",
+        result: step.outcomeOf?.(result) ?? "ok",
       });
     }
   });
@@ -295,12 +302,13 @@ async function saveProgress(runner: StepRunner, n: number, progress: Json): Prom
 }
 
 function contextOf(
+  { run }: StepRunner,
   journalled: { readonly key: string },
   place: StepPlace,
   signal: AbortSignal,
   report: (progress: Json) => void,
 ): StepContext {
-  return { signal, key: journalled.key, results: place.results, report };
+  return { signal, run: runName(run.id), key: journalled.key, results: place.results, report };
 }
 
 function deadline(step: Step): AbortSignal {

@@ -10,6 +10,7 @@ import { createWebhookLook, createWebhookSet } from "./webhook.ts";
 const URL = "https://api.example.com/hook";
 const context = {
   signal: new AbortController().signal,
+  run: "R-1",
   key: "k",
   results: {},
   report: () => {},
