@@ -32,6 +32,8 @@ type StepParts = {
   readonly timeoutMs: number;
   /** Whether there is anything to do after what came before; left out, neither journalled nor recorded, when not. */
   applies?(results: Results): boolean;
+  /** The checks that this step may well upset: until its deadline they are no alerts. */
+  readonly disturbs?: readonly string[];
 };
 
 /** Reads only: may be repeated at will. */

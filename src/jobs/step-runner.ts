@@ -179,6 +179,10 @@ async function openStep(
       kind: step.kind,
       key,
       baseline,
+      disturbs: step.disturbs && {
+        checks: step.disturbs,
+        until: new Date(now.getTime() + step.timeoutMs),
+      },
     });
     // That a look began is no news; that something is about to be done is.
     if (step.kind === "act") {

@@ -57,13 +57,17 @@ export async function startStep(
     readonly kind: "look" | "act";
     readonly key: string;
     readonly baseline: Json;
+    /** The checks that it disturbs, and until when at most. */
+    readonly disturbs?: { readonly checks: readonly string[]; readonly until: Date } | undefined;
   },
 ): Promise<JournalledStep> {
   const [row] = await tx.rows(
     stepRow,
-    `insert into run_step (run_id, n, name, kind, state, epoch, idempotency_key, baseline, started_at)
-     values ($1, $2, $3, $4, 'started', $5, $6, $7, $8)
-     on conflict (run_id, n) do update set epoch = excluded.epoch, state = 'started', error = null
+    `insert into run_step
+       (run_id, n, name, kind, state, epoch, idempotency_key, baseline, started_at, disturbs, disturbs_until)
+     values ($1, $2, $3, $4, 'started', $5, $6, $7, $8, $9, $10)
+     on conflict (run_id, n) do update set epoch = excluded.epoch, state = 'started', error = null,
+       disturbs_until = excluded.disturbs_until
      returning ${COLUMNS}`,
     [
       step.runId,
@@ -74,6 +78,8 @@ export async function startStep(
       step.key,
       storableJson(step.baseline),
       now,
+      step.disturbs?.checks ?? [],
+      step.disturbs?.until ?? null,
     ],
   );
   if (!row) throw new Error(`Step ${step.n} of run ${step.runId} could not be journalled.`);
@@ -118,4 +124,20 @@ export async function endStep(
       now,
     ],
   );
+}
+
+/** The checks that something under way has said to disturb, and until when. */
+export async function disturbedChecks(
+  tx: Transaction,
+  now: Date,
+  target: string,
+): Promise<ReadonlyMap<string, Date>> {
+  const rows = await tx.rows(
+    z.object({ check_name: z.string(), until: z.date() }),
+    `select check_name, max(disturbs_until) as until
+     from run_step join run on run.id = run_step.run_id, unnest(disturbs) as check_name
+     where run.target = $1 and disturbs_until > $2 group by check_name`,
+    [target, now],
+  );
+  return new Map(rows.map((row) => [row.check_name, row.until]));
 }

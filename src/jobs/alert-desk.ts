@@ -1,0 +1,176 @@
+import {
+  decideAlert,
+  type Alert,
+  type AlertDecision,
+  type AlertRule,
+  type Circumstances,
+} from "../core/alert.ts";
+import { troubleOf } from "../core/trouble.ts";
+import {
+  changeAlert,
+  forgetAlert,
+  newestAlerts,
+  openAlert,
+  openAlerts,
+  type KeptAlert,
+} from "../storage/alert.ts";
+import type { Transaction } from "../storage/database.ts";
+import { disturbedChecks } from "../storage/run-step.ts";
+import { keepSamples } from "../storage/sample.ts";
+import { hides, silencesOf } from "../storage/silence.ts";
+import type { TellNews } from "./alert-news.ts";
+import type { TakenLook } from "./look-desk.ts";
+import type { WatchedCheck, WatchedTarget } from "./watch.ts";
+
+/** Keeps looks and decides what becomes of the alerts of their checks, in the transaction that is handed in. */
+export type AlertDesk = (tx: Transaction, now: Date, looks: readonly TakenLook[]) => Promise<void>;
+
+export type AlertDeskParts = {
+  readonly targets: readonly WatchedTarget[];
+  /** Which checks nobody wants to hear of now, besides those that a person silenced. */
+  readonly underMaintenance: (target: string, check: string, now: Date) => boolean;
+  readonly tell: TellNews;
+};
+
+/** Looks that lie further apart than so many turns say nothing about the time between them. */
+const GAP_TURNS = 3;
+const GAP_AT_LEAST_MS = 3 * 60_000;
+
+export function createAlertDesk(parts: AlertDeskParts): AlertDesk {
+  return async (tx, now, looks) => {
+    for (const { target, checks } of parts.targets) {
+      const own = looks.filter((look) => look.target === target);
+      if (own.length === 0) continue;
+      await keepSamples(
+        tx,
+        now,
+        target,
+        own.map(({ check, result }) => ({ ...result, check: check.name })),
+      );
+      await decideAll(tx, now, { ...parts, target, checks }, own);
+    }
+  };
+}
+
+type Desk = AlertDeskParts & WatchedTarget;
+
+async function decideAll(
+  tx: Transaction,
+  now: Date,
+  desk: Desk,
+  looks: readonly TakenLook[],
+): Promise<void> {
+  const { target, checks } = desk;
+  const names = looks.map(({ check }) => check.name);
+  const newest = new Map(
+    (await newestAlerts(tx, target, names)).map((kept) => [kept.check, kept] as const),
+  );
+  const bad = new Set((await openAlerts(tx, target)).filter(isBad).map(({ check }) => check));
+  const silences = await silencesOf(tx, now, target);
+  const disturbed = await disturbedChecks(tx, now, target);
+  for (const { check, result } of causesFirst(looks, checks)) {
+    const trouble = troubleOf(result);
+    const circumstances: Circumstances = {
+      behind: badCauseOf(check, checks, bad),
+      isSilenced:
+        silences.some((silence) => hides(silence, check.name)) ||
+        desk.underMaintenance(target, check.name, now),
+      disturbedUntil: disturbed.get(check.name),
+    };
+    const before = newest.get(check.name);
+    const decision = decideAlert(ruleOf(check), before?.alert, { at: now, trouble }, circumstances);
+    if (decision.alert && isBad({ alert: decision.alert })) bad.add(check.name);
+    else bad.delete(check.name);
+    await keep(tx, now, desk, check, before, decision);
+  }
+}
+
+/** Writes a decision down, and tells whoever has to hear of it. */
+async function keep(
+  tx: Transaction,
+  now: Date,
+  { target, tell }: Desk,
+  check: WatchedCheck,
+  before: KeptAlert | undefined,
+  { alert, news }: AlertDecision,
+): Promise<void> {
+  const { name, severity } = check;
+  if (alert === undefined) {
+    if (before?.alert.state === "pending") await forgetAlert(tx, before.id);
+    return;
+  }
+  const isOld = before !== undefined && isSameAlert(before.alert, alert);
+  if (isOld && news.length === 0 && isNearlyAsBefore(before.alert, alert)) return;
+  const spoke = news.some((one) => one === "fired" || one === "relapsed" || one === "lapsed");
+  let id = before?.id ?? "";
+  if (isOld) await changeAlert(tx, id, alert, spoke);
+  else id = await openAlert(tx, { target, check: name, severity }, alert);
+  await tell(
+    tx,
+    now,
+    { id, target, check: name, severity, alert },
+    {
+      before: isOld ? before.alert : undefined,
+      news,
+    },
+  );
+}
+
+function ruleOf({ name, severity, everyMs, forMs, resolveAfterMs }: WatchedCheck): AlertRule {
+  const gapMs = Math.max(GAP_AT_LEAST_MS, GAP_TURNS * everyMs);
+  return { check: name, severity, forMs, resolveAfterMs, gapMs };
+}
+
+/** An alert goes on when it comes back soon after its end; otherwise its end was one. */
+function isSameAlert(before: Alert, after: Alert): boolean {
+  return before.state !== "resolved" || after.state === "resolved" || after.relapses > 0;
+}
+
+/** Only the time of the look differs, and not by much: what a card shows of it is rounded anyway. */
+function isNearlyAsBefore(before: Alert, after: Alert): boolean {
+  return (
+    before.state === after.state &&
+    before.state !== "pending" &&
+    before.goodSince?.getTime() === after.goodSince?.getTime() &&
+    before.trouble.seen === after.trouble.seen &&
+    before.behind === after.behind &&
+    after.lookedAt.getTime() - before.lookedAt.getTime() < 60_000
+  );
+}
+
+function isBad({ alert }: { readonly alert: Alert }): boolean {
+  return alert.state !== "resolved" && alert.goodSince === undefined;
+}
+
+/** What others depend on is decided before them. */
+function causesFirst(
+  looks: readonly TakenLook[],
+  checks: readonly WatchedCheck[],
+): readonly TakenLook[] {
+  const depths = new Map<string, number>();
+  const depthOf = (name: string): number => {
+    const known = depths.get(name);
+    if (known !== undefined) return known;
+    const causes = checks.find((check) => check.name === name)?.dependsOn ?? [];
+    const depth = causes.length === 0 ? 0 : 1 + Math.max(...causes.map(depthOf));
+    depths.set(name, depth);
+    return depth;
+  };
+  return looks.toSorted((one, other) => depthOf(one.check.name) - depthOf(other.check.name));
+}
+
+/** The furthest cause that is in trouble: one alert speaks for everything behind it. */
+function badCauseOf(
+  check: WatchedCheck,
+  checks: readonly WatchedCheck[],
+  bad: ReadonlySet<string>,
+): string | undefined {
+  for (const name of check.dependsOn) {
+    const cause = checks.find((one) => one.name === name);
+    if (!cause) continue;
+    const further = badCauseOf(cause, checks, bad);
+    if (further !== undefined) return further;
+    if (bad.has(name)) return name;
+  }
+  return undefined;
+}

@@ -1,0 +1,46 @@
+import type { AlertView } from "../core/alert-card.ts";
+import { openAlerts } from "../storage/alert.ts";
+import type { Transaction } from "../storage/database.ts";
+import { hides, silencesOf } from "../storage/silence.ts";
+import type { NewsAbout } from "./alert-news.ts";
+
+/** What an alert's card has to know of its target. */
+export type AlertScene = {
+  readonly timeZone: string;
+  readonly runbookOf: (check: string) => string | undefined;
+  readonly hasSmokeFlow: boolean;
+  /** Until when a maintenance window keeps this check quiet; undefined when none does. */
+  readonly maintenanceOf: (
+    check: string,
+    now: Date,
+  ) => { readonly name: string; readonly until: Date } | undefined;
+};
+
+/** An alert as its card shows it now. */
+export async function alertViewOf(
+  tx: Transaction,
+  now: Date,
+  { id, target, check, severity, alert }: NewsAbout,
+  scene: AlertScene,
+): Promise<AlertView> {
+  const open = await openAlerts(tx, target);
+  const behindIt = open
+    .filter((other) => other.alert.behind === check)
+    .map((other) => ({ check: other.check, alert: other.alert }));
+  const silence = (await silencesOf(tx, now, target)).find((one) => hides(one, check));
+  const window = scene.maintenanceOf(check, now);
+  const quiet = silence ?? (window && { until: window.until, setBy: window.name });
+  return {
+    id,
+    target,
+    check,
+    severity,
+    alert,
+    runbook: scene.runbookOf(check),
+    behindIt,
+    silence: quiet && { until: quiet.until, setBy: quiet.setBy },
+    hasSmokeFlow: scene.hasSmokeFlow,
+    now,
+    timeZone: scene.timeZone,
+  };
+}

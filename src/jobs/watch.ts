@@ -1,0 +1,112 @@
+import type { Check } from "../checks/create-checks.ts";
+import { troubleOf } from "../core/trouble.ts";
+import { pause, together } from "../core/waiting.ts";
+import type { TakeLook } from "./look-desk.ts";
+import { createTurnstile, type Turnstile } from "./turnstile.ts";
+
+/** A check as the watch needs it. */
+export type WatchedCheck = Pick<
+  Check,
+  "name" | "severity" | "everyMs" | "forMs" | "resolveAfterMs" | "dependsOn" | "ask"
+>;
+
+export type WatchedTarget = {
+  readonly target: string;
+  readonly checks: readonly WatchedCheck[];
+};
+
+export type WatchParts = {
+  readonly targets: readonly WatchedTarget[];
+  /** How many checks are asked at the same time. */
+  readonly concurrency: number;
+  /** Where every look goes. */
+  readonly take: TakeLook;
+  /** A look was taken: the watch is alive. */
+  readonly onLook: () => void;
+};
+
+/** The first looks are spread over this long, so that a start is no burst. */
+const FIRST_LOOKS_WITHIN_MS = 10_000;
+/** What is in trouble is looked at this often at least, so that nobody waits long to hear that it is over. */
+const TROUBLED_EVERY_MS = 60_000;
+
+/** Asks every check of every target on its own interval, until the signal. */
+export async function watch(parts: WatchParts, signal: AbortSignal): Promise<void> {
+  const turnstile = createTurnstile(parts.concurrency);
+  await together(
+    signal,
+    parts.targets.flatMap((target) => {
+      const lookAt = createLooker(parts, target, turnstile);
+      const spacingMs = FIRST_LOOKS_WITHIN_MS / Math.max(1, target.checks.length);
+      return target.checks.map(
+        (check, index) => async (until: AbortSignal) =>
+          keepLooking(check, Math.min(check.everyMs, index * spacingMs), lookAt, until),
+      );
+    }),
+  );
+}
+
+async function keepLooking(
+  check: WatchedCheck,
+  firstAfterMs: number,
+  lookAt: LookAt,
+  signal: AbortSignal,
+): Promise<void> {
+  await pause(firstAfterMs, signal);
+  while (!signal.aborted) {
+    const startedAt = performance.now();
+    const isTroubled = await lookAt(check, signal);
+    const everyMs = isTroubled ? Math.min(check.everyMs, TROUBLED_EVERY_MS) : check.everyMs;
+    await pause(Math.max(0, everyMs - (performance.now() - startedAt)), signal);
+  }
+}
+
+/** Looks at a check and says whether it is in trouble. */
+type LookAt = (check: WatchedCheck, signal: AbortSignal) => Promise<boolean>;
+
+/**
+ * Looks at checks one at a time each. A check that is in trouble sends for those that it depends on before its own look
+ * is taken, so that the cause is known before its effects: whoever stands behind another must not speak first.
+ */
+function createLooker(
+  { take, onLook }: WatchParts,
+  { target, checks }: WatchedTarget,
+  turnstile: Turnstile,
+): LookAt {
+  const underWay = new Map<string, Promise<boolean>>();
+  const lookedAt = new Map<string, { readonly startedAt: number; readonly isTroubled: boolean }>();
+
+  const lookAt: LookAt = async (check, signal) => {
+    const running = underWay.get(check.name);
+    if (running) return running;
+    const look = lookOnce(check, signal).finally(() => underWay.delete(check.name));
+    underWay.set(check.name, look);
+    return look;
+  };
+
+  async function lookOnce(check: WatchedCheck, signal: AbortSignal): Promise<boolean> {
+    const startedAt = performance.now();
+    const result = await turnstile.through(async () => check.ask(signal));
+    // What was cut short by our own stopping says nothing about the check.
+    if (signal.aborted) return false;
+    const isTroubled = troubleOf(result) !== undefined;
+    if (isTroubled) await lookAtCauses(check, startedAt, signal);
+    lookedAt.set(check.name, { startedAt, isTroubled });
+    await take({ target, check, result });
+    onLook();
+    return isTroubled;
+  }
+
+  async function lookAtCauses(
+    { dependsOn }: WatchedCheck,
+    since: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const stale = checks.filter(
+      ({ name }) => dependsOn.includes(name) && !((lookedAt.get(name)?.startedAt ?? 0) > since),
+    );
+    await Promise.all(stale.map(async (cause) => lookAt(cause, signal)));
+  }
+
+  return lookAt;
+}
