@@ -17,7 +17,7 @@ export type ReceivedCall = {
   readonly body: Readonly<Record<string, unknown>>;
 };
 
-type WebhookMode = "answers" | "refuses" | "takes-then-500" | "redirects" | "hangs" | "resets";
+type WebhookMode = "answers" | "refuses" | "takes-then-500" | "redirects" | "hangs";
 type MailMode = "answers" | "refuses" | "not-now" | "hangs";
 
 /** How people are reached beside the chat, and who waits outside for a sign of life. Counts what really arrives. */
@@ -61,7 +61,8 @@ export async function startSecondPath(): Promise<SecondPath> {
     }
     if (pathname !== `/calls/${token}`) return new Response(undefined, { status: 404 });
     if (state.webhook === "refuses") return new Response(undefined, { status: 401 });
-    if (state.webhook === "redirects") return Response.redirect(new URL("/beats/", request.url));
+    if (state.webhook === "redirects")
+      return Response.redirect(new URL(`/beats/${token}`, request.url), 302);
     if (state.webhook === "hangs") {
       await sleep(HANGS_FOR_MS, undefined, { signal: ending.signal }).catch(() => {});
       return new Response(undefined, { status: 503 });

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 /** Outer to inner. A file imports from its own layer or from one further right. */
 const LAYERS = [
   "main",
-  "cli app flightdeck logger trouble-report",
+  "cli app flightdeck logger metrics trouble-report",
   "config",
   "bot",
   "commands",
@@ -30,7 +30,9 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   undici: ["systems"],
   pg: ["storage", "systems"],
   "node-pg-migrate": ["storage"],
+  nodemailer: ["systems"],
   pino: ["logger"],
+  "prom-client": ["metrics"],
   yaml: ["config"],
   canonicalize: ["core"],
   "fastest-levenshtein": ["core"],
