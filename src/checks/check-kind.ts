@@ -5,6 +5,7 @@ import type { Systems } from "../systems/index.ts";
 import type { SystemsSettings } from "../systems/settings.ts";
 import { commonSettings } from "./common-settings.ts";
 import type { CommonSettings } from "./common-settings.ts";
+import { unknownApplications } from "./coolify-names.ts";
 
 export type CheckObserved = {
   readonly observations: readonly Observation[];
@@ -88,7 +89,11 @@ export function defineCheckKind<
         common,
         settings,
         limits: definition.limits?.(settings, common) ?? [],
-        problems: (systems) => definition.problems?.(settings, systems) ?? [],
+        problems: (systems) => [
+          // A kind that is about an application itself judges the name by its own words.
+          ...("application" in definition.settings ? [] : commonProblems(common, systems)),
+          ...(definition.problems?.(settings, systems) ?? []),
+        ],
         observe: async (systems, around, signal) => {
           const taken: Pick<Surroundings, Takes> = around;
           return definition.observe({ systems, settings, ...taken }, signal);
@@ -96,4 +101,13 @@ export function defineCheckKind<
       };
     })
     .meta({ description: summary });
+}
+
+function commonProblems(
+  { application }: CommonSettings,
+  systems: SystemsSettings,
+): readonly SettingProblem[] {
+  return application === undefined
+    ? []
+    : unknownApplications(systems, [[["application"], application]]);
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import { choiceSetting, durationSetting, integerSetting, textSetting } from "../core/setting.ts";
+import { coolifyApplicationSetting } from "../systems/coolify-settings.ts";
 
 /** `page` sounds on a phone; `warn` is silent, and does not make a preflight NO-GO by itself. */
 const SEVERITIES = ["page", "warn"] as const;
@@ -17,6 +18,18 @@ export const commonSettings = {
   for: durationSetting({ maximumMs: 86_400_000 })
     .default(0)
     .meta({ description: "How long it must last before it is an alert" }),
+  resolveAfter: durationSetting({ maximumMs: 86_400_000 })
+    .default(60_000)
+    .meta({ description: "How long all must be well before the alert is over" }),
+  dependsOn: z
+    .array(textSetting())
+    .max(20, { error: "expected at most 20 checks" })
+    .default([])
+    .meta({
+      description:
+        "Checks that explain this one: while one of them is in trouble, its alert speaks",
+      examples: [["database-is-up"]],
+    }),
   severity: choiceSetting(SEVERITIES)
     .default("page")
     .meta({ description: "page sounds on a phone, warn is silent" }),
@@ -29,6 +42,9 @@ export const commonSettings = {
   })
     .optional()
     .meta({ description: "What to do when it fails" }),
+  application: coolifyApplicationSetting()
+    .optional()
+    .meta({ description: "The application of Coolify whose log tells more when it fails" }),
   group: textSetting().optional().meta({ description: "Checks of one group are shown together" }),
 } satisfies z.ZodRawShape;
 

@@ -13,7 +13,12 @@ export type Check = {
   readonly everyMs: number;
   readonly timeoutMs: number;
   readonly forMs: number;
+  readonly resolveAfterMs: number;
+  /** Checks whose trouble explains that of this one. */
+  readonly dependsOn: readonly string[];
   readonly runbook: string | undefined;
+  /** The application of Coolify whose log tells more. */
+  readonly application: string | undefined;
   readonly group: string | undefined;
   readonly limits: readonly Limit[];
   /** Always has an answer within the timeout; never throws. */
@@ -37,7 +42,10 @@ export function createChecks(settings: ChecksSettings, parts: CheckParts): reado
     everyMs: common.every,
     timeoutMs: common.timeout,
     forMs: common.for,
+    resolveAfterMs: common.resolveAfter,
+    dependsOn: common.dependsOn,
     runbook: common.runbook,
+    application: common.application,
     group: common.group,
     limits: check.limits,
     ask: async (signal) =>
