@@ -11,6 +11,7 @@ const USAGE = `flightdeck init [--file FILE]            the first configuration:
 flightdeck start [FILE…]                 run the bot; a file is a target
 flightdeck status                        how the target stands, from the newest samples
 flightdeck preflight [check…] [--json]   0 GO, 1 NO-GO, 2 UNKNOWN, 3 usage
+flightdeck smoke [FLOW] [--dry-run]      the same codes; uses the target for real
 flightdeck evidence show [N]             the newest entries
 flightdeck runs [RUN] · cancel RUN · lock NAME · unlock NAME · whoami
 flightdeck webhook [set]                 the product's webhook: shown, or registered with Telegram

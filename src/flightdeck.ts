@@ -13,6 +13,7 @@ import type { Drawing } from "./core/chart.ts";
 import { createScrubber } from "./core/redaction.ts";
 import { Secret } from "./core/secret.ts";
 import { createEngine, type Engine, type EngineTarget } from "./jobs/engine.ts";
+import { planSmoke } from "./jobs/flow-plan.ts";
 import { createOperations } from "./jobs/index.ts";
 import type { Operation } from "./jobs/operation.ts";
 import type { Logger } from "./logger.ts";
@@ -139,12 +140,21 @@ async function openTarget(
     database.transaction(async (tx, now) => earlierSamples(tx, now, { target, check, lastMs }));
   const checks = createChecks(settings.checks, { systems, previous, scrub });
   const operations = [
-    ...createOperations({ checks, database, target, productWebhook: systems.productWebhook }),
+    ...createOperations({
+      checks,
+      database,
+      target,
+      productWebhook: systems.productWebhook,
+      smoke: settings.smoke,
+      systems,
+      scrub,
+    }),
     ...(parts.overrides?.operations ?? []),
   ];
   const names = checks.map((check) => check.name);
+  const smoke = planSmoke(settings.smoke);
   return {
-    context: { target, timeZone, checks: names, board: checks, operators },
+    context: { target, timeZone, checks: names, board: checks, smoke, operators },
     chatId,
     topicId: place.topic,
     engine: {

@@ -6,6 +6,7 @@ import { createHelp } from "./help.ts";
 import { lock, unlock } from "./lock.ts";
 import { preflight } from "./preflight.ts";
 import { runs } from "./runs.ts";
+import { smoke } from "./smoke.ts";
 import { status } from "./status.ts";
 import { webhook } from "./webhook.ts";
 import { whoami } from "./whoami.ts";
@@ -14,6 +15,7 @@ import { whoami } from "./whoami.ts";
 export const commands: readonly Command[] = [
   status,
   preflight,
+  smoke,
   webhook,
   runs,
   cancel,

@@ -2,6 +2,7 @@ import type { CommandLine } from "../core/command-line.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Operator } from "../core/operator.ts";
 import type { BoardCheck } from "../core/status-board.ts";
+import type { SmokePlan } from "../jobs/flow-plan.ts";
 
 /** What commands need to know of the target that they mean. */
 export type TargetContext = {
@@ -11,6 +12,8 @@ export type TargetContext = {
   readonly checks: readonly string[];
   /** What a board needs to know of each of them. */
   readonly board: readonly BoardCheck[];
+  /** The flows that prove the target, and the one that is meant when none is named. */
+  readonly smoke: SmokePlan;
   readonly operators: readonly Operator[];
 };
 

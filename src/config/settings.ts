@@ -5,6 +5,7 @@ import { checksSetting } from "../checks/settings.ts";
 import type { ChecksSettings } from "../checks/settings.ts";
 import { operatorsSetting } from "../core/operator.ts";
 import { textSetting } from "../core/setting.ts";
+import { smokeSetting } from "../jobs/flow-settings.ts";
 import { engineSettings, redisSetting } from "../jobs/settings.ts";
 import { evidenceSetting, storageSettings } from "../storage/settings.ts";
 import { systemsSetting } from "../systems/settings.ts";
@@ -26,6 +27,7 @@ const targetSettings = {
   evidence: evidenceSetting,
   systems: systemsSetting,
   checks: checksSetting,
+  smoke: smokeSetting,
 };
 
 /** The first file: its target, and what the process itself runs on. */

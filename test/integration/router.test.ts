@@ -109,7 +109,8 @@ describe("every command, from every person, at every age", () => {
       }));
       await inbox.receive(tx, now, received);
     });
-    const context = { target: "alpha", timeZone: "UTC", checks: [], board: [], operators };
+    const smoke = { flow: undefined, flows: {} };
+    const context = { target: "alpha", timeZone: "UTC", checks: [], board: [], smoke, operators };
     const routing = routeInbox(
       {
         api: createTelegram({ token: new Secret("1:nobody"), apiRoot: NOWHERE }),
