@@ -20,6 +20,19 @@ export const engineSettings = z
 
 export type EngineSettings = z.output<typeof engineSettings>;
 
+/** How the leader watches the target. */
+export const watchSettings = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .default(true)
+      .meta({ description: "Whether checks are asked by themselves, and their trouble told" }),
+    concurrency: integerSetting({ minimum: 1, maximum: 1_000 })
+      .default(32)
+      .meta({ description: "Checks that are asked at the same time" }),
+  })
+  .prefault({});
+
 /** Without `redis` Flightdeck starts a Redis of its own in `data`. */
 export const redisSetting = secretSetting({ accepts: redisUrlProblem })
   .optional()

@@ -1,7 +1,9 @@
 import type { Check } from "../checks/create-checks.ts";
 import { troubleOf } from "../core/trouble.ts";
 import { pause, together } from "../core/waiting.ts";
-import type { TakeLook } from "./look-desk.ts";
+import type { Database } from "../storage/database.ts";
+import type { AlertDesk } from "./alert-desk.ts";
+import { createLookDesk, type TakeLook } from "./look-desk.ts";
 import { createTurnstile, type Turnstile } from "./turnstile.ts";
 
 /** A check as the watch needs it. */
@@ -16,13 +18,13 @@ export type WatchedTarget = {
 };
 
 export type WatchParts = {
+  readonly database: Database;
   readonly targets: readonly WatchedTarget[];
   /** How many checks are asked at the same time. */
   readonly concurrency: number;
-  /** Where every look goes. */
-  readonly take: TakeLook;
-  /** A look was taken: the watch is alive. */
-  readonly onLook: () => void;
+  /** Keeps the looks and decides on alerts. */
+  readonly decide: AlertDesk;
+  readonly onError: (error: unknown, during: string) => void;
 };
 
 /** The first looks are spread over this long, so that a start is no burst. */
@@ -30,13 +32,14 @@ const FIRST_LOOKS_WITHIN_MS = 10_000;
 /** What is in trouble is looked at this often at least, so that nobody waits long to hear that it is over. */
 const TROUBLED_EVERY_MS = 60_000;
 
-/** Asks every check of every target on its own interval, until the signal. */
+/** Asks every check of every target on its own interval, and keeps what it sees, until the signal. */
 export async function watch(parts: WatchParts, signal: AbortSignal): Promise<void> {
   const turnstile = createTurnstile(parts.concurrency);
+  const take = createLookDesk({ ...parts, signal });
   await together(
     signal,
     parts.targets.flatMap((target) => {
-      const lookAt = createLooker(parts, target, turnstile);
+      const lookAt = createLooker(take, target, turnstile);
       const spacingMs = FIRST_LOOKS_WITHIN_MS / Math.max(1, target.checks.length);
       return target.checks.map(
         (check, index) => async (until: AbortSignal) =>
@@ -69,7 +72,7 @@ type LookAt = (check: WatchedCheck, signal: AbortSignal) => Promise<boolean>;
  * is taken, so that the cause is known before its effects: whoever stands behind another must not speak first.
  */
 function createLooker(
-  { take, onLook }: WatchParts,
+  take: TakeLook,
   { target, checks }: WatchedTarget,
   turnstile: Turnstile,
 ): LookAt {
@@ -93,7 +96,6 @@ function createLooker(
     if (isTroubled) await lookAtCauses(check, startedAt, signal);
     lookedAt.set(check.name, { startedAt, isTroubled });
     await take({ target, check, result });
-    onLook();
     return isTroubled;
   }
 

@@ -1,0 +1,267 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+
+import type { AlertView } from "../../src/core/alert-card.ts";
+import { cardText } from "../../src/core/card-text.ts";
+import { cardSchema } from "../../src/core/card.ts";
+import type { CheckResult } from "../../src/core/status.ts";
+import { createAlertDesk } from "../../src/jobs/alert-desk.ts";
+import { createAlertNews } from "../../src/jobs/alert-news.ts";
+import { alertViewOf } from "../../src/jobs/alert-view.ts";
+import type { WatchedCheck } from "../../src/jobs/watch.ts";
+import { openAlerts, type KeptAlert } from "../../src/storage/alert.ts";
+import type { Database } from "../../src/storage/database.ts";
+import { openLog } from "../../src/storage/evidence.ts";
+import { setSilence } from "../../src/storage/silence.ts";
+import { openOwnDatabase } from "../support/own-database.ts";
+import { query } from "../support/records.ts";
+
+const opened = new AsyncDisposableStack();
+let database: Database;
+let url: string;
+const place = { chatId: -100, topicId: undefined, replyTo: undefined };
+const minutes = (count: number): number => count * 60_000;
+const START = Date.parse("2026-11-23T03:00:00Z");
+const at = (afterMs: number): Date => new Date(START + afterMs);
+
+beforeAll(async () => {
+  ({ database, url } = opened.use(await openOwnDatabase()));
+  await database.transaction(async (tx) => openLog(tx, "sandbox", "flightdeck/evidence/sandbox"));
+});
+afterAll(async () => {
+  await opened.disposeAsync();
+});
+beforeEach(async () => {
+  await query(url, "delete from silence");
+  await query(url, "delete from alert");
+  await query(url, "delete from outbox");
+});
+
+function check(name: string, parts: Partial<WatchedCheck> = {}): WatchedCheck {
+  return {
+    name,
+    severity: "page",
+    everyMs: 30_000,
+    forMs: 0,
+    resolveAfterMs: 0,
+    dependsOn: [],
+    ask: async () => passing,
+    ...parts,
+  };
+}
+
+const passing: CheckResult = {
+  status: "pass",
+  observations: [{ what: "status", expected: "200", actual: "200", ok: true }],
+  measurements: [],
+  durationMs: 1,
+};
+const failing: CheckResult = {
+  status: "fail",
+  observations: [{ what: "status", expected: "200", actual: "500", ok: false }],
+  measurements: [],
+  durationMs: 1,
+};
+const blind: CheckResult = {
+  status: "unknown",
+  observations: [],
+  measurements: [],
+  reason: "connection refused",
+  durationMs: 1,
+};
+
+/** A desk over these checks; `look` tells it what some of them say at a moment. */
+function deskOver(checks: readonly WatchedCheck[]) {
+  const origin = { build: "test", instance: "test", scrub: (text: string) => text };
+  const scene = {
+    timeZone: "UTC",
+    runbookOf: () => "docs/runbooks/x.md",
+    hasSmokeFlow: false,
+    maintenanceOf: () => undefined,
+  };
+  const decide = createAlertDesk({
+    targets: [{ target: "sandbox", checks }],
+    underMaintenance: () => false,
+    tell: createAlertNews({
+      placeOf: () => place,
+      configOf: () => "config",
+      isAddressed: false,
+      viewOf: async (tx, now, about): Promise<AlertView> => alertViewOf(tx, now, about, scene),
+      onCall: () => [{ name: "Ada", telegram: 1003 }],
+      origin,
+    }),
+  });
+  return {
+    async look(afterMs: number, results: Readonly<Record<string, CheckResult>>): Promise<void> {
+      const looks = checks.flatMap((one) => {
+        const result = results[one.name];
+        return result ? [{ target: "sandbox", check: one, result }] : [];
+      });
+      await database.transaction(async (tx) => decide(tx, at(afterMs), looks));
+    },
+  };
+}
+
+const open = async (): Promise<readonly KeptAlert[]> =>
+  database.transaction(async (tx) => openAlerts(tx, "sandbox"));
+const states = async (): Promise<readonly string[]> =>
+  (await open()).map(({ check: name, alert }) => `${name} ${alert.state}`);
+
+type Said = { readonly subject: string; readonly silent: boolean; readonly text: string };
+
+/** What waits to be said: cards are drawn later, words stand as they are. */
+async function said(): Promise<readonly Said[]> {
+  const { rows } = await query<{ subject: string; silent: boolean; card: unknown }>(
+    url,
+    "select subject, silent, card from outbox order by id",
+  );
+  return rows.map(({ subject, silent, card }) => ({
+    subject: subject.replaceAll(/\d+/g, "N"),
+    silent,
+    text: card === null ? "" : cardText(cardSchema.parse(card)),
+  }));
+}
+
+async function entries(): Promise<readonly string[]> {
+  const { rows } = await query<{ kind: string; check: string }>(
+    url,
+    "select kind, canonical::json->'facts'->>'check' as check from evidence order by seq",
+  );
+  return rows.map(({ kind, check: name }) => `${kind} ${name}`);
+}
+
+describe("what follows from a look", () => {
+  test("a page opens a silent card and says a word that sounds and calls, once", async () => {
+    const desk = deskOver([check("api-is-ready")]);
+    await desk.look(0, { "api-is-ready": failing });
+    await desk.look(30_000, { "api-is-ready": failing });
+    expect(await states()).toEqual(["api-is-ready firing"]);
+    const [card, word, ...more] = await said();
+    expect(more).toEqual([]);
+    expect(card).toMatchObject({ subject: "alert:N", silent: true });
+    expect(word).toMatchObject({ subject: "word:alert:N:fired:N", silent: false });
+    expect(word?.text).toContain("Ada");
+  });
+
+  test("a warning opens its card and makes no sound", async () => {
+    const desk = deskOver([check("queue-depth-is-normal", { severity: "warn" })]);
+    await desk.look(0, { "queue-depth-is-normal": failing });
+    expect((await said()).map(({ subject, silent }) => [subject, silent])).toEqual([
+      ["alert:N", true],
+    ]);
+  });
+
+  test("a trouble that passes before its time leaves nothing but its samples", async () => {
+    const desk = deskOver([check("api-is-ready", { forMs: minutes(5) })]);
+    await desk.look(0, { "api-is-ready": failing });
+    expect(await states()).toEqual(["api-is-ready pending"]);
+    await desk.look(30_000, { "api-is-ready": passing });
+    expect(await open()).toEqual([]);
+    expect(await said()).toEqual([]);
+  });
+
+  test("the end of a page is said once, and both are entries", async () => {
+    const before = (await entries()).length;
+    const desk = deskOver([check("api-is-live")]);
+    await desk.look(0, { "api-is-live": failing });
+    await desk.look(30_000, { "api-is-live": passing });
+    await desk.look(60_000, { "api-is-live": passing });
+    expect(await open()).toEqual([]);
+    expect((await said()).map(({ subject }) => subject)).toEqual([
+      "alert:N",
+      "word:alert:N:fired:N",
+      "word:alert:N:resolved:N",
+    ]);
+    expect((await entries()).slice(before)).toEqual([
+      "alert.fired api-is-live",
+      "alert.resolved api-is-live",
+    ]);
+  });
+
+  test("not being able to look is an alert too, and is told apart", async () => {
+    const desk = deskOver([check("redis-accepts-commands")]);
+    await desk.look(0, { "redis-accepts-commands": blind });
+    expect((await open())[0]?.alert.trouble).toEqual({ kind: "blind", seen: "connection refused" });
+  });
+});
+
+describe("a check that depends on another", () => {
+  const checks = [
+    check("api-is-ready", { dependsOn: ["api-is-live"] }),
+    check("smoke-passes", { dependsOn: ["api-is-ready"] }),
+    check("api-is-live", { forMs: minutes(1) }),
+  ];
+
+  test("does not speak while what it depends on is in trouble, even in the same moment", async () => {
+    const desk = deskOver(checks);
+    await desk.look(0, {
+      "api-is-ready": failing,
+      "smoke-passes": failing,
+      "api-is-live": failing,
+    });
+    expect(await said()).toEqual([]);
+    const behind = (await open()).map(({ check: name, alert }) => [name, alert.behind]);
+    expect(behind).toContainEqual(["api-is-ready", "api-is-live"]);
+    // The furthest cause speaks for all, not the one next to it.
+    expect(behind).toContainEqual(["smoke-passes", "api-is-live"]);
+    await desk.look(minutes(1), { "api-is-live": failing });
+    expect((await said()).map(({ subject }) => subject)).toEqual([
+      "alert:N",
+      "word:alert:N:fired:N",
+    ]);
+  });
+
+  test("speaks for itself when that is over and it is still in trouble", async () => {
+    const desk = deskOver(checks);
+    await desk.look(0, { "api-is-ready": failing, "api-is-live": failing });
+    await desk.look(minutes(1), { "api-is-live": passing });
+    await desk.look(minutes(1) + 1_000, { "api-is-ready": failing });
+    expect(await states()).toEqual(["api-is-ready firing"]);
+    expect((await said()).map(({ subject }) => subject)).toContain("word:alert:N:fired:N");
+  });
+});
+
+describe("a silence", () => {
+  test("hides what fires under it, and what lasts longer than it is told at its end", async () => {
+    const desk = deskOver([check("api-is-ready")]);
+    await database.transaction(async (tx) =>
+      setSilence(tx, at(0), {
+        target: "sandbox",
+        checks: ["api-is-ready"],
+        until: at(minutes(60)),
+        reason: "a rehearsal",
+        setBy: "Otto",
+      }),
+    );
+    await desk.look(0, { "api-is-ready": failing });
+    expect(await states()).toEqual(["api-is-ready firing"]);
+    expect(await said()).toEqual([]);
+    await desk.look(minutes(61), { "api-is-ready": failing });
+    expect((await said()).map(({ subject }) => subject)).toEqual([
+      "alert:N",
+      "word:alert:N:fired:N",
+    ]);
+  });
+});
+
+describe("a step that is under way", () => {
+  test("keeps what it disturbs from being an alert until its deadline", async () => {
+    const { rows } = await query<{ id: string }>(
+      url,
+      `insert into run (target, operation, input, mutating, cause, actor, config_hash, created_at)
+       values ('sandbox', 'deploy', '{}', false, 'test-disturbs', '{}', '', now()) returning id`,
+    );
+    await query(
+      url,
+      `insert into run_step (run_id, n, name, kind, state, epoch, idempotency_key, started_at, disturbs, disturbs_until)
+       values ($1, 0, 'restart', 'act', 'started', 1, gen_random_uuid(), $2, '{api-is-ready}', $3)`,
+      [rows[0]?.id, at(0), at(minutes(2))],
+    );
+    const desk = deskOver([check("api-is-ready"), check("api-is-live")]);
+    await desk.look(30_000, { "api-is-ready": failing, "api-is-live": failing });
+    expect(await states()).toEqual(["api-is-live firing", "api-is-ready pending"]);
+    await desk.look(minutes(2), { "api-is-ready": failing });
+    expect(await states()).toContain("api-is-ready firing");
+    await query(url, "delete from run_step");
+    await query(url, "delete from run");
+  });
+});
