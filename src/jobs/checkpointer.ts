@@ -1,6 +1,7 @@
 import { parseCheckpoint, checkpointText, type Checkpoint } from "../core/checkpoint.ts";
 import { genesisHash } from "../core/entry.ts";
 import { emptyTree, rootOf, withLeaves, type Tree } from "../core/merkle.ts";
+import { checkpointIn } from "../core/note-checkpoint.ts";
 import { openNote, signNote, type NoteSigner } from "../core/signed-note.ts";
 import { pass } from "../core/trace.ts";
 import type { Database, Transaction } from "../storage/database.ts";
@@ -291,10 +292,6 @@ async function grow(tx: Transaction, log: string, known: KnownLog, limit: number
   }
   tree = withLeaves(tree, hashes.slice(tree.size - from));
   return { kind: "grown", known: { tree, head: hashes.at(-1) ?? known.head } };
-}
-
-function checkpointIn(note: string): Checkpoint | undefined {
-  return parseCheckpoint(note.slice(0, note.lastIndexOf("\n\n") + 1));
 }
 
 function isSignedBy(note: string, signer: NoteSigner): boolean {

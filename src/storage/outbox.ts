@@ -107,6 +107,20 @@ export async function hasSubject(tx: Transaction, subject: string): Promise<bool
   return rows.length > 0;
 }
 
+/** What a subject's message says, as soon as it stands in the chat. */
+export async function deliveredCard(
+  tx: Transaction,
+  subject: string,
+): Promise<{ readonly card: Card; readonly messageId: string } | undefined> {
+  const [row] = await tx.rows(
+    z.object({ card: cardSchema, message_id: z.string() }),
+    `select card, message_id from outbox
+     where subject = $1 and sent_version = wanted_version and card is not null and message_id is not null`,
+    [subject],
+  );
+  return row && { card: row.card, messageId: row.message_id };
+}
+
 /** The state of a subject changed: its card is due at once. */
 export async function stateChanged(tx: Transaction, now: Date, subject: string): Promise<void> {
   await tx.change(

@@ -1,0 +1,77 @@
+import type { Actor } from "../core/actor.ts";
+import { formatVerifier } from "../core/signed-note.ts";
+import type { Database } from "../storage/database.ts";
+import type { Place } from "../storage/outbox.ts";
+import type { WitnessSettings } from "../storage/settings.ts";
+import { loadSigningKeys, publishedKeys, type KeyPlace } from "../storage/signing-key.ts";
+import type { Git } from "../systems/git.ts";
+import { createCheckpointer, type Checkpointer } from "./checkpointer.ts";
+import { keepCheckpoints } from "./checkpointing.ts";
+import { rotateKey, type KeyRotated } from "./key-rotation.ts";
+import type { RecordEvent } from "./run-record.ts";
+import { witness } from "./witness.ts";
+
+const LOOK_EVERY_MS = 5_000;
+
+export type TargetLogParts = {
+  readonly database: Database;
+  readonly keys: KeyPlace;
+  /** Where the log's files and its public keys lie; absolute. */
+  readonly directory: string;
+  readonly timeZone: string;
+  readonly place: Place;
+  readonly witness: WitnessSettings | undefined;
+  readonly git: Git;
+  readonly record: RecordEvent;
+  readonly onError: (error: unknown, during: string) => void;
+  readonly lookEveryMs?: number;
+};
+
+/** The evidence log of one target, as far as it is signed and shown outside. */
+export type TargetLog = {
+  readonly target: string;
+  readonly origin: string;
+  readonly directory: string;
+  readonly checkpointer: Checkpointer;
+  readonly record: RecordEvent;
+  /** Makes the key if there is none. Fails where others could get at it. */
+  checkKeys(): Promise<void>;
+  /** Every public key that notes of this log may be signed by, the newest last. */
+  publicKeys(): Promise<readonly string[]>;
+  rotateKey(order: { readonly actor: Actor; readonly reason: string }): Promise<KeyRotated>;
+  /** The leader's duty, until the signal. */
+  keepCheckpoints(signal: AbortSignal): Promise<void>;
+};
+
+export function createTargetLog(parts: TargetLogParts): TargetLog {
+  const { keys, directory, record } = parts;
+  const { target, origin } = keys;
+  const checkpointer = createCheckpointer(parts);
+  const { witness: settings } = parts;
+  const shared = { ...parts, target, checkpointer };
+  return {
+    target,
+    origin,
+    directory,
+    checkpointer,
+    record,
+    async checkKeys() {
+      await loadSigningKeys(keys);
+    },
+    async publicKeys() {
+      const { signers } = await loadSigningKeys(keys);
+      const all = [...(await publishedKeys(directory, target)), ...signers.map((s) => s.verifier)];
+      return [...new Set(all.map(formatVerifier))];
+    },
+    rotateKey: async (order) => rotateKey(shared, order),
+    keepCheckpoints: async (signal) =>
+      keepCheckpoints(
+        {
+          ...shared,
+          witness: settings && (async (until) => witness({ ...shared, settings }, until)),
+          lookEveryMs: parts.lookEveryMs ?? LOOK_EVERY_MS,
+        },
+        signal,
+      ),
+  };
+}
