@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { integerSetting, textSetting } from "./setting.ts";
+import { integerSetting, mailAddressSetting, textSetting } from "./setting.ts";
 
 export const ROLES = ["viewer", "operator", "approver"] as const;
 export type Role = (typeof ROLES)[number];
@@ -12,6 +12,8 @@ export type Operator = {
   readonly role: Role;
   /** The user of the operating system who is this person on the command line. */
   readonly os?: string | undefined;
+  /** Where calls are mailed. */
+  readonly email?: string | undefined;
 };
 
 /** Each role may do what the ones before it may. */
@@ -24,6 +26,9 @@ const operatorSetting = z.strictObject({
   telegram: integerSetting().meta({ examples: [123456789] }),
   role: z.enum(ROLES),
   os: textSetting().optional(),
+  email: mailAddressSetting()
+    .optional()
+    .meta({ description: "Where calls are mailed", examples: ["ada@example.com"] }),
 });
 
 /** Who may do what. Ids and OS users are unique: one person, one role. */

@@ -56,6 +56,14 @@ export function textSetting(
     .meta({ pattern: `${options.pattern.source}|${REFERENCE_PATTERN}` });
 }
 
+/** One mail address, and nothing that could be more in a mail's head. */
+export function mailAddressSetting() {
+  return textSetting({
+    pattern: /^[^\s@<>,;:"\\]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$/,
+    expected: "a mail address such as ada@example.com",
+  });
+}
+
 /** A text that stays sealed when it came by reference, such as the value of an HTTP header. */
 export function sealableSetting() {
   const message = "expected a text, or a reference such as ${env:NAME}";

@@ -1,13 +1,13 @@
 import { z } from "zod";
 
-import { choiceSetting, integerSetting, secretSetting, textSetting } from "../core/setting.ts";
+import {
+  choiceSetting,
+  integerSetting,
+  mailAddressSetting,
+  secretSetting,
+  textSetting,
+} from "../core/setting.ts";
 import { secretUrlProblem } from "./secret-address.ts";
-
-export const mailAddressSetting = () =>
-  textSetting({
-    pattern: /^[^\s@<>,;:"\\]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$/,
-    expected: "a mail address such as ada@example.com",
-  });
 
 const callWebhookSetting = z
   .strictObject({
