@@ -161,7 +161,9 @@ async function removeStaleLocks(
   olderThanMs: number,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const found = await git(repository, ["rev-parse", "--absolute-git-dir"], { signal });
+  const found = await git(repository, ["rev-parse", "--path-format=absolute", "--git-common-dir"], {
+    signal,
+  });
   const directory = found.trimEnd();
   const names = [
     `refs/heads/${branch}.lock`,
