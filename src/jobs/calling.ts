@@ -58,7 +58,10 @@ const AT_ONCE = 4;
 /** Ten tries in half an hour; who cannot be reached by then has another trouble. */
 const RETRY_AFTER_MS = [5, 15, 30, 60, 120, 300, 300, 300, 600].map((seconds) => seconds * 1_000);
 
-export function createCaller(paths: readonly CallPath[], scrub: (text: string) => string): Caller {
+export function createCaller(
+  paths: readonly CallPath[],
+  scrubText: (text: string) => string,
+): Caller {
   return {
     paths: paths.map(({ name }) => name),
     async call(tx, now, wanted) {
