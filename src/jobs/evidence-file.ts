@@ -159,7 +159,8 @@ async function appendFrom(
       await note(isClosed ? 0 : file.bytes, at.seq);
       isNoted = true;
       pass("log.recorded", log.target);
-      if (isClosed) return moveFile(path, join(directory, closedFile({ ...part, until: at.seq })));
+      if (isClosed)
+        return await moveFile(path, join(directory, closedFile({ ...part, until: at.seq })));
     }
     if (!isNoted && at) await note(file.bytes, at.seq);
     isNoted = true;
@@ -257,7 +258,7 @@ async function repair(parts: EvidenceFileParts, look: Look, ask: RepairAsk): Pro
     file,
     found: "edited",
     reason: ask.reason,
-    sha256: await digestOfFile(look.path),
+    digest: `sha256 ${await digestOfFile(look.path)}`,
   };
   // Before the file is replaced, so that a crash in between finds the person's word recorded and still in force.
   await recordRepair(parts, `${ask.cause}:${file}`, ask.actor, facts);
