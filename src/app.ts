@@ -13,14 +13,20 @@ import { sendDue } from "./bot/sender.ts";
 import { createTelegram } from "./bot/telegram.ts";
 import { keepWebhook } from "./bot/webhook-registration.ts";
 import { outlastWebhook } from "./bot/webhook-removal.ts";
+import { performScheduled, scheduledTargets } from "./commands/scheduled-command.ts";
 import type { ServedTarget } from "./commands/served-target.ts";
 import { plainCard, type Card } from "./core/card.ts";
 import { Secret } from "./core/secret.ts";
 import { createBell, together } from "./core/waiting.ts";
 import { openFlightdeck, type Flightdeck, type Parts } from "./flightdeck.ts";
+import { createAlertDesk } from "./jobs/alert-desk.ts";
+import { createAlertNews } from "./jobs/alert-news.ts";
+import { closeChecklists } from "./jobs/checklist-closing.ts";
 import { keepHouse } from "./jobs/housekeeping.ts";
 import { startQueue } from "./jobs/queue.ts";
 import { reconcile } from "./jobs/reconciler.ts";
+import { keepSchedules } from "./jobs/scheduling.ts";
+import { watch } from "./jobs/watch.ts";
 import { startRedis } from "./servers/redis.ts";
 import { moveChat } from "./storage/chat-move.ts";
 import { createInbox, INBOX_CHANNEL } from "./storage/inbox.ts";
@@ -28,6 +34,7 @@ import { startLeadership, type Duties } from "./storage/leadership.ts";
 import { answer, forgetSent, OUTBOX_CHANNEL } from "./storage/outbox.ts";
 import type { Run } from "./storage/run.ts";
 import { forgetSamples } from "./storage/sample.ts";
+import { forgetSlots } from "./storage/schedule.ts";
 import { keptSealKey } from "./storage/seal-key.ts";
 import { createSeal } from "./storage/seal.ts";
 /** A running Flightdeck: bot, engine and duties. Disposing of it stops taking in, then working, then storing. */
@@ -87,6 +94,15 @@ export async function startApp(parts: Parts): Promise<App> {
   const intake = { database, inbox, tally, onMoved, onForeignChat };
   const { webhook } = telegram;
 
+  const { watched, origin } = flightdeck;
+  const scenes = new Map(watched.map(({ target, scene }) => [target, scene]));
+  const tell = createAlertNews({ scenes, origin });
+  const watching = {
+    targets: watched,
+    concurrency: settings.watch.concurrency,
+    decide: createAlertDesk({ targets: watched, tell }),
+  };
+
   const duties: Duties = async (signal, notified) => {
     notified(OUTBOX_CHANNEL, outboxBell.ring);
     notified(INBOX_CHANNEL, inboxBell.ring);
@@ -110,15 +126,26 @@ export async function startApp(parts: Parts): Promise<App> {
     };
     const groupPerMinute = telegram.messagesPerMinute;
     const sending = { scrub, bell: outboxBell, groupPerMinute, draw, paint: chartPicture, onMoved };
-    const chores = [inbox.forget, forgetSamples, forgetSent];
+    const scheduling = {
+      targets: scheduledTargets(targets),
+      perform: performScheduled.bind(undefined, { commands, targets, engine }),
+      engine,
+      dispatch,
+      everyMs: timing.schedule,
+    };
+    const chores = [inbox.forget, forgetSamples, forgetSent, forgetSlots];
     await together(signal, [
       async (until) =>
         webhook ? keepWebhook({ ...shared, botId, webhook }, until) : fetchUpdates(until),
       async (until) => routeInbox({ ...shared, ...routing }, until),
       async (until) => sendDue({ ...shared, ...sending }, until),
       async (until) => reconcile({ ...shared, queue, engine, settings: timing }, until),
+      async (until) => keepSchedules({ ...shared, ...scheduling }, until),
+      async (until) => closeChecklists({ ...shared, ...scheduling }, until),
       async (until) => keepHouse(database, chores, onError, until),
       async (until) => keepMenus({ api, commands, targets, onError }, until),
+      async (until) =>
+        settings.watch.enabled ? watch({ ...shared, ...watching }, until) : undefined,
     ]);
   };
   starting.use(

@@ -8,17 +8,25 @@ import { commands as ownCommands } from "./commands/index.ts";
 import type { ServedTarget, TargetContext } from "./commands/served-target.ts";
 import { drawChart, drawStatus } from "./commands/status.ts";
 import type { TargetConfig, ValidConfig } from "./config/load-config.ts";
+import { alertCard } from "./core/alert-card.ts";
 import { addressedTo } from "./core/card.ts";
 import type { Drawing } from "./core/chart.ts";
 import { createScrubber } from "./core/redaction.ts";
 import { Secret } from "./core/secret.ts";
+import { ALERT_SUBJECT } from "./jobs/alert-news.ts";
+import { alertViewOf, type AlertScene } from "./jobs/alert-view.ts";
+import { createChecklists } from "./jobs/checklist-settings.ts";
 import { createEngine, type Engine, type EngineTarget } from "./jobs/engine.ts";
 import { planSmoke } from "./jobs/flow-plan.ts";
 import { createOperations } from "./jobs/index.ts";
 import type { Operation } from "./jobs/operation.ts";
+import type { RecordOrigin } from "./jobs/run-record.ts";
+import { createSchedules } from "./jobs/schedule-settings.ts";
+import type { WatchedTarget } from "./jobs/watch.ts";
 import type { Logger } from "./logger.ts";
 import { findRunningPostgres } from "./servers/postgres-running.ts";
 import { startPostgres } from "./servers/postgres.ts";
+import { findAlert } from "./storage/alert.ts";
 import { presentChat } from "./storage/chat-move.ts";
 import { openDatabase, type Clock, type Database, type Transaction } from "./storage/database.ts";
 import { openLog } from "./storage/evidence.ts";
@@ -56,6 +64,9 @@ export type Flightdeck = AsyncDisposable & {
   readonly commands: readonly Command[];
   /** Every target that is served, the first file's first. */
   readonly targets: readonly [ServedTarget, ...ServedTarget[]];
+  /** What the watch asks, and how it speaks of it. */
+  readonly watched: readonly WatchedTarget[];
+  readonly origin: RecordOrigin;
   /** How a subject looks now, for whoever shows it. */
   readonly draw: DrawSubject;
   readonly scrub: (text: string) => string;
@@ -90,11 +101,12 @@ export async function openFlightdeck(
   for (const further of config.targets.slice(1)) {
     targets.push(await openTarget(further, { database, opening, parts, scrub }));
   }
+  const origin = { build: packageJson.version, instance: parts.instance, scrub };
   const engine = createEngine({
     database,
     targets: new Map(targets.map(({ context, engine }) => [context.target, engine])),
     settings: settings.engine,
-    origin: { build: packageJson.version, instance: parts.instance, scrub },
+    origin,
     onError: report,
   });
 
@@ -107,6 +119,8 @@ export async function openFlightdeck(
     engine,
     commands: [...ownCommands, ...(overrides.commands ?? [])],
     targets,
+    watched: targets.map(({ watched }) => watched),
+    origin,
     draw: subjects(engine, targets),
     scrub,
     report,
@@ -114,7 +128,10 @@ export async function openFlightdeck(
   };
 }
 
-type OpenTarget = ServedTarget & { readonly engine: EngineTarget };
+type OpenTarget = ServedTarget & {
+  readonly engine: EngineTarget;
+  readonly watched: WatchedTarget;
+};
 
 /** One target: its log, its systems, its checks and the operations that use them. */
 async function openTarget(
@@ -153,33 +170,64 @@ async function openTarget(
   ];
   const names = checks.map((check) => check.name);
   const smoke = planSmoke(settings.smoke);
+  const known = {
+    timeZone,
+    configHash: hash,
+    place: { chatId, topicId: place.topic, replyTo: undefined },
+  };
+  const scene: AlertScene = {
+    ...known,
+    onCall: () => [],
+    runbookOf: (name) => checks.find((check) => check.name === name)?.runbook,
+    hasSmokeFlow: smoke !== undefined,
+    maintenanceOf: () => undefined,
+  };
   return {
-    context: { target, timeZone, checks: names, board: checks, smoke, operators },
+    context: {
+      target,
+      timeZone,
+      checks: names,
+      board: checks,
+      smoke,
+      checklists: createChecklists(settings.checklists, timeZone),
+      schedules: createSchedules(settings.schedules, timeZone),
+      operators,
+    },
     chatId,
     topicId: place.topic,
-    engine: {
-      operations,
-      timeZone,
-      configHash: hash,
-      place: { chatId, topicId: place.topic, replyTo: undefined },
-    },
+    engine: { ...known, operations },
+    watched: { target, checks, scene },
   };
 }
 
 /** Draws what the outbox keeps no card for. A new subject is a line here. */
-function subjects(engine: Engine, targets: readonly ServedTarget[]): DrawSubject {
+function subjects(engine: Engine, targets: readonly OpenTarget[]): DrawSubject {
   return async (tx, now, subject) => {
     const [kind = "", name = "", id = ""] = subject.split(":");
     if (kind === "run") {
       const card = await engine.cardOf(tx, now, name);
       return card && { card };
     }
+    if (kind === ALERT_SUBJECT) return drawAlert(tx, now, name, targets);
     const context = targets.find((one) => one.context.target === name)?.context;
     if (!context) return undefined;
     const drawing = await drawBoard(kind, tx, now, context, id);
     if (!drawing || targets.length === 1) return drawing;
     return { ...drawing, card: addressedTo(name, drawing.card) };
   };
+}
+
+async function drawAlert(
+  tx: Transaction,
+  now: Date,
+  id: string,
+  targets: readonly OpenTarget[],
+): Promise<Drawing | undefined> {
+  const about = await findAlert(tx, id);
+  const scene = targets.find(({ context }) => context.target === about?.target)?.watched.scene;
+  if (!about || !scene) return undefined;
+  const card = alertCard(await alertViewOf(tx, now, about, scene));
+  return { card: targets.length > 1 ? addressedTo(about.target, card) : card };
 }
 
 async function drawBoard(

@@ -26,6 +26,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   "@resvg/resvg-js": ["bot"],
   "@expo-google-fonts/inter": ["bot"],
   bullmq: ["jobs"],
+  croner: ["jobs"],
   ioredis: ["jobs", "systems"],
   undici: ["systems"],
   pg: ["storage", "systems"],

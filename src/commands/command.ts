@@ -17,7 +17,7 @@ export type CommandContext = TargetContext & {
   readonly actor: Actor;
   /** What brought this command: `tg-<update>`, `tap-<callback>` or `cli-<uuid>`. */
   readonly cause: string;
-  readonly engine: Pick<Engine, "cancel" | "decide" | "detailsOf">;
+  readonly engine: Pick<Engine, "cancel" | "decide" | "detailsOf" | "recordAfterwards">;
   /** Commits a run of an operation with the command as its cause and its card as the answer. */
   start(operation: string, input: Json): Promise<RunAdmission>;
   /** Writes down what this command did that is no run. */

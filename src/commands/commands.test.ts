@@ -65,11 +65,12 @@ const reportRow = (check: string, status: string): object => ({
 async function typed(line: string, world: World = {}) {
   const started: { operation: string; input: unknown }[] = [];
   const asked: string[] = [];
-  const engine: Pick<CommandContext["engine"], "cancel" | "decide" | "detailsOf"> = {
+  const engine: CommandContext["engine"] = {
     cancel: async (_tx, _now, runId) => asked.push(`cancel ${runId}`) > 0 && world.cancels === true,
     decide: async (_tx, _now, runId, decision) =>
       asked.push(`${decision} ${runId}`) > 0 && world.decides === true,
     detailsOf: async () => [],
+    recordAfterwards: async () => {},
   };
   const context = {
     tx: {
@@ -85,6 +86,7 @@ async function typed(line: string, world: World = {}) {
     timeZone: "UTC",
     checks: ["api-is-live", "api-is-ready", "database-is-up"],
     operators: [],
+    checklists: [{ name: "daily", items: [], endsAfter: () => now }],
     engine,
     record: async () => {},
     start: async (operation, input) => {
@@ -131,6 +133,13 @@ describe("what is not understood does nothing and teaches the usage", () => {
     ["whoami me", '"me" is one word too many.'],
     ["help preflght", "There is no command /preflght. Did you mean /preflight?"],
     ["help decid", "There is no command /decid."],
+    ["checklist", "Something is missing."],
+    ["checklist daly", 'There is no checklist "daly". Did you mean daily?'],
+    ["checklist rollout", 'There is no checklist "rollout". There is daily.'],
+    ["checklist daily R-7", '"R-7" is one word too many.'],
+    ["checklist tick nope! query", '"nope!" is not the name of a run, such as R-7.'],
+    ["checklist tick R-7", "Which item?"],
+    ["schedule now", '"now" is one word too many.'],
     ["decide R-7", "Something is missing."],
     ["decide R-7 maybe", '"maybe" is none of happened, retry, abort.'],
     ["decide nope! abort", '"nope!" is not the name of a run, such as R-7.'],

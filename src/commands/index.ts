@@ -1,4 +1,5 @@
 import { cancel } from "./cancel.ts";
+import { checklist } from "./checklist.ts";
 import type { Command } from "./command.ts";
 import { decide } from "./decide.ts";
 import { evidence } from "./evidence.ts";
@@ -6,6 +7,7 @@ import { createHelp } from "./help.ts";
 import { lock, unlock } from "./lock.ts";
 import { preflight } from "./preflight.ts";
 import { runs } from "./runs.ts";
+import { schedule } from "./schedule.ts";
 import { smoke } from "./smoke.ts";
 import { status } from "./status.ts";
 import { webhook } from "./webhook.ts";
@@ -17,6 +19,8 @@ export const commands: readonly Command[] = [
   preflight,
   smoke,
   webhook,
+  checklist,
+  schedule,
   runs,
   cancel,
   evidence,

@@ -1,7 +1,9 @@
 import type { CommandLine } from "../core/command-line.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Operator } from "../core/operator.ts";
+import type { Schedule } from "../core/schedule.ts";
 import type { BoardCheck } from "../core/status-board.ts";
+import type { Checklist } from "../jobs/checklist-settings.ts";
 import type { SmokePlan } from "../jobs/flow-plan.ts";
 
 /** What commands need to know of the target that they mean. */
@@ -14,6 +16,8 @@ export type TargetContext = {
   readonly board: readonly BoardCheck[];
   /** The flows that prove the target, and the one that is meant when none is named. */
   readonly smoke: SmokePlan;
+  readonly checklists: readonly Checklist[];
+  readonly schedules: readonly Schedule[];
   readonly operators: readonly Operator[];
 };
 

@@ -3,10 +3,15 @@ import { z } from "zod";
 import { placeSetting, telegramSettings } from "../bot/settings.ts";
 import { checksSetting } from "../checks/settings.ts";
 import type { ChecksSettings } from "../checks/settings.ts";
+import { commands } from "../commands/index.ts";
+import { scheduleProblem } from "../commands/scheduled-command.ts";
+import { nearest } from "../core/nearest.ts";
 import { operatorsSetting } from "../core/operator.ts";
 import { textSetting } from "../core/setting.ts";
+import { checklistsSetting, type ChecklistsSettings } from "../jobs/checklist-settings.ts";
 import { smokeSetting } from "../jobs/flow-settings.ts";
-import { engineSettings, redisSetting } from "../jobs/settings.ts";
+import { schedulesSetting, type SchedulesSettings } from "../jobs/schedule-settings.ts";
+import { engineSettings, redisSetting, watchSettings } from "../jobs/settings.ts";
 import { evidenceSetting, storageSettings } from "../storage/settings.ts";
 import { systemsSetting } from "../systems/settings.ts";
 import type { SystemsSettings } from "../systems/settings.ts";
@@ -28,6 +33,8 @@ const targetSettings = {
   systems: systemsSetting,
   checks: checksSetting,
   smoke: smokeSetting,
+  checklists: checklistsSetting,
+  schedules: schedulesSetting,
 };
 
 /** The first file: its target, and what the process itself runs on. */
@@ -38,11 +45,16 @@ export const settingsSchema = z
     ...storageSettings,
     redis: redisSetting,
     engine: engineSettings,
+    watch: watchSettings,
   })
-  .superRefine(checksFitSystems);
+  .superRefine(checksFitSystems)
+  .superRefine(namesExist);
 
 /** A further file is a further target alone; the process runs on what the first file says. */
-export const furtherSchema = z.strictObject(targetSettings).superRefine(checksFitSystems);
+export const furtherSchema = z
+  .strictObject(targetSettings)
+  .superRefine(checksFitSystems)
+  .superRefine(namesExist);
 
 export type Settings = z.output<typeof settingsSchema>;
 export type TargetSettings = z.output<typeof furtherSchema>;
@@ -57,6 +69,39 @@ function checksFitSystems(
   for (const [name, check] of Object.entries(checks)) {
     for (const { path, message } of check.problems(systems)) {
       context.addIssue({ code: "custom", path: ["checks", name, ...path], message });
+    }
+  }
+}
+
+/** What only the whole file shows: that a schedule gives a command that is none, or a list names a check that is none. */
+function namesExist(
+  {
+    checks,
+    checklists,
+    schedules,
+  }: {
+    readonly checks: ChecksSettings;
+    readonly checklists: ChecklistsSettings;
+    readonly schedules: SchedulesSettings;
+  },
+  context: z.RefinementCtx,
+): void {
+  if (context.issues.length > 0) return;
+  const refuse = (path: (string | number)[], message: string): void =>
+    context.addIssue({ code: "custom", path, message });
+  for (const [name, { run }] of Object.entries(schedules)) {
+    const problem = scheduleProblem(run, commands, Object.keys(checklists));
+    if (problem !== undefined) refuse(["schedules", name, "run"], problem);
+  }
+  for (const [name, { items }] of Object.entries(checklists)) {
+    for (const [item, { checks: named = [] }] of Object.entries(items)) {
+      for (const [index, check] of named.entries()) {
+        if (check in checks) continue;
+        const meant = nearest(check, Object.keys(checks));
+        const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
+        const path = ["checklists", name, "items", item, "checks", index];
+        refuse(path, `there is no check "${check}"${hint}`);
+      }
     }
   }
 }

@@ -27,3 +27,15 @@ export function clockMinute(at: Date, now: Date, timeZone: string): string {
   const time = clockTime(at, now, timeZone);
   return /^\d\d:\d\d:\d\d$/.test(time) ? time.slice(0, "hh:mm".length) : time;
 }
+
+/** The time of an appointment in the team's time zone, to the minute: `Sat 24 Oct 03:00`. */
+export function slotTime(at: Date, timeZone: string): string {
+  const format = {
+    weekday: "short",
+    day: "numeric",
+    month: "short",
+    hour: "2-digit",
+    minute: "2-digit",
+  } as const;
+  return new Intl.DateTimeFormat("en-GB", { timeZone, ...format }).format(at).replaceAll(",", "");
+}

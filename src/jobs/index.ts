@@ -1,3 +1,4 @@
+import { createChecklist } from "./checklist.ts";
 import type { Operation } from "./operation.ts";
 import { createPreflight, type PreflightParts } from "./preflight.ts";
 import { createSmoke, type SmokeParts } from "./smoke.ts";
@@ -9,6 +10,7 @@ export function createOperations(
 ): readonly Operation[] {
   return [
     createPreflight(parts),
+    createChecklist(parts),
     createSmoke(parts),
     createWebhookLook(parts),
     createWebhookSet(parts),

@@ -12,6 +12,9 @@ export const engineSettings = z
     reconcile: durationSetting()
       .default(5_000)
       .meta({ description: "How often the leader looks for runs that nobody executes" }),
+    schedule: durationSetting({ minimumMs: 100, maximumMs: 60_000 })
+      .default(5_000)
+      .meta({ description: "How often the leader looks for what its schedules have due" }),
     concurrency: integerSetting()
       .default(4)
       .meta({ description: "Runs that one process executes at a time" }),

@@ -90,7 +90,7 @@ describe("every command, from every person, at every age", () => {
           },
         ],
       ]),
-      settings: { lease: 5_000, reconcile: 5_000, concurrency: 1 },
+      settings: { lease: 5_000, reconcile: 5_000, schedule: 5_000, concurrency: 1 },
       origin: { build: "test", instance: "test", scrub: (text) => text },
       onError: () => undefined,
     });
@@ -110,7 +110,16 @@ describe("every command, from every person, at every age", () => {
       await inbox.receive(tx, now, received);
     });
     const smoke = { flow: undefined, flows: {} };
-    const context = { target: "alpha", timeZone: "UTC", checks: [], board: [], smoke, operators };
+    const context = {
+      target: "alpha",
+      timeZone: "UTC",
+      checks: [],
+      board: [],
+      smoke,
+      checklists: [],
+      schedules: [],
+      operators,
+    };
     const routing = routeInbox(
       {
         api: createTelegram({ token: new Secret("1:nobody"), apiRoot: NOWHERE }),
