@@ -25,7 +25,13 @@ export type NoteSigner = {
 };
 
 export type OpenedNote =
-  | { readonly kind: "signed"; readonly text: string; readonly by: readonly NoteVerifier[] }
+  | {
+      readonly kind: "signed";
+      readonly text: string;
+      readonly by: readonly NoteVerifier[];
+      /** Whoever else signed it, as name+id, believed or not. */
+      readonly others: readonly string[];
+    }
   /** It bears the name of a key that we know, and was not signed by it. */
   | { readonly kind: "forged"; readonly by: NoteVerifier }
   | { readonly kind: "unknown-key"; readonly signers: readonly string[] }
@@ -109,17 +115,21 @@ export function openNote(note: string, verifiers: readonly NoteVerifier[]): Open
   const signatures = signaturesIn(note.slice(end + 2));
   if (!signatures) return { kind: "malformed", problem: "a line of its signatures is none" };
   const by: NoteVerifier[] = [];
+  const others: string[] = [];
   for (const { name, keyId, signature } of signatures) {
     const known = verifiers.find((one) => one.name === name && one.keyId === keyId);
-    if (!known) continue;
+    if (!known) {
+      others.push(`${name}+${keyId}`);
+      continue;
+    }
     const valid =
       signature.length === SIGNATURE_BYTES &&
       verify(null, Buffer.from(text), known.publicKey, signature);
     if (!valid) return { kind: "forged", by: known };
     by.push(known);
   }
-  if (by.length > 0) return { kind: "signed", text, by };
-  return { kind: "unknown-key", signers: signatures.map(({ name, keyId }) => `${name}+${keyId}`) };
+  if (by.length > 0) return { kind: "signed", text, by, others };
+  return { kind: "unknown-key", signers: others };
 }
 
 type Signature = { readonly name: string; readonly keyId: string; readonly signature: Buffer };
@@ -128,6 +138,9 @@ function signaturesIn(block: string): readonly Signature[] | undefined {
   if (!block.endsWith("\n")) return undefined;
   const signatures = block.slice(0, -1).split("\n").map(readSignature);
   if (signatures.length > MOST_SIGNATURES) return undefined;
+  const keys = signatures.map((one) => `${one?.name}+${one?.keyId}`);
+  // A second signature of one key says nothing, and would be a change that nobody finds.
+  if (new Set(keys).size < keys.length) return undefined;
   return signatures.every((signature) => signature !== undefined) ? signatures : undefined;
 }
 
