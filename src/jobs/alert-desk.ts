@@ -27,8 +27,6 @@ export type AlertDesk = (tx: Transaction, now: Date, looks: readonly TakenLook[]
 
 export type AlertDeskParts = {
   readonly targets: readonly WatchedTarget[];
-  /** Which checks nobody wants to hear of now, besides those that a person silenced. */
-  readonly underMaintenance: (target: string, check: string, now: Date) => boolean;
   readonly tell: TellNews;
 };
 
@@ -38,7 +36,8 @@ const GAP_AT_LEAST_MS = 3 * 60_000;
 
 export function createAlertDesk(parts: AlertDeskParts): AlertDesk {
   return async (tx, now, looks) => {
-    for (const { target, checks } of parts.targets) {
+    for (const watched of parts.targets) {
+      const { target } = watched;
       const own = looks.filter((look) => look.target === target);
       if (own.length === 0) continue;
       await keepSamples(
@@ -47,12 +46,12 @@ export function createAlertDesk(parts: AlertDeskParts): AlertDesk {
         target,
         own.map(({ check, result }) => ({ ...result, check: check.name })),
       );
-      await decideAll(tx, now, { ...parts, target, checks }, own);
+      await decideAll(tx, now, { ...watched, tell: parts.tell }, own);
     }
   };
 }
 
-type Desk = AlertDeskParts & WatchedTarget;
+type Desk = Pick<AlertDeskParts, "tell"> & WatchedTarget;
 
 async function decideAll(
   tx: Transaction,
@@ -60,7 +59,7 @@ async function decideAll(
   desk: Desk,
   looks: readonly TakenLook[],
 ): Promise<void> {
-  const { target, checks } = desk;
+  const { target, checks, scene } = desk;
   const names = looks.map(({ check }) => check.name);
   const newest = new Map(
     (await newestAlerts(tx, target, names)).map((kept) => [kept.check, kept] as const),
@@ -74,7 +73,7 @@ async function decideAll(
       behind: badCauseOf(check, checks, bad),
       isSilenced:
         silences.some((silence) => hides(silence, check.name)) ||
-        desk.underMaintenance(target, check.name, now),
+        scene.maintenanceOf(check.name, now) !== undefined,
       disturbedUntil: disturbed.get(check.name),
     };
     const before = newest.get(check.name);

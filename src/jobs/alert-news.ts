@@ -1,11 +1,12 @@
 import type { Actor } from "../core/actor.ts";
-import { alertWord, type AlertView } from "../core/alert-card.ts";
+import { alertWord } from "../core/alert-card.ts";
 import type { Alert, AlertNews } from "../core/alert.ts";
 import { addressedTo, type Card } from "../core/card.ts";
 import { openAlertOf, type KeptAlert } from "../storage/alert.ts";
 import type { Transaction } from "../storage/database.ts";
 import { append } from "../storage/evidence.ts";
-import { answer, openSubject, progressMade, stateChanged, type Place } from "../storage/outbox.ts";
+import { answer, openSubject, progressMade, stateChanged } from "../storage/outbox.ts";
+import { alertViewOf, type AlertScene } from "./alert-view.ts";
 import type { RecordOrigin } from "./run-record.ts";
 
 /** An alert that has an id by now. */
@@ -19,40 +20,39 @@ export type TellNews = (
   change: { readonly before: Alert | undefined; readonly news: readonly AlertNews[] },
 ) => Promise<void>;
 
-export type PersonCalled = { readonly name: string; readonly telegram: number };
-
 export type AlertNewsParts = {
-  readonly placeOf: (target: string) => Place;
-  readonly configOf: (target: string) => string;
-  /** Whether several targets share this process, so that a button must say whose it is. */
-  readonly isAddressed: boolean;
-  readonly viewOf: (tx: Transaction, now: Date, about: NewsAbout) => Promise<AlertView>;
-  /** Who is called when it starts to sound. */
-  readonly onCall: (target: string, now: Date) => readonly PersonCalled[];
+  readonly scenes: ReadonlyMap<string, AlertScene>;
   readonly origin: RecordOrigin;
 };
 
 export const ALERT_SUBJECT = "alert";
+type AlertWord = Exclude<AlertNews, "changed">;
+
 const WATCH: Actor = { via: "flightdeck", name: "watch" };
 
 export function alertSubject(id: string): string {
   return `${ALERT_SUBJECT}:${id}`;
 }
 
-export function createAlertNews(parts: AlertNewsParts): TellNews {
+export function createAlertNews({ scenes, origin }: AlertNewsParts): TellNews {
+  // With several targets in one process a button must say whose it is.
+  const isAddressed = scenes.size > 1;
   return async (tx, now, about, { before, news }) => {
-    await recordChange(tx, now, parts, about, before);
+    const scene = scenes.get(about.target);
+    if (!scene) throw new Error(`Nobody watches the target "${about.target}".`);
+    await recordChange(tx, now, { scene, origin }, about, before);
     const subject = alertSubject(about.id);
     const isOld = hasSpoken(before);
     // The card comes without a sound; what is worth one is said in a word of its own.
     if (!isOld && hasSpoken(about.alert)) {
-      await openSubject(tx, now, subject, parts.placeOf(about.target), { silent: true });
+      await openSubject(tx, now, subject, scene.place, { silent: true });
     } else if (isOld && news.length > 0) {
       await stateChanged(tx, now, subject);
     }
     const word = news.find((one) => one !== "changed");
     if (word !== undefined && about.severity === "page" && hasSpoken(about.alert)) {
-      await say(tx, now, parts, about, word);
+      const card = await wordCard(tx, now, scene, about, word);
+      await say(tx, now, scene, about, word, isAddressed ? addressedTo(about.target, card) : card);
     }
     await tellCauses(tx, now, about, before);
   };
@@ -63,21 +63,29 @@ function hasSpoken(alert: Alert | undefined): boolean {
   return alert !== undefined && alert.state !== "pending" && alert.toldAt !== undefined;
 }
 
+async function wordCard(
+  tx: Transaction,
+  now: Date,
+  scene: AlertScene,
+  about: NewsAbout,
+  word: AlertWord,
+): Promise<Card> {
+  const called = word === "resolved" ? [] : scene.onCall(now);
+  return alertWord(await alertViewOf(tx, now, about, scene), word, called);
+}
+
+/** The same word at the same moment is one message. */
 async function say(
   tx: Transaction,
   now: Date,
-  parts: AlertNewsParts,
+  scene: AlertScene,
   about: NewsAbout,
-  word: Exclude<AlertNews, "changed">,
+  word: AlertWord,
+  card: Card,
 ): Promise<void> {
-  const view = await parts.viewOf(tx, now, about);
-  const called = word === "resolved" ? [] : parts.onCall(about.target, now);
-  const card: Card = alertWord(view, word, called);
-  const shown = parts.isAddressed ? addressedTo(about.target, card) : card;
-  // The same word about the same spell is one message, however often its transaction is repeated.
-  const subject = `word:${alertSubject(about.id)}:${word}:${now.getTime()}`;
-  const manner = { replyToSubject: alertSubject(about.id) };
-  await answer(tx, now, subject, parts.placeOf(about.target), shown, manner);
+  const answered = alertSubject(about.id);
+  const subject = `word:${answered}:${word}:${now.getTime()}`;
+  await answer(tx, now, subject, scene.place, card, { replyToSubject: answered });
 }
 
 /** Whoever speaks for others shows how many stand behind it. */
@@ -100,7 +108,7 @@ async function tellCauses(
 async function recordChange(
   tx: Transaction,
   now: Date,
-  { configOf, origin }: AlertNewsParts,
+  { scene, origin }: { readonly scene: AlertScene; readonly origin: RecordOrigin },
   { id, target, check, severity, alert }: NewsAbout,
   before: Alert | undefined,
 ): Promise<void> {
@@ -114,7 +122,7 @@ async function recordChange(
     operation: "watch",
     cause: `alert-${id}`,
     result,
-    config: configOf(target),
+    config: scene.configHash,
     build: origin.build,
     instance: origin.instance,
     facts: {

@@ -1,12 +1,18 @@
-import type { AlertView } from "../core/alert-card.ts";
+import type { AlertView, Called } from "../core/alert-card.ts";
 import { openAlerts } from "../storage/alert.ts";
 import type { Transaction } from "../storage/database.ts";
+import type { Place } from "../storage/outbox.ts";
 import { hides, silencesOf } from "../storage/silence.ts";
 import type { NewsAbout } from "./alert-news.ts";
 
-/** What an alert's card has to know of its target. */
+/** What has to be known of a target to speak of its alerts. */
 export type AlertScene = {
   readonly timeZone: string;
+  /** Where its alerts are told. */
+  readonly place: Place;
+  readonly configHash: string;
+  /** Who is called when something starts to sound. */
+  readonly onCall: (now: Date) => readonly Called[];
   readonly runbookOf: (check: string) => string | undefined;
   readonly hasSmokeFlow: boolean;
   /** Until when a maintenance window keeps this check quiet; undefined when none does. */

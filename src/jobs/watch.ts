@@ -3,6 +3,7 @@ import { troubleOf } from "../core/trouble.ts";
 import { pause, together } from "../core/waiting.ts";
 import type { Database } from "../storage/database.ts";
 import type { AlertDesk } from "./alert-desk.ts";
+import type { AlertScene } from "./alert-view.ts";
 import { createLookDesk, type TakeLook } from "./look-desk.ts";
 import { createTurnstile, type Turnstile } from "./turnstile.ts";
 
@@ -15,6 +16,7 @@ export type WatchedCheck = Pick<
 export type WatchedTarget = {
   readonly target: string;
   readonly checks: readonly WatchedCheck[];
+  readonly scene: AlertScene;
 };
 
 export type WatchParts = {

@@ -84,7 +84,9 @@ export async function answer(
   card: Card,
   manner: Manner = {},
 ): Promise<void> {
-  await insert(tx, now, { subject, place, card, priority: PRIORITY.answer, manner });
+  // What answers another subject must not overtake it, or it would have nothing to answer.
+  const priority = manner.replyToSubject === undefined ? PRIORITY.answer : PRIORITY.run;
+  await insert(tx, now, { subject, place, card, priority, manner });
 }
 
 /** Somebody asked to see a subject: its message is opened here, or brought up to date where it stands. */

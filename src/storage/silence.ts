@@ -61,7 +61,8 @@ export async function setSilence(
     readonly setBy: string;
   },
 ): Promise<string> {
-  const isMoment = silence.until instanceof Date;
+  const [moment, alertId] =
+    silence.until instanceof Date ? [silence.until, null] : [null, silence.until.alertId];
   const [row] = await tx.rows(
     z.object({ id: z.string() }),
     `insert into silence (target, checks, alert_id, until, reason, set_by, set_at)
@@ -69,8 +70,8 @@ export async function setSilence(
     [
       silence.target,
       silence.checks,
-      isMoment ? null : (silence.until as { readonly alertId: string }).alertId,
-      isMoment ? silence.until : null,
+      alertId,
+      moment,
       storableText(silence.reason),
       silence.setBy,
       now,

@@ -1,12 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
-import type { AlertView } from "../../src/core/alert-card.ts";
 import { cardText } from "../../src/core/card-text.ts";
 import { cardSchema } from "../../src/core/card.ts";
 import type { CheckResult } from "../../src/core/status.ts";
 import { createAlertDesk } from "../../src/jobs/alert-desk.ts";
 import { createAlertNews } from "../../src/jobs/alert-news.ts";
-import { alertViewOf } from "../../src/jobs/alert-view.ts";
 import type { WatchedCheck } from "../../src/jobs/watch.ts";
 import { openAlerts, type KeptAlert } from "../../src/storage/alert.ts";
 import type { Database } from "../../src/storage/database.ts";
@@ -77,18 +75,13 @@ function deskOver(checks: readonly WatchedCheck[]) {
     runbookOf: () => "docs/runbooks/x.md",
     hasSmokeFlow: false,
     maintenanceOf: () => undefined,
+    place,
+    configHash: "config",
+    onCall: () => [{ name: "Ada", telegram: 1003 }],
   };
   const decide = createAlertDesk({
-    targets: [{ target: "sandbox", checks }],
-    underMaintenance: () => false,
-    tell: createAlertNews({
-      placeOf: () => place,
-      configOf: () => "config",
-      isAddressed: false,
-      viewOf: async (tx, now, about): Promise<AlertView> => alertViewOf(tx, now, about, scene),
-      onCall: () => [{ name: "Ada", telegram: 1003 }],
-      origin,
-    }),
+    targets: [{ target: "sandbox", checks, scene }],
+    tell: createAlertNews({ scenes: new Map([["sandbox", scene]]), origin }),
   });
   return {
     async look(afterMs: number, results: Readonly<Record<string, CheckResult>>): Promise<void> {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { parse } from "yaml";
+import { parse, parseDocument, type Scalar, type YAMLMap } from "yaml";
 
 import { parseConfig, type ValidConfig } from "../../src/config/load-config.ts";
 
@@ -14,6 +14,8 @@ export type TestConfig = {
   readonly more?: string;
   /** Lines put into its telegram settings, such as a webhook. */
   readonly telegram?: string;
+  /** Every check is asked each second, and its trouble is told and over at once. */
+  readonly watches?: boolean;
 };
 
 /** The sandbox's own configuration, so that tests try what newcomers try, with a data folder of the test's own. */
@@ -21,14 +23,31 @@ export function configText({
   data,
   more = "",
   telegram = "",
+  watches = false,
 }: Omit<TestConfig, "environment">): string {
-  const text = readFileSync(file, "utf8")
+  const text = (watches ? hastened : asItIs)(readFileSync(file, "utf8"))
     .replaceAll("${env:SANDBOX_DATA:-data/sandbox}", data)
     .replace(
       "  chat: -",
       `  # Tests need not wait for what only the real Telegram asks.\n  messagesPerMinute: 1000\n${telegram}\n  chat: -`,
     );
-  return `${text}\n${more}\n`;
+  // What is asked by itself, and told by itself, would be found where a test looks for something else.
+  const watch = watches ? "" : "watch: { enabled: false }";
+  return `${text}\n${watch}\n${more}\n`;
+}
+
+const asItIs = (text: string): string => text;
+
+/** The same checks in a hurry; everything else of the file stays as it is written. */
+function hastened(text: string): string {
+  const document = parseDocument(text);
+  const checks = document.get("checks") as YAMLMap<Scalar<string>, YAMLMap>;
+  for (const { value } of checks.items) {
+    value?.set("every", "1s");
+    value?.set("for", "0s");
+    value?.set("resolveAfter", "1s");
+  }
+  return document.toString();
 }
 
 export function testConfig(config: TestConfig): ValidConfig {
