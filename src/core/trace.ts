@@ -23,6 +23,7 @@ export type Moment =
   | "log.drafted"
   | "log.replaced"
   | "log.moved"
+  | "log.adopted"
   | "key.added"
   | "key.introduced"
   | "checkpoint.remembered"

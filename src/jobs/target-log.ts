@@ -8,6 +8,7 @@ import type { Git } from "../systems/git.ts";
 import { createCheckpointer, type Checkpointer } from "./checkpointer.ts";
 import { keepCheckpoints } from "./checkpointing.ts";
 import { rotateKey, type KeyRotated } from "./key-rotation.ts";
+import { adoptLog, type Adoption } from "./log-adoption.ts";
 import type { RecordEvent } from "./run-record.ts";
 import { witness } from "./witness.ts";
 
@@ -39,6 +40,8 @@ export type TargetLog = {
   /** Every public key that notes of this log may be signed by, the newest last. */
   publicKeys(): Promise<readonly string[]>;
   rotateKey(order: { readonly actor: Actor; readonly reason: string }): Promise<KeyRotated>;
+  /** Goes on after an older database was restored, as a person has decided. */
+  adopt(order: { readonly actor: Actor; readonly reason: string }): Promise<Adoption>;
   /** The leader's duty, until the signal. */
   keepCheckpoints(signal: AbortSignal): Promise<void>;
 };
@@ -49,6 +52,12 @@ export function createTargetLog(parts: TargetLogParts): TargetLog {
   const checkpointer = createCheckpointer(parts);
   const { witness: settings } = parts;
   const shared = { ...parts, target, checkpointer };
+  const publicKeys = async (): Promise<readonly string[]> => {
+    const { signers } = await loadSigningKeys(keys);
+    const ours = signers.map(({ verifier }) => verifier);
+    const all = [...(await publishedKeys(directory, target)), ...ours];
+    return [...new Set(all.map(formatVerifier))];
+  };
   return {
     target,
     origin,
@@ -58,11 +67,8 @@ export function createTargetLog(parts: TargetLogParts): TargetLog {
     async checkKeys() {
       await loadSigningKeys(keys);
     },
-    async publicKeys() {
-      const { signers } = await loadSigningKeys(keys);
-      const all = [...(await publishedKeys(directory, target)), ...signers.map((s) => s.verifier)];
-      return [...new Set(all.map(formatVerifier))];
-    },
+    publicKeys,
+    adopt: async (order) => adoptLog({ ...shared, publicKeys }, order),
     rotateKey: async (order) => rotateKey(shared, order),
     keepCheckpoints: async (signal) =>
       keepCheckpoints(

@@ -1,8 +1,10 @@
 import { Client } from "pg";
+import { z } from "zod";
 
 import type { Secret } from "../core/secret.ts";
 import { pause } from "../core/waiting.ts";
 import { postgresOptions } from "../systems/postgres.ts";
+import type { Transaction } from "./database.ts";
 
 /** An arbitrary constant that names the lock; every process of one database must use the same. */
 const LOCK = 70_171_313;
@@ -111,6 +113,18 @@ async function endSilentLeader(client: Client, leaseMs: number): Promise<void> {
        and a.state_change < clock_timestamp() - $2 * interval '1 millisecond'`,
     [LOCK, leaseMs],
   );
+}
+
+/** Whether some process leads at the moment. */
+export async function hasLeader(tx: Transaction): Promise<boolean> {
+  const rows = await tx.rows(
+    z.object({ pid: z.number() }),
+    `select pid from pg_locks
+     where locktype = 'advisory' and granted and objsubid = 1 and (classid::bigint << 32) + objid::bigint = $1
+       and database = (select oid from pg_database where datname = current_database())`,
+    [LOCK],
+  );
+  return rows.length > 0;
 }
 
 /** A connection can die without a word; a leader that only thinks it leads must notice. */

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import { z } from "zod";
@@ -104,6 +104,11 @@ export async function lastSigned(place: KeyPlace): Promise<string | undefined> {
 
 export async function rememberSigned(place: KeyPlace, note: string): Promise<void> {
   await replaceFile(memoryOf(place), note);
+}
+
+/** What was signed last is of a history that a person has given up; it is kept, and stands in the way of nothing more. */
+export async function abandonMemory(place: KeyPlace, stamp: string): Promise<void> {
+  await rename(memoryOf(place), `${memoryOf(place)}.abandoned-${stamp}`);
 }
 
 /** The public keys of a target's log as they lie beside it, the newest last. */
