@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
 import type { DrawSubject } from "./bot/sender.ts";
 import { createChecks } from "./checks/create-checks.ts";
+import { CHECK_CHART, drawCheckChart } from "./commands/alerts.ts";
 import type { Command } from "./commands/command.ts";
 import { commands as ownCommands } from "./commands/index.ts";
 import type { ServedTarget, TargetContext } from "./commands/served-target.ts";
@@ -11,6 +12,7 @@ import type { TargetConfig, ValidConfig } from "./config/load-config.ts";
 import { alertCard } from "./core/alert-card.ts";
 import { addressedTo } from "./core/card.ts";
 import type { Drawing } from "./core/chart.ts";
+import { quietWindow } from "./core/maintenance.ts";
 import { createScrubber } from "./core/redaction.ts";
 import { Secret } from "./core/secret.ts";
 import { ALERT_SUBJECT } from "./jobs/alert-news.ts";
@@ -19,6 +21,7 @@ import { createChecklists } from "./jobs/checklist-settings.ts";
 import { createEngine, type Engine, type EngineTarget } from "./jobs/engine.ts";
 import { planSmoke } from "./jobs/flow-plan.ts";
 import { createOperations } from "./jobs/index.ts";
+import { createMaintenance } from "./jobs/maintenance-settings.ts";
 import type { Operation } from "./jobs/operation.ts";
 import type { RecordOrigin } from "./jobs/run-record.ts";
 import { createSchedules } from "./jobs/schedule-settings.ts";
@@ -175,12 +178,13 @@ async function openTarget(
     configHash: hash,
     place: { chatId, topicId: place.topic, replyTo: undefined },
   };
+  const maintenance = createMaintenance(settings.maintenance, timeZone);
   const scene: AlertScene = {
     ...known,
     onCall: () => [],
     runbookOf: (name) => checks.find((check) => check.name === name)?.runbook,
-    hasSmokeFlow: smoke !== undefined,
-    maintenanceOf: () => undefined,
+    hasSmokeFlow: smoke.flow !== undefined,
+    maintenanceOf: (check, now) => quietWindow(maintenance, check, now),
   };
   return {
     context: {
@@ -192,6 +196,7 @@ async function openTarget(
       checklists: createChecklists(settings.checklists, timeZone),
       schedules: createSchedules(settings.schedules, timeZone),
       operators,
+      maintenance,
     },
     chatId,
     topicId: place.topic,
@@ -242,6 +247,8 @@ async function drawBoard(
       return drawStatus(tx, now, context, id);
     case "chart":
       return drawChart(tx, now, context);
+    case CHECK_CHART:
+      return drawCheckChart(tx, now, context, id);
     default:
       return undefined;
   }

@@ -1,3 +1,5 @@
+import { ack } from "./ack.ts";
+import { alerts } from "./alerts.ts";
 import { cancel } from "./cancel.ts";
 import { checklist } from "./checklist.ts";
 import type { Command } from "./command.ts";
@@ -8,8 +10,10 @@ import { lock, unlock } from "./lock.ts";
 import { preflight } from "./preflight.ts";
 import { runs } from "./runs.ts";
 import { schedule } from "./schedule.ts";
+import { silence } from "./silence.ts";
 import { smoke } from "./smoke.ts";
 import { status } from "./status.ts";
+import { unsilence } from "./unsilence.ts";
 import { webhook } from "./webhook.ts";
 import { whoami } from "./whoami.ts";
 
@@ -17,6 +21,10 @@ import { whoami } from "./whoami.ts";
 export const commands: readonly Command[] = [
   status,
   preflight,
+  alerts,
+  ack,
+  silence,
+  unsilence,
   smoke,
   webhook,
   checklist,

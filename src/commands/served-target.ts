@@ -1,4 +1,5 @@
 import type { CommandLine } from "../core/command-line.ts";
+import type { MaintenanceWindow } from "../core/maintenance.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Operator } from "../core/operator.ts";
 import type { Schedule } from "../core/schedule.ts";
@@ -19,6 +20,8 @@ export type TargetContext = {
   readonly checklists: readonly Checklist[];
   readonly schedules: readonly Schedule[];
   readonly operators: readonly Operator[];
+  /** Times that come again, in which alerts are kept but not spoken of. */
+  readonly maintenance: readonly MaintenanceWindow[];
 };
 
 /** A target and where in the chat it is talked about. Without a topic it has all of the chat that no other target has. */

@@ -6,11 +6,13 @@ import { runName } from "../core/run-name.ts";
 import { boardCard, type BoardVerdict } from "../core/status-board-card.ts";
 import { boardChart, chartCard } from "../core/status-board-chart.ts";
 import { standingsOf, type BoardCheck, type Standing } from "../core/status-board.ts";
+import { evidenceStanding } from "../jobs/evidence-standing.ts";
 import { verdictOf } from "../jobs/preflight-verdict.ts";
 import type { Transaction } from "../storage/database.ts";
+import { fileOf } from "../storage/evidence-file.ts";
 import { hasSubject } from "../storage/outbox.ts";
 import { lastEnded } from "../storage/run.ts";
-import { newestSamples, peaks, troubles } from "../storage/sample.ts";
+import { newestSamples, peaks, troubles, type Window } from "../storage/sample.ts";
 import { defineCommand, type Answer, type CommandContext } from "./command.ts";
 import type { TargetContext } from "./served-target.ts";
 
@@ -53,7 +55,7 @@ export async function drawStatus(
 ): Promise<Drawing> {
   const { target, timeZone, board } = context;
   const standings = await readStandings(tx, now, target, board);
-  const facts = [await lastPreflight(tx, now, target)];
+  const facts = [await lastPreflight(tx, now, target), ...(await evidenceTrouble(tx, now, target))];
   const verdict = boardVerdict(standings);
   return { card: boardCard({ id, target, verdict, standings, facts, now, timeZone }) };
 }
@@ -68,7 +70,7 @@ export async function drawChart(
   now: Date,
   { target, timeZone, board }: Pick<TargetContext, "target" | "timeZone" | "board">,
 ): Promise<Drawing> {
-  const window = { from: new Date(now.getTime() - CHARTED_MS), to: now, binMs: BIN_MS };
+  const window = lastDay(now);
   const names = board.map((check) => check.name);
   const chart = boardChart(target, timeZone, board, {
     ...window,
@@ -76,6 +78,11 @@ export async function drawChart(
     troubles: await troubles(tx, target, names, window),
   });
   return { card: chartCard(chart), chart: chart.panels.length > 0 ? chart : undefined };
+}
+
+/** The stretch of time that a chart shows. */
+export function lastDay(now: Date): Window {
+  return { from: new Date(now.getTime() - CHARTED_MS), to: now, binMs: BIN_MS };
 }
 
 async function readStandings(
@@ -105,6 +112,15 @@ async function lastPreflight(tx: Transaction, now: Date, target: string): Promis
     { bold: run.verdict ?? run.state },
     ` · ${runName(run.id)} · ${age(at, now)}`,
   );
+}
+
+async function evidenceTrouble(
+  tx: Transaction,
+  now: Date,
+  target: string,
+): Promise<readonly CardPart[]> {
+  const standing = evidenceStanding(await fileOf(tx, target), now);
+  return standing.kind === "fine" ? [] : [line(`⚠️ evidence: ${standing.words}`)];
 }
 
 async function recordReading(context: CommandContext): Promise<void> {

@@ -10,6 +10,11 @@ import { operatorsSetting } from "../core/operator.ts";
 import { textSetting } from "../core/setting.ts";
 import { checklistsSetting, type ChecklistsSettings } from "../jobs/checklist-settings.ts";
 import { smokeSetting } from "../jobs/flow-settings.ts";
+import {
+  maintenanceProblems,
+  maintenanceSetting,
+  type MaintenanceSettings,
+} from "../jobs/maintenance-settings.ts";
 import { schedulesSetting, type SchedulesSettings } from "../jobs/schedule-settings.ts";
 import { engineSettings, redisSetting, watchSettings } from "../jobs/settings.ts";
 import { evidenceSetting, storageSettings } from "../storage/settings.ts";
@@ -33,6 +38,7 @@ const targetSettings = {
   systems: systemsSetting,
   checks: checksSetting,
   smoke: smokeSetting,
+  maintenance: maintenanceSetting,
   checklists: checklistsSetting,
   schedules: schedulesSetting,
 };
@@ -73,16 +79,18 @@ function checksFitSystems(
   }
 }
 
-/** What only the whole file shows: that a schedule gives a command that is none, or a list names a check that is none. */
+/** What only the whole file shows: that a schedule gives a command that is none, or a list or window names a check that is none. */
 function namesExist(
   {
     checks,
     checklists,
     schedules,
+    maintenance,
   }: {
     readonly checks: ChecksSettings;
     readonly checklists: ChecklistsSettings;
     readonly schedules: SchedulesSettings;
+    readonly maintenance: MaintenanceSettings;
   },
   context: z.RefinementCtx,
 ): void {
@@ -92,6 +100,9 @@ function namesExist(
   for (const [name, { run }] of Object.entries(schedules)) {
     const problem = scheduleProblem(run, commands, Object.keys(checklists));
     if (problem !== undefined) refuse(["schedules", name, "run"], problem);
+  }
+  for (const { path, message } of maintenanceProblems(maintenance, Object.keys(checks))) {
+    refuse(["maintenance", ...path], message);
   }
   for (const [name, { items }] of Object.entries(checklists)) {
     for (const [item, { checks: named = [] }] of Object.entries(items)) {

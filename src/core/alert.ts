@@ -91,6 +91,17 @@ export function decideAlert(
     : decideBad(rule, alert, { ...look, trouble: look.trouble }, circumstances);
 }
 
+/** Somebody takes an alert on. Only what fires can be taken; what is acknowledged is somebody's already. */
+export function acknowledge(
+  alert: Alert,
+  acknowledgement: Acknowledgement,
+): (Alert & { readonly state: "acknowledged" }) | undefined {
+  if (alert.state !== "firing") return undefined;
+  const { firedAt, toldAt, owesWord } = alert;
+  const fired = { firedAt, toldAt, owesWord };
+  return { ...courseOf(alert), state: "acknowledged", ...fired, ...acknowledgement };
+}
+
 export function isFlapping({ relapses }: Pick<Alert, "relapses">): boolean {
   return relapses >= FLAPS_FROM;
 }

@@ -36,12 +36,31 @@ export function boardChart(
   checks: readonly BoardCheck[],
   history: History,
 ): Chart {
-  const charted = chartedOf(checks);
-  const panels = [...Map.groupBy(charted, ({ name }) => measurementName(name).unit)]
-    .map(([unit, members]) => panelOf(unit, members, history))
-    .filter((panel) => panel.curves.length > 0 || panel.troubles.length > 0);
   const { from, to } = history;
+  const panels = panelsOf(chartedOf(checks), history);
   return { title: `${target} · last 24 h`, from, to, timeZone, panels };
+}
+
+/** Charts all that one check measures, whether or not it has a limit. */
+export function checkChart(
+  target: string,
+  timeZone: string,
+  check: BoardCheck,
+  history: History,
+): Chart {
+  const measured = [...new Set(history.peaks.map(({ name }) => name))].filter(isMeasured);
+  const charted = measured.map((name): Charted => {
+    const limit = check.limits.find(({ measurement }) => measurement === name)?.atMost;
+    return { group: check.name, name, checks: [check], limit };
+  });
+  const { from, to } = history;
+  const title = `${target} · ${check.name} · last 24 h`;
+  return { title, from, to, timeZone, panels: panelsOf(charted, history) };
+}
+
+/** How often a check was asked again is not what it saw. */
+function isMeasured(name: string): boolean {
+  return name !== "retries";
 }
 
 /** The chart in words, for whoever cannot see it, and for a terminal. */
@@ -83,7 +102,7 @@ type Charted = {
   readonly group: string;
   readonly name: string;
   readonly checks: readonly BoardCheck[];
-  readonly limit: number;
+  readonly limit: number | undefined;
 };
 
 function chartedOf(checks: readonly BoardCheck[]): readonly Charted[] {
@@ -104,6 +123,12 @@ function chartedOf(checks: readonly BoardCheck[]): readonly Charted[] {
       limit: Math.min(...members.map(({ limit }) => limit)),
     }),
   );
+}
+
+function panelsOf(charted: readonly Charted[], history: History): readonly ChartPanel[] {
+  return [...Map.groupBy(charted, ({ name }) => measurementName(name).unit)]
+    .map(([unit, members]) => panelOf(unit, members, history))
+    .filter((panel) => panel.curves.length > 0 || panel.troubles.length > 0);
 }
 
 function panelOf(unit: string, charted: readonly Charted[], history: History): ChartPanel {

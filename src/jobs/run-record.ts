@@ -57,7 +57,10 @@ export type CommandEvent = {
     | "log.repaired"
     | "log.adopted"
     | "key.rotated"
-    | "checkpoint.posted";
+    | "checkpoint.posted"
+    | "alert.acknowledged"
+    | "silence.set"
+    | "silence.ended";
   readonly result: string;
   readonly facts: Readonly<Record<string, string>>;
 };

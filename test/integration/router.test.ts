@@ -118,6 +118,7 @@ describe("every command, from every person, at every age", () => {
       smoke,
       checklists: [],
       schedules: [],
+      maintenance: [],
       operators,
     };
     const routing = routeInbox(

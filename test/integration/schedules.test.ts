@@ -116,6 +116,7 @@ function leader(
       smoke: { flow: undefined, flows: {} },
       checklists: [],
       schedules: createSchedules(schedulesSetting.parse(schedules), timeZone),
+      maintenance: [],
       operators: [],
     },
   });
