@@ -54,6 +54,10 @@ export async function startApp(parts: Parts): Promise<App> {
   const { database, engine, commands, targets, draw, scrub, report: onError } = flightdeck;
   const { telegram, engine: timing, ...settings } = parts.config.settings;
 
+  for (const log of flightdeck.logs) await log.checkKeys();
+  // What is still recorded while the queue closes is vouched for too.
+  starting.defer(async () => signLogs(flightdeck));
+
   const queue = starting.use(
     startQueue({
       url: settings.redis ?? (await ownRedis(parts, flightdeck.dataFolder, starting)),
@@ -144,6 +148,11 @@ export async function startApp(parts: Parts): Promise<App> {
       async (until) => closeChecklists({ ...shared, ...scheduling }, until),
       async (until) => keepHouse(database, chores, onError, until),
       async (until) => keepMenus({ api, commands, targets, onError }, until),
+      ...flightdeck.logs.map(
+        (log) =>
+          async (until: AbortSignal): Promise<void> =>
+            log.keepCheckpoints(until),
+      ),
       async (until) =>
         settings.watch.enabled ? watch({ ...shared, ...watching }, until) : undefined,
     ]);
@@ -178,6 +187,14 @@ export async function startApp(parts: Parts): Promise<App> {
       }),
     [Symbol.asyncDispose]: async () => started.disposeAsync(),
   };
+}
+
+async function signLogs({ logs, report }: Flightdeck): Promise<void> {
+  for (const { target, checkpointer } of logs) {
+    await checkpointer
+      .sign()
+      .catch((error: unknown) => report(error, `signing the log of ${target} at the end`));
+  }
 }
 
 function movedCard(toChatId: number): Card {

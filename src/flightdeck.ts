@@ -23,8 +23,9 @@ import { planSmoke } from "./jobs/flow-plan.ts";
 import { createOperations } from "./jobs/index.ts";
 import { createMaintenance } from "./jobs/maintenance-settings.ts";
 import type { Operation } from "./jobs/operation.ts";
-import type { RecordOrigin } from "./jobs/run-record.ts";
+import { recordCommand, type RecordOrigin } from "./jobs/run-record.ts";
 import { createSchedules } from "./jobs/schedule-settings.ts";
+import { createTargetLog, type TargetLog } from "./jobs/target-log.ts";
 import type { WatchedTarget } from "./jobs/watch.ts";
 import type { Logger } from "./logger.ts";
 import { findRunningPostgres } from "./servers/postgres-running.ts";
@@ -70,6 +71,8 @@ export type Flightdeck = AsyncDisposable & {
   /** What the watch asks, and how it speaks of it. */
   readonly watched: readonly WatchedTarget[];
   readonly origin: RecordOrigin;
+  /** The evidence log of every target. */
+  readonly logs: readonly TargetLog[];
   /** How a subject looks now, for whoever shows it. */
   readonly draw: DrawSubject;
   readonly scrub: (text: string) => string;
@@ -99,12 +102,13 @@ export async function openFlightdeck(
   const database = opening.use(
     openDatabase({ url: databaseUrl, clock, onIdleError: (error) => report(error, "idling") }),
   );
-  const first = await openTarget(config.targets[0], { database, opening, parts, scrub });
+  const origin = { build: packageJson.version, instance: parts.instance, scrub };
+  const shared = { database, opening, parts, scrub, origin, dataFolder, report };
+  const first = await openTarget(config.targets[0], shared);
   const targets: [OpenTarget, ...OpenTarget[]] = [first];
   for (const further of config.targets.slice(1)) {
-    targets.push(await openTarget(further, { database, opening, parts, scrub }));
+    targets.push(await openTarget(further, shared));
   }
-  const origin = { build: packageJson.version, instance: parts.instance, scrub };
   const engine = createEngine({
     database,
     targets: new Map(targets.map(({ context, engine }) => [context.target, engine])),
@@ -124,6 +128,7 @@ export async function openFlightdeck(
     targets,
     watched: targets.map(({ watched }) => watched),
     origin,
+    logs: targets.map(({ log }) => log),
     draw: subjects(engine, targets),
     scrub,
     report,
@@ -134,6 +139,7 @@ export async function openFlightdeck(
 type OpenTarget = ServedTarget & {
   readonly engine: EngineTarget;
   readonly watched: WatchedTarget;
+  readonly log: TargetLog;
 };
 
 /** One target: its log, its systems, its checks and the operations that use them. */
@@ -144,11 +150,14 @@ async function openTarget(
     readonly opening: AsyncDisposableStack;
     readonly parts: Parts;
     readonly scrub: (text: string) => string;
+    readonly origin: RecordOrigin;
+    readonly dataFolder: string;
+    readonly report: (error: unknown, during: string) => void;
   },
 ): Promise<OpenTarget> {
-  const { database, opening, parts, scrub } = shared;
-  const { target, timeZone, operators, place } = settings;
-  const origin = settings.evidence.origin ?? `flightdeck/evidence/${target}`;
+  const { database, opening, parts, scrub, dataFolder, report } = shared;
+  const { target, timeZone, operators, place, evidence } = settings;
+  const origin = evidence.origin ?? `flightdeck/evidence/${target}`;
   const configuredChat = place.chat ?? parts.config.settings.telegram.chat;
   const chatId = await database.transaction(async (tx) => {
     await openLog(tx, target, origin);
@@ -179,6 +188,17 @@ async function openTarget(
     place: { chatId, topicId: place.topic, replyTo: undefined },
   };
   const maintenance = createMaintenance(settings.maintenance, timeZone);
+  const log = createTargetLog({
+    ...known,
+    database,
+    keys: { dataFolder, target, origin, given: evidence.key },
+    directory: resolve(evidence.directory),
+    witness: evidence.witness,
+    git: systems.git,
+    record: async (tx, now, done) =>
+      recordCommand(tx, now, shared.origin, { target, config: hash, ...done }),
+    onError: report,
+  });
   const scene: AlertScene = {
     ...known,
     onCall: () => [],
@@ -202,6 +222,7 @@ async function openTarget(
     topicId: place.topic,
     engine: { ...known, operations },
     watched: { target, checks, scene },
+    log,
   };
 }
 
