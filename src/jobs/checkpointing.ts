@@ -21,7 +21,7 @@ export type CheckpointingParts = PostParts & {
 };
 
 /**
- * Signs the log whenever that is due, until the signal and then once more. As long as it cannot be signed because what
+ * Signs the log whenever that is due, until the signal. As long as it cannot be signed because what
  * was signed before does not lie on it, the chat is told again and again: somebody has to look.
  */
 export async function keepCheckpoints(
@@ -40,7 +40,6 @@ export async function keepCheckpoints(
     if (parts.witness) await attempt(async () => parts.witness?.(signal), "witnessing the log");
     await pause(parts.lookEveryMs, signal);
   }
-  await attempt(async () => void (await parts.checkpointer.sign()), "signing the log at the end");
 }
 
 type Watch = {
