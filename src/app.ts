@@ -23,6 +23,7 @@ import { createAlertDesk } from "./jobs/alert-desk.ts";
 import { createAlertNews } from "./jobs/alert-news.ts";
 import { closeChecklists } from "./jobs/checklist-closing.ts";
 import { keepHouse } from "./jobs/housekeeping.ts";
+import { createRedisCheck } from "./jobs/own-checks.ts";
 import { startQueue } from "./jobs/queue.ts";
 import { reconcile } from "./jobs/reconciler.ts";
 import { keepSchedules } from "./jobs/scheduling.ts";
@@ -37,6 +38,7 @@ import { forgetSamples } from "./storage/sample.ts";
 import { forgetSlots } from "./storage/schedule.ts";
 import { keptSealKey } from "./storage/seal-key.ts";
 import { createSeal } from "./storage/seal.ts";
+import { createRedis } from "./systems/redis.ts";
 /** A running Flightdeck: bot, engine and duties. Disposing of it stops taking in, then working, then storing. */
 export type App = AsyncDisposable & {
   readonly flightdeck: Flightdeck;
@@ -58,9 +60,10 @@ export async function startApp(parts: Parts): Promise<App> {
   // What is still recorded while the queue closes is vouched for too.
   starting.defer(async () => signLogs(flightdeck));
 
+  const redisUrl = settings.redis ?? (await ownRedis(parts, flightdeck.dataFolder, starting));
   const queue = starting.use(
     startQueue({
-      url: settings.redis ?? (await ownRedis(parts, flightdeck.dataFolder, starting)),
+      url: redisUrl,
       prefix: `flightdeck-${settings.target}`,
       concurrency: timing.concurrency,
       execute: engine.execute,
@@ -98,7 +101,10 @@ export async function startApp(parts: Parts): Promise<App> {
   const intake = { database, inbox, tally, onMoved, onForeignChat };
   const { webhook } = telegram;
 
-  const { watched, origin } = flightdeck;
+  const { origin } = flightdeck;
+  const [first, ...others] = flightdeck.watched;
+  const ownChecks = [createRedisCheck(createRedis(), redisUrl)];
+  const watched = [{ ...first, ownChecks }, ...others];
   const scenes = new Map(watched.map(({ target, scene }) => [target, scene]));
   const tell = createAlertNews({ scenes, origin });
   const watching = {

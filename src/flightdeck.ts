@@ -69,7 +69,7 @@ export type Flightdeck = AsyncDisposable & {
   /** Every target that is served, the first file's first. */
   readonly targets: readonly [ServedTarget, ...ServedTarget[]];
   /** What the watch asks, and how it speaks of it. */
-  readonly watched: readonly WatchedTarget[];
+  readonly watched: readonly [WatchedTarget, ...WatchedTarget[]];
   readonly origin: RecordOrigin;
   /** The evidence log of every target. */
   readonly logs: readonly TargetLog[];
@@ -126,7 +126,7 @@ export async function openFlightdeck(
     engine,
     commands: [...ownCommands, ...(overrides.commands ?? [])],
     targets,
-    watched: targets.map(({ watched }) => watched),
+    watched: [first.watched, ...targets.slice(1).map(({ watched }) => watched)],
     origin,
     logs: targets.map(({ log }) => log),
     draw: subjects(engine, targets),
@@ -221,7 +221,7 @@ async function openTarget(
     chatId,
     topicId: place.topic,
     engine: { ...known, operations },
-    watched: { target, checks, scene },
+    watched: { target, checks, ownChecks: [], scene },
     log,
   };
 }

@@ -5,7 +5,7 @@ import {
   type AlertRule,
   type Circumstances,
 } from "../core/alert.ts";
-import { troubleOf } from "../core/trouble.ts";
+import { troubleOf, type Trouble } from "../core/trouble.ts";
 import {
   changeAlert,
   forgetAlert,
@@ -20,6 +20,7 @@ import { keepSamples } from "../storage/sample.ts";
 import { hides, silencesOf } from "../storage/silence.ts";
 import type { TellNews } from "./alert-news.ts";
 import type { TakenLook } from "./look-desk.ts";
+import { CAN_SEE } from "./own-checks.ts";
 import type { WatchedCheck, WatchedTarget } from "./watch.ts";
 
 /** Keeps looks and decides what becomes of the alerts of their checks, in the transaction that is handed in. */
@@ -70,7 +71,7 @@ async function decideAll(
   for (const { check, result } of causesFirst(looks, checks)) {
     const trouble = troubleOf(result);
     const circumstances: Circumstances = {
-      behind: badCauseOf(check, checks, bad),
+      behind: causeOf(check, trouble, checks, bad),
       isSilenced:
         silences.some((silence) => hides(silence, check.name)) ||
         scene.maintenanceOf(check.name, now) !== undefined,
@@ -148,6 +149,7 @@ function causesFirst(
 ): readonly TakenLook[] {
   const depths = new Map<string, number>();
   const depthOf = (name: string): number => {
+    if (name === CAN_SEE) return -1;
     const known = depths.get(name);
     if (known !== undefined) return known;
     const causes = checks.find((check) => check.name === name)?.dependsOn ?? [];
@@ -156,6 +158,17 @@ function causesFirst(
     return depth;
   };
   return looks.toSorted((one, other) => depthOf(one.check.name) - depthOf(other.check.name));
+}
+
+/** What speaks for this trouble: what the check depends on, or for one that cannot be looked at our own blindness. */
+function causeOf(
+  check: WatchedCheck,
+  trouble: Trouble | undefined,
+  checks: readonly WatchedCheck[],
+  bad: ReadonlySet<string>,
+): string | undefined {
+  const isBlind = trouble?.kind === "blind" && bad.has(CAN_SEE);
+  return isBlind ? CAN_SEE : badCauseOf(check, checks, bad);
 }
 
 /** The furthest cause that is in trouble: one alert speaks for everything behind it. */

@@ -1,10 +1,12 @@
 import type { Check } from "../checks/create-checks.ts";
+import type { CheckResult } from "../core/status.ts";
 import { troubleOf } from "../core/trouble.ts";
 import { pause, together } from "../core/waiting.ts";
 import type { Database } from "../storage/database.ts";
 import type { AlertDesk } from "./alert-desk.ts";
 import type { AlertScene } from "./alert-view.ts";
 import { createLookDesk, type TakeLook } from "./look-desk.ts";
+import { createSightCheck } from "./own-checks.ts";
 import { createTurnstile, type Turnstile } from "./turnstile.ts";
 
 /** A check as the watch needs it. */
@@ -16,6 +18,8 @@ export type WatchedCheck = Pick<
 export type WatchedTarget = {
   readonly target: string;
   readonly checks: readonly WatchedCheck[];
+  /** Checks on ourselves, which stand on no board and in no preflight. */
+  readonly ownChecks: readonly WatchedCheck[];
   readonly scene: AlertScene;
 };
 
@@ -41,9 +45,12 @@ export async function watch(parts: WatchParts, signal: AbortSignal): Promise<voi
   await together(
     signal,
     parts.targets.flatMap((target) => {
-      const lookAt = createLooker(take, target, turnstile);
-      const spacingMs = FIRST_LOOKS_WITHIN_MS / Math.max(1, target.checks.length);
-      return target.checks.map(
+      const sight = new Map<string, CheckResult["status"]>();
+      const canSee = createSightCheck(sight, target.checks.length);
+      const lookAt = createLooker(take, { target, canSee, sight }, turnstile);
+      const checks = [...target.checks, ...target.ownChecks, canSee];
+      const spacingMs = FIRST_LOOKS_WITHIN_MS / checks.length;
+      return checks.map(
         (check, index) => async (until: AbortSignal) =>
           keepLooking(check, Math.min(check.everyMs, index * spacingMs), lookAt, until),
       );
@@ -69,17 +76,26 @@ async function keepLooking(
 /** Looks at a check and says whether it is in trouble. */
 type LookAt = (check: WatchedCheck, signal: AbortSignal) => Promise<boolean>;
 
+type Scenery = {
+  readonly target: WatchedTarget;
+  /** Stands before everything that cannot be looked at. */
+  readonly canSee: WatchedCheck;
+  /** What the last look at every check came to. */
+  readonly sight: Map<string, CheckResult["status"]>;
+};
+
 /**
  * Looks at checks one at a time each. A check that is in trouble sends for those that it depends on before its own look
  * is taken, so that the cause is known before its effects: whoever stands behind another must not speak first.
  */
 function createLooker(
   take: TakeLook,
-  { target, checks }: WatchedTarget,
+  { target, canSee, sight }: Scenery,
   turnstile: Turnstile,
 ): LookAt {
   const underWay = new Map<string, Promise<boolean>>();
-  const lookedAt = new Map<string, { readonly startedAt: number; readonly isTroubled: boolean }>();
+  /** When the last look at each check began, by a clock that only goes forward. */
+  const beganAt = new Map<string, number>();
 
   const lookAt: LookAt = async (check, signal) => {
     const running = underWay.get(check.name);
@@ -96,8 +112,12 @@ function createLooker(
     if (signal.aborted) return false;
     const isTroubled = troubleOf(result) !== undefined;
     if (isTroubled) await lookAtCauses(check, startedAt, signal);
-    lookedAt.set(check.name, { startedAt, isTroubled });
-    await take({ target, check, result });
+    if (target.checks.includes(check)) {
+      sight.set(check.name, result.status);
+      if (result.status === "unknown") await lookAt(canSee, signal);
+    }
+    beganAt.set(check.name, startedAt);
+    await take({ target: target.target, check, result });
     return isTroubled;
   }
 
@@ -106,8 +126,8 @@ function createLooker(
     since: number,
     signal: AbortSignal,
   ): Promise<void> {
-    const stale = checks.filter(
-      ({ name }) => dependsOn.includes(name) && !((lookedAt.get(name)?.startedAt ?? 0) > since),
+    const stale = target.checks.filter(
+      ({ name }) => dependsOn.includes(name) && (beganAt.get(name) ?? 0) <= since,
     );
     await Promise.all(stale.map(async (cause) => lookAt(cause, signal)));
   }

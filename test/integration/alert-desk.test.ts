@@ -80,7 +80,7 @@ function deskOver(checks: readonly WatchedCheck[]) {
     onCall: () => [{ name: "Ada", telegram: 1003 }],
   };
   const decide = createAlertDesk({
-    targets: [{ target: "sandbox", checks, scene }],
+    targets: [{ target: "sandbox", checks, ownChecks: [], scene }],
     tell: createAlertNews({ scenes: new Map([["sandbox", scene]]), origin }),
   });
   return {
