@@ -118,8 +118,13 @@ async function tell(
       return EXIT.ok;
     }
     case "run": {
-      const { run } = answer.admission;
-      if (answer.admission.kind === "busy") {
+      const { admission } = answer;
+      if (admission.kind === "refused") {
+        terminal.stderr(`${admission.message}\n`);
+        return EXIT.no;
+      }
+      const { run } = admission;
+      if (admission.kind === "busy") {
         terminal.stderr(
           `${runName(run.id)} (${run.operation}) is under way; try again after it.\n`,
         );

@@ -120,6 +120,9 @@ async function handle(
   switch (routed.kind) {
     case "run": {
       const { admission } = routed;
+      if (admission.kind === "refused") {
+        return refuse({ tx, now, due, place, tap, text: admission.message });
+      }
       const toast = tap && { ...tap, text: "" };
       if (admission.kind !== "busy") return { now, run: admission.run, toast };
       const { run } = admission;

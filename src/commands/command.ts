@@ -4,10 +4,9 @@ import type { CommandLine } from "../core/command-line.ts";
 import type { Json } from "../core/json.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Role } from "../core/operator.ts";
-import type { Engine } from "../jobs/engine.ts";
+import type { Admission, Engine } from "../jobs/engine.ts";
 import type { CommandEvent } from "../jobs/run-record.ts";
 import type { Transaction } from "../storage/database.ts";
-import type { RunAdmission } from "../storage/run.ts";
 import type { TargetContext } from "./served-target.ts";
 
 /** What a command may lean on; it runs inside the transaction that marks its cause as handled. */
@@ -19,14 +18,14 @@ export type CommandContext = TargetContext & {
   readonly cause: string;
   readonly engine: Pick<Engine, "cancel" | "decide" | "detailsOf" | "recordAfterwards">;
   /** Commits a run of an operation with the command as its cause and its card as the answer. */
-  start(operation: string, input: Json): Promise<RunAdmission>;
+  start(operation: string, input: Json): Promise<Admission>;
   /** Writes down what this command did that is no run. */
   record(event: CommandEvent): Promise<void>;
 };
 
 export type Answer =
   | { readonly kind: "card"; readonly card: Card }
-  | { readonly kind: "run"; readonly admission: RunAdmission }
+  | { readonly kind: "run"; readonly admission: Admission }
   /** A message about a subject that is drawn anew whenever it is sent: opened here, or brought up to date where it is. */
   | { readonly kind: "subject"; readonly subject: string }
   /** Not understood, or not possible as asked; nothing was done. */

@@ -61,7 +61,9 @@ export async function performScheduled(
   );
   switch (answered.kind) {
     case "run": {
-      const { kind, run } = answered.admission;
+      const { admission } = answered;
+      if (admission.kind === "refused") return { kind: "refused", reason: admission.message };
+      const { kind, run } = admission;
       const reason = `${runName(run.id)} (${run.operation}) is under way; one change at a time.`;
       return kind === "busy" ? { kind, reason } : { kind: "run", run };
     }

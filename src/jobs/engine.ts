@@ -5,6 +5,7 @@ import type { Json } from "../core/json.ts";
 import { runName } from "../core/run-name.ts";
 import { pass } from "../core/trace.ts";
 import type { Database, Transaction } from "../storage/database.ts";
+import { fileOf } from "../storage/evidence-file.ts";
 import { openSubject, stateChanged, type Place } from "../storage/outbox.ts";
 import { clearStep, endStep, stepsOf, type JournalledStep } from "../storage/run-step.ts";
 import {
@@ -21,6 +22,7 @@ import {
   type RunOutcome,
 } from "../storage/run.ts";
 import { SystemError } from "../systems/system-error.ts";
+import { evidenceStanding, type EvidenceStanding } from "./evidence-standing.ts";
 import { holdLease } from "./lease.ts";
 import type { Operation, RunView, Step } from "./operation.ts";
 import { record, recordCommand, subjectOf, type RecordOrigin } from "./run-record.ts";
@@ -57,6 +59,9 @@ export type RunOrder = {
   readonly place?: Place | undefined;
 };
 
+/** What became of an order; a refused one made no run. */
+export type Admission = RunAdmission | { readonly kind: "refused"; readonly message: string };
+
 /** What a person says of an effect that is in doubt. */
 export type Decision = "happened" | "retry" | "abort";
 
@@ -83,8 +88,12 @@ export function createEngine(parts: EngineParts) {
 
   return {
     /** Commits a run, and the intent of one that will have effects; whoever is first to see it executes it. */
-    async admit(tx: Transaction, now: Date, order: RunOrder): Promise<RunAdmission> {
+    async admit(tx: Transaction, now: Date, order: RunOrder): Promise<Admission> {
       const operation = operationOf(order);
+      const standing = evidenceStanding(await fileOf(tx, order.target), now);
+      if (standing.kind === "stuck" && operation.effect === "mutate" && !operation.urgent) {
+        return { kind: "refused", message: refusalOf(operation, standing) };
+      }
       const admission = await admitRun(tx, now, {
         target: order.target,
         operation: operation.name,
@@ -206,7 +215,8 @@ export function createEngine(parts: EngineParts) {
       const known = await viewOf(tx, now, runId);
       if (!known) return undefined;
       const { operation, view } = known;
-      const card = view.run.state === "unknown" ? doubtCard(view.run) : operation.card(view);
+      const drawn = view.run.state === "unknown" ? doubtCard(view.run) : operation.card(view);
+      const card = withBanner(drawn, evidenceStanding(await fileOf(tx, view.run.target), now));
       return parts.targets.size > 1 ? addressedTo(view.run.target, card) : card;
     },
 
@@ -316,6 +326,18 @@ export function createEngine(parts: EngineParts) {
     });
     pass("run.ended", run.id);
   }
+}
+
+type Trouble = Exclude<EvidenceStanding, { readonly kind: "fine" }>;
+
+function refusalOf({ name }: Operation, { words, wayOut }: Trouble): string {
+  return `${name} is refused, because what it does could not be shown in the evidence file. ${words} ${wayOut}`;
+}
+
+/** Whoever reads a result is told when the evidence of it is not in the file. */
+function withBanner(card: Card, standing: EvidenceStanding): Card {
+  if (standing.kind === "fine") return card;
+  return { ...card, parts: [line(`⚠️ evidence: ${standing.words}`), ...card.parts] };
 }
 
 /** An effect in doubt looks the same for every operation: what is not known, and the three things to say about it. */

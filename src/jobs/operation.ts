@@ -77,6 +77,8 @@ type OperationParts<Schema extends z.ZodType> = {
   readonly name: string;
   readonly summary: string;
   readonly effect: "read" | "mutate";
+  /** Cannot wait until the evidence can be written to its file again: a rollback in the night. */
+  readonly urgent?: boolean;
   readonly input: Schema;
   steps(input: z.output<Schema>): readonly Step[];
   conclude(input: z.output<Schema>, results: Results): Conclusion;
@@ -93,6 +95,7 @@ export type Operation = {
   readonly name: string;
   readonly summary: string;
   readonly effect: "read" | "mutate";
+  readonly urgent: boolean;
   steps(input: Json): readonly Step[];
   conclude(input: Json, results: Results): Conclusion;
   keeps(tx: Transaction, runId: string): Promise<Json>;
@@ -112,6 +115,7 @@ export function defineOperation<Schema extends z.ZodType>(
     name: parts.name,
     summary: parts.summary,
     effect: parts.effect,
+    urgent: parts.urgent ?? false,
     steps: (input) => parts.steps(parts.input.parse(input)),
     conclude: (input, results) => parts.conclude(parts.input.parse(input), results),
     keeps: async (tx, runId) => (await parts.keeps?.(tx, runId)) ?? null,

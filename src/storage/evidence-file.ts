@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { actorSchema } from "../core/actor.ts";
 import type { Transaction } from "./database.ts";
+import { EVIDENCE_CHANNEL } from "./evidence.ts";
 
 const TROUBLES = ["cannot-write", "edited", "ahead", "foreign"] as const;
 
@@ -111,7 +112,9 @@ export async function askRepair(
   ask: RepairAsk,
 ): Promise<void> {
   await tx.change(
-    `update evidence_file set repair_asked_at = $2, repair_cause = $3 where log = $1`,
+    `with asked as (
+       update evidence_file set repair_asked_at = $2, repair_cause = $3 where log = $1 returning log
+     ) select pg_notify('${EVIDENCE_CHANNEL}', log) from asked`,
     [log, now, JSON.stringify(ask)],
   );
 }
