@@ -165,6 +165,9 @@ export const rollbackImagesSchema = z
     images.map((image) => image.tag).filter((tag) => /^[0-9a-f]{7,64}$/.test(tag)),
   );
 
+/** What a container wrote to both of its outputs, in one text. */
+export const logSchema = z.object({ logs: z.string() }).transform(({ logs }) => logs);
+
 function listed(text: string | null | undefined): string[] {
   return (text ?? "")
     .split(",")

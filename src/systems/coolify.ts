@@ -4,6 +4,7 @@ import {
   applicationSchema,
   deploymentsSchema,
   hiddenSettingsSchema,
+  logSchema,
   rollbackImagesSchema,
   variablesSchema,
 } from "./coolify-answers.ts";
@@ -47,6 +48,8 @@ export type Coolify = {
   deployments(name: string, signal: AbortSignal): Promise<readonly CoolifyDeployment[]>;
   /** The full hashes of the commits whose images are kept. */
   rollbackImages(name: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** The newest lines that its newest container wrote, as they are: whoever shows them scrubs them. */
+  log(name: string, lines: number, signal: AbortSignal): Promise<string>;
 };
 
 const DEPLOYMENTS_READ = 50;
@@ -111,6 +114,10 @@ export function createCoolify(
         },
         signal,
       ),
+    async log(name, lines, signal) {
+      const path = `${pathOf(name)}/logs?lines=${lines}&show_timestamps=false`;
+      return api.json({ token, about: `log of ${name}`, path, answer: logSchema }, signal);
+    },
   };
 }
 
@@ -132,6 +139,7 @@ const NOT_CONFIGURED: Coolify = {
   variables: unavailable,
   deployments: unavailable,
   rollbackImages: unavailable,
+  log: unavailable,
 };
 
 function uuidOf({ applications }: CoolifySettings, name: string): string {
