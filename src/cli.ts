@@ -1,5 +1,6 @@
 import { answerCommand } from "./cli-command.ts";
 import { init } from "./cli-init.ts";
+import { isAboutLog, keepLog, LOG_USAGE } from "./cli-log.ts";
 import { start } from "./cli-start.ts";
 import { EXIT, loadFiles, type Terminal } from "./cli-terminal.ts";
 import { configSchema } from "./config/load-config.ts";
@@ -13,7 +14,7 @@ flightdeck status                        how the target stands, from the newest 
 flightdeck preflight [check…] [--json]   0 GO, 1 NO-GO, 2 UNKNOWN, 3 usage
 flightdeck smoke [FLOW] [--dry-run]      the same codes; uses the target for real
 flightdeck evidence show [N]             the newest entries
-flightdeck runs [RUN] · cancel RUN · lock NAME · unlock NAME · whoami
+${LOG_USAGE}flightdeck runs [RUN] · cancel RUN · lock NAME · unlock NAME · whoami
 flightdeck webhook [set]                 the product's webhook: shown, or registered with Telegram
 flightdeck config check [FILE…]          every problem of a configuration
 flightdeck config schema                 JSON Schema for editors
@@ -40,6 +41,7 @@ export async function runCommandLine(terminal: Terminal): Promise<number> {
         if (Object.keys(line.flags).length > 0) return misuse(terminal);
         return await start(terminal, filesNamed(line.words, files));
       default:
+        if (isAboutLog(line)) return await keepLog(terminal, line, files);
         return await answerCommand(terminal, line, { files, json });
     }
   } catch (error) {

@@ -36,6 +36,7 @@ import { openDatabase, type Clock, type Database, type Transaction } from "./sto
 import { openLog } from "./storage/evidence.ts";
 import { migrate } from "./storage/migrate.ts";
 import { earlierSamples, type EarlierSample } from "./storage/sample.ts";
+import { originOf } from "./storage/settings.ts";
 import { createSystems } from "./systems/index.ts";
 import { createTroubleReport } from "./trouble-report.ts";
 
@@ -157,7 +158,7 @@ async function openTarget(
 ): Promise<OpenTarget> {
   const { database, opening, parts, scrub, dataFolder, report } = shared;
   const { target, timeZone, operators, place, evidence } = settings;
-  const origin = evidence.origin ?? `flightdeck/evidence/${target}`;
+  const origin = originOf(evidence, target);
   const configuredChat = place.chat ?? parts.config.settings.telegram.chat;
   const chatId = await database.transaction(async (tx) => {
     await openLog(tx, target, origin);

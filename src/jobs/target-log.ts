@@ -1,9 +1,8 @@
 import type { Actor } from "../core/actor.ts";
-import { formatVerifier } from "../core/signed-note.ts";
 import type { Database } from "../storage/database.ts";
 import type { Place } from "../storage/outbox.ts";
 import type { WitnessSettings } from "../storage/settings.ts";
-import { loadSigningKeys, publishedKeys, type KeyPlace } from "../storage/signing-key.ts";
+import { loadSigningKeys, publicKeysOf, type KeyPlace } from "../storage/signing-key.ts";
 import type { Git } from "../systems/git.ts";
 import { createCheckpointer, type Checkpointer } from "./checkpointer.ts";
 import { keepCheckpoints } from "./checkpointing.ts";
@@ -52,12 +51,7 @@ export function createTargetLog(parts: TargetLogParts): TargetLog {
   const checkpointer = createCheckpointer(parts);
   const { witness: settings } = parts;
   const shared = { ...parts, target, checkpointer };
-  const publicKeys = async (): Promise<readonly string[]> => {
-    const { signers } = await loadSigningKeys(keys);
-    const ours = signers.map(({ verifier }) => verifier);
-    const all = [...(await publishedKeys(directory, target)), ...ours];
-    return [...new Set(all.map(formatVerifier))];
-  };
+  const publicKeys = async (): Promise<readonly string[]> => publicKeysOf(keys, directory);
   return {
     target,
     origin,

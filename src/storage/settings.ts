@@ -55,3 +55,8 @@ export const evidenceSetting = z
   .prefault({});
 
 export type WitnessSettings = NonNullable<z.output<typeof evidenceSetting>["witness"]>;
+
+/** The name of a target's log for ever. */
+export function originOf({ origin }: z.output<typeof evidenceSetting>, target: string): string {
+  return origin ?? `flightdeck/evidence/${target}`;
+}

@@ -128,6 +128,14 @@ export async function publishedKeys(
     .filter((verifier) => verifier !== undefined);
 }
 
+/** Every public key that notes of a log may be signed by, those not published yet too; the newest last. */
+export async function publicKeysOf(place: KeyPlace, directory: string): Promise<readonly string[]> {
+  const { signers } = await loadSigningKeys(place);
+  const ours = signers.map(({ verifier }) => verifier);
+  const all = [...(await publishedKeys(directory, place.target)), ...ours];
+  return [...new Set(all.map(formatVerifier))];
+}
+
 /** Adds to the public keys those that are not among them; what was published once stays, for old notes need it. */
 export async function publishKeys(
   directory: string,
