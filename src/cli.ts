@@ -1,4 +1,6 @@
 import { answerCommand } from "./cli-command.ts";
+import { isOffline } from "./cli-evidence-options.ts";
+import { verifyEvidence } from "./cli-evidence.ts";
 import { init } from "./cli-init.ts";
 import { isAboutLog, keepLog, LOG_USAGE } from "./cli-log.ts";
 import { start } from "./cli-start.ts";
@@ -14,7 +16,8 @@ flightdeck status                        how the target stands, from the newest 
 flightdeck preflight [check…] [--json]   0 GO, 1 NO-GO, 2 UNKNOWN, 3 usage
 flightdeck smoke [FLOW] [--dry-run]      the same codes; uses the target for real
 flightdeck evidence show [N]             the newest entries
-${LOG_USAGE}flightdeck runs [RUN] · cancel RUN · lock NAME · unlock NAME · whoami
+${LOG_USAGE}flightdeck evidence verify FILE… --key K 0 sound, 1 tampered, 2 incomplete, 3 usage or key; needs the file alone
+flightdeck runs [RUN] · cancel RUN · lock NAME · unlock NAME · whoami
 flightdeck webhook [set]                 the product's webhook: shown, or registered with Telegram
 flightdeck config check [FILE…]          every problem of a configuration
 flightdeck config schema                 JSON Schema for editors
@@ -40,8 +43,11 @@ export async function runCommandLine(terminal: Terminal): Promise<number> {
       case "start":
         if (Object.keys(line.flags).length > 0) return misuse(terminal);
         return await start(terminal, filesNamed(line.words, files));
-      default:
+      case "evidence":
         if (isAboutLog(line)) return await keepLog(terminal, line, files);
+        if (isOffline(line)) return await verifyEvidence(terminal, line, { files, json });
+        return await answerCommand(terminal, line, { files, json });
+      default:
         return await answerCommand(terminal, line, { files, json });
     }
   } catch (error) {

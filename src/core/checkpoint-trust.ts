@@ -1,4 +1,5 @@
-import { parseCheckpoint, type Checkpoint } from "./checkpoint.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { checkpointIn } from "./note-checkpoint.ts";
 import { openNote, type NoteVerifier } from "./signed-note.ts";
 
 /** What the signatures of one note are worth. */
@@ -29,7 +30,7 @@ export function createTrust(
   let newest = -1;
   return (note) => {
     const opened = openNote(note, keys);
-    const checkpoint = parseCheckpoint(textOf(note));
+    const checkpoint = checkpointIn(note);
     if (opened.kind === "malformed" || !checkpoint) {
       const problem = opened.kind === "malformed" ? opened.problem : "its text is no checkpoint";
       return { kind: "forged", message: `The checkpoint is not signed: ${problem}.` };
@@ -74,10 +75,6 @@ export function createTrust(
       }
     }
   };
-}
-
-function textOf(note: string): string {
-  return note.slice(0, note.lastIndexOf("\n\n") + 1);
 }
 
 function nameOf({ name, keyId }: NoteVerifier): string {

@@ -49,15 +49,24 @@ function findingLines({ at, kind, message, expected, found }: Finding): string[]
   ];
 }
 
-export function standingLines(standing: LogStanding): string[] {
+function standingLines(standing: LogStanding): string[] {
   const { origin, start, size, checkpoints, lastTrusted, compared } = standing;
-  const read = start.seq === 0 ? `${size} entries` : `#${start.seq + 1} to #${size}`;
+  const read =
+    start.seq === 0 ? counted(size, "entry", "entries") : `#${start.seq + 1} to #${size}`;
   const vouched = lastTrusted
     ? `the last one vouches for ${lastTrusted.size} entries, by key ${lastTrusted.keyId}`
     : "none by a key that was given";
   return [
     `${origin}: ${read} read in order`,
-    `${checkpoints} signed checkpoints; ${vouched}`,
-    ...(compared > 0 ? [`${compared} checkpoints seen outside lie on this log`] : []),
+    `${counted(checkpoints, "signed checkpoint")}; ${vouched}`,
+    ...(compared > 0
+      ? [
+          `${counted(compared, "checkpoint")} seen outside ${compared === 1 ? "lies" : "lie"} on this log`,
+        ]
+      : []),
   ];
+}
+
+function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
 }
