@@ -4,12 +4,14 @@ import { join } from "node:path";
 import { chartPicture } from "./bot/chart-picture.ts";
 import { leaveForeignChat } from "./bot/foreign-chat.ts";
 import type { GateRules } from "./bot/gate.ts";
+import type { Door } from "./bot/http.ts";
 import { ownUsername } from "./bot/introduction.ts";
 import { keepMenus } from "./bot/menus.ts";
 import { pollUpdates } from "./bot/polling.ts";
 import { createRefusalTally } from "./bot/refusal-tally.ts";
 import { routeInbox } from "./bot/router.ts";
 import { sendDue } from "./bot/sender.ts";
+import { askTelegram, observeCalls } from "./bot/telegram-calls.ts";
 import { createTelegram } from "./bot/telegram.ts";
 import { keepWebhook } from "./bot/webhook-registration.ts";
 import { outlastWebhook } from "./bot/webhook-removal.ts";
@@ -21,14 +23,19 @@ import { createBell, together } from "./core/waiting.ts";
 import { openFlightdeck, type Flightdeck, type Parts } from "./flightdeck.ts";
 import { createAlertDesk } from "./jobs/alert-desk.ts";
 import { createAlertNews } from "./jobs/alert-news.ts";
+import { makeCalls } from "./jobs/calling.ts";
 import { closeChecklists } from "./jobs/checklist-closing.ts";
+import { watchDeliveries } from "./jobs/delivery-watch.ts";
+import type { HeartbeatSettings } from "./jobs/heartbeat-settings.ts";
+import { fullLoop, keepHeartbeat, type HeartbeatParts, type ProofParts } from "./jobs/heartbeat.ts";
 import { keepHouse } from "./jobs/housekeeping.ts";
 import { createRedisCheck } from "./jobs/own-checks.ts";
 import { startQueue } from "./jobs/queue.ts";
 import { reconcile } from "./jobs/reconciler.ts";
 import { keepSchedules } from "./jobs/scheduling.ts";
-import { watch } from "./jobs/watch.ts";
+import { watch, type WatchedTarget } from "./jobs/watch.ts";
 import { startRedis } from "./servers/redis.ts";
+import { forgetCalls } from "./storage/call.ts";
 import { moveChat } from "./storage/chat-move.ts";
 import { createInbox, INBOX_CHANNEL } from "./storage/inbox.ts";
 import { startLeadership, type Duties } from "./storage/leadership.ts";
@@ -38,6 +45,7 @@ import { forgetSamples } from "./storage/sample.ts";
 import { forgetSlots } from "./storage/schedule.ts";
 import { keptSealKey } from "./storage/seal-key.ts";
 import { createSeal } from "./storage/seal.ts";
+import { pingHeartbeat } from "./systems/heartbeat.ts";
 import { createRedis } from "./systems/redis.ts";
 /** A running Flightdeck: bot, engine and duties. Disposing of it stops taking in, then working, then storing. */
 export type App = AsyncDisposable & {
@@ -76,6 +84,9 @@ export async function startApp(parts: Parts): Promise<App> {
   };
 
   const api = createTelegram(telegram);
+  // Loaded only by those whom somebody asks.
+  const metrics = settings.http && (await import("./metrics.ts")).createMetrics();
+  const calls = observeCalls(api, (method, outcome) => metrics?.telegramCall(method, outcome));
   const sealKey = settings.sealKey ?? (await keptSealKey(flightdeck.dataFolder));
   const botId = botIdOf(telegram.token);
   const inbox = createInbox(botId, createSeal(sealKey));
@@ -113,6 +124,16 @@ export async function startApp(parts: Parts): Promise<App> {
     decide: createAlertDesk({ targets: watched, tell }),
   };
 
+  const heartbeat =
+    settings.heartbeat &&
+    heartbeatOf(settings.heartbeat, flightdeck, {
+      database,
+      instance: parts.instance,
+      askRedis: queue.depth,
+      askTelegram: async (signal) => askTelegram(api, calls, signal),
+      watched: settings.watch.enabled ? watched.map(mostFrequentLook) : [],
+    });
+
   const duties: Duties = async (signal, notified) => {
     notified(OUTBOX_CHANNEL, outboxBell.ring);
     notified(INBOX_CHANNEL, inboxBell.ring);
@@ -143,7 +164,9 @@ export async function startApp(parts: Parts): Promise<App> {
       dispatch,
       everyMs: timing.schedule,
     };
-    const chores = [inbox.forget, forgetSamples, forgetSent, forgetSlots];
+    const chores = [inbox.forget, forgetSamples, forgetSent, forgetSlots, forgetCalls];
+    const { secondPath, caller } = flightdeck;
+    const calling = { caller, target: settings.target, onCall: targets[0].context.rosterAt };
     await together(signal, [
       async (until) =>
         webhook ? keepWebhook({ ...shared, botId, webhook }, until) : fetchUpdates(until),
@@ -154,6 +177,10 @@ export async function startApp(parts: Parts): Promise<App> {
       async (until) => closeChecklists({ ...shared, ...scheduling }, until),
       async (until) => keepHouse(database, chores, onError, until),
       async (until) => keepMenus({ api, commands, targets, onError }, until),
+      async (until) => makeCalls({ ...shared, paths: secondPath }, until),
+      async (until) =>
+        secondPath.length > 0 ? watchDeliveries({ ...shared, ...calling }, until) : undefined,
+      async (until) => (heartbeat ? keepHeartbeat({ ...heartbeat, onError }, until) : undefined),
       ...flightdeck.logs.map(
         (log) =>
           async (until: AbortSignal): Promise<void> =>
@@ -163,21 +190,37 @@ export async function startApp(parts: Parts): Promise<App> {
         settings.watch.enabled ? watch({ ...shared, ...watching }, until) : undefined,
     ]);
   };
+  let isLeader = false;
   starting.use(
     startLeadership({
       url: flightdeck.databaseUrl,
       channels: [OUTBOX_CHANNEL, INBOX_CHANNEL],
       leaseMs: timing.lease,
       duties,
-      onChange: (leads, error) => logger.info({ leads, err: error }, "leadership"),
+      onChange: (leads, error) => {
+        isLeader = leads;
+        logger.info({ leads, err: error }, "leadership");
+      },
     }),
   );
 
+  const doors: Door[] = [];
+  if (settings.http && metrics) {
+    const { openHealth } = await import("./health.ts");
+    const asked = { http: settings.http, metrics, telegram: calls, fetches: webhook === undefined };
+    const health = openHealth({ ...shared, ...asked, queue, isLeader: () => isLeader });
+    doors.push(starting.use(health).door);
+  }
   if (webhook) {
     const rulesFor = (botUsername: string): GateRules => gateRules(targets, botUsername);
+    const { openWebhook } = await import("./bot/webhook.ts");
+    const opened = openWebhook({ ...shared, ...intake, webhook, rulesFor, onHeard: calls.brought });
+    doors.push(starting.use(opened).door);
+  }
+  if (doors.length > 0) {
     // Loaded only by those who listen: it brings an HTTP server along.
-    const { startWebhook } = await import("./bot/webhook.ts");
-    starting.use(await startWebhook({ ...shared, ...intake, webhook, rulesFor }));
+    const { startDoors } = await import("./bot/http.ts");
+    starting.use(await startDoors(doors));
   }
 
   const started = starting.move();
@@ -201,6 +244,20 @@ async function signLogs({ logs, report }: Flightdeck): Promise<void> {
       .sign()
       .catch((error: unknown) => report(error, `signing the log of ${target} at the end`));
   }
+}
+
+function heartbeatOf(
+  { url, every: everyMs }: HeartbeatSettings,
+  { http }: Flightdeck,
+  proofs: ProofParts,
+): Omit<HeartbeatParts, "onError"> {
+  const ping = async (signal: AbortSignal): Promise<void> => pingHeartbeat(http, url, signal);
+  return { everyMs, ping, proofs: fullLoop(proofs) };
+}
+
+/** A target is looked at as often as its most frequent check. */
+function mostFrequentLook({ target, checks }: WatchedTarget) {
+  return { target, everyMs: Math.min(...checks.map((check) => check.everyMs)) };
 }
 
 function movedCard(toChatId: number): Card {

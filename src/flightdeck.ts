@@ -13,10 +13,14 @@ import { alertCard } from "./core/alert-card.ts";
 import { addressedTo } from "./core/card.ts";
 import type { Drawing } from "./core/chart.ts";
 import { quietWindow } from "./core/maintenance.ts";
+import { rosterAt } from "./core/on-call.ts";
+import { onCallAt } from "./core/on-call.ts";
+import { mayActAs, type Operator } from "./core/operator.ts";
 import { createScrubber } from "./core/redaction.ts";
 import { Secret } from "./core/secret.ts";
-import { ALERT_SUBJECT } from "./jobs/alert-news.ts";
+import { ALERT_SUBJECT } from "./jobs/alert-subject.ts";
 import { alertViewOf, type AlertScene } from "./jobs/alert-view.ts";
+import { createCaller, type Caller } from "./jobs/calling.ts";
 import { createChecklists } from "./jobs/checklist-settings.ts";
 import { createEngine, type Engine, type EngineTarget } from "./jobs/engine.ts";
 import { planSmoke } from "./jobs/flow-plan.ts";
@@ -37,7 +41,9 @@ import { openLog } from "./storage/evidence.ts";
 import { migrate } from "./storage/migrate.ts";
 import { earlierSamples, type EarlierSample } from "./storage/sample.ts";
 import { originOf } from "./storage/settings.ts";
+import { createHttpApi, type HttpApi } from "./systems/http-api.ts";
 import { createSystems } from "./systems/index.ts";
+import { openSecondPath, type CallPath } from "./systems/second-path.ts";
 import { createTroubleReport } from "./trouble-report.ts";
 
 const DATABASE = "flightdeck";
@@ -78,6 +84,10 @@ export type Flightdeck = AsyncDisposable & {
   readonly draw: DrawSubject;
   readonly scrub: (text: string) => string;
   readonly report: (error: unknown, during: string) => void;
+  readonly http: HttpApi;
+  /** The ways to reach people beside the chat, and what calls them by these. */
+  readonly secondPath: readonly CallPath[];
+  readonly caller: Caller;
 };
 
 /**
@@ -104,7 +114,11 @@ export async function openFlightdeck(
     openDatabase({ url: databaseUrl, clock, onIdleError: (error) => report(error, "idling") }),
   );
   const origin = { build: packageJson.version, instance: parts.instance, scrub };
-  const shared = { database, opening, parts, scrub, origin, dataFolder, report };
+  const http = createHttpApi();
+  opening.defer(async () => http.close());
+  const secondPath = await openSecondPath(http, settings.secondPath);
+  const caller = createCaller(secondPath, scrub);
+  const shared = { database, opening, parts, scrub, origin, dataFolder, report, caller };
   const first = await openTarget(config.targets[0], shared);
   const targets: [OpenTarget, ...OpenTarget[]] = [first];
   for (const further of config.targets.slice(1)) {
@@ -133,6 +147,9 @@ export async function openFlightdeck(
     draw: subjects(engine, targets),
     scrub,
     report,
+    http,
+    secondPath,
+    caller,
     [Symbol.asyncDispose]: async () => opened.disposeAsync(),
   };
 }
@@ -154,6 +171,7 @@ async function openTarget(
     readonly origin: RecordOrigin;
     readonly dataFolder: string;
     readonly report: (error: unknown, during: string) => void;
+    readonly caller: Caller;
   },
 ): Promise<OpenTarget> {
   const { database, opening, parts, scrub, dataFolder, report } = shared;
@@ -176,6 +194,7 @@ async function openTarget(
       target,
       productWebhook: systems.productWebhook,
       smoke: settings.smoke,
+      deadLetters: settings.deadLetters,
       systems,
       scrub,
     }),
@@ -202,7 +221,7 @@ async function openTarget(
   });
   const scene: AlertScene = {
     ...known,
-    onCall: () => [],
+    onCall: (now) => rosterAt(settings, now).slice(0, 1),
     runbookOf: (name) => checks.find((check) => check.name === name)?.runbook,
     hasSmokeFlow: smoke.flow !== undefined,
     maintenanceOf: (check, now) => quietWindow(maintenance, check, now),
@@ -214,6 +233,8 @@ async function openTarget(
       checks: names,
       board: checks,
       smoke,
+      rosterAt: (now) => rosterAt(settings, now),
+      caller: shared.caller,
       checklists: createChecklists(settings.checklists, timeZone),
       schedules: createSchedules(settings.schedules, timeZone),
       operators,
@@ -225,6 +246,10 @@ async function openTarget(
     watched: { target, checks, ownChecks: [], scene },
     log,
   };
+}
+
+function everybodyWhoMayAct(operators: readonly Operator[]): readonly string[] {
+  return operators.filter(({ role }) => mayActAs(role, "operator")).map(({ name }) => name);
 }
 
 /** Draws what the outbox keeps no card for. A new subject is a line here. */

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 /** Outer to inner. A file imports from its own layer or from one further right. */
 const LAYERS = [
   "main",
-  "cli app flightdeck logger metrics trouble-report",
+  "cli app flightdeck health logger metrics trouble-report",
   "config",
   "bot",
   "commands",

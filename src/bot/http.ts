@@ -3,7 +3,7 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
 import { createAdaptorServer } from "@hono/node-server";
-import type { Hono } from "hono";
+import { Hono } from "hono";
 
 export type HttpServer = AsyncDisposable & { readonly port: number };
 
@@ -13,6 +13,32 @@ export type HttpOptions = {
   /** How long a whole request may take to come in, however slowly it drips. */
   readonly requestTimeoutMs?: number;
 };
+
+/** What answers at an address. */
+export type Door = { readonly listen: string; readonly app: Hono };
+
+/** Serves every door, those at the same address by one server, the first of them first. */
+export async function startDoors(
+  doors: readonly Door[],
+): Promise<AsyncDisposable & { readonly ports: readonly number[] }> {
+  await using starting = new AsyncDisposableStack();
+  const ports: number[] = [];
+  for (const [listen, atIt] of Map.groupBy(doors, (door) => door.listen)) {
+    const server = starting.use(await startHttpServer(joined(atIt), { listen }));
+    ports.push(server.port);
+  }
+  const started = starting.move();
+  return { ports, [Symbol.asyncDispose]: async () => started.disposeAsync() };
+}
+
+function joined([first, ...more]: readonly Door[]): Hono {
+  const app = first?.app ?? new Hono();
+  if (more.length === 0) return app;
+  const all = new Hono();
+  for (const door of [app, ...more.map((one) => one.app)]) all.route("/", door);
+  all.notFound((context) => context.body(null, 404));
+  return all;
+}
 
 const REQUEST_TIMEOUT_MS = 10_000;
 const IDLE_TIMEOUT_MS = 30_000;
@@ -58,7 +84,7 @@ async function listening(server: Server, listen: string): Promise<void> {
     await once(server, "listening");
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const message = `Nothing can be received at ${listen} (${code ?? "unknown error"}). Set telegram.webhook.listen to an address that is free.`;
+    const message = `Nothing can be received at ${listen} (${code ?? "unknown error"}). Set telegram.webhook.listen and http.listen to addresses that are free.`;
     throw new Error(message, { cause: error });
   }
 }

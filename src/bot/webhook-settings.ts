@@ -1,6 +1,7 @@
 import { z } from "zod";
 
-import { integerSetting, secretSetting, textSetting, urlSetting } from "../core/setting.ts";
+import { integerSetting, secretSetting, urlSetting } from "../core/setting.ts";
+import { listenSetting } from "./listen-setting.ts";
 import { webhookSecretProblem } from "./webhook-secret.ts";
 
 const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
@@ -21,10 +22,7 @@ export const webhookSetting = z
       description: "What Telegram sends along, so that nobody else is heard",
       examples: ["${env:FLIGHTDECK_WEBHOOK_SECRET}"],
     }),
-    listen: textSetting({
-      pattern: /^(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}$/,
-      expected: "an address and a port such as 0.0.0.0:8080",
-    })
+    listen: listenSetting()
       .default("0.0.0.0:8080")
       .meta({ description: "Where this process listens, behind whatever ends TLS" }),
     maxConnections: integerSetting({ minimum: 1, maximum: 100 })

@@ -4,6 +4,7 @@ import { nearest } from "../core/nearest.ts";
 import type { Operator } from "../core/operator.ts";
 import type { Schedule } from "../core/schedule.ts";
 import type { BoardCheck } from "../core/status-board.ts";
+import type { Caller } from "../jobs/calling.ts";
 import type { Checklist } from "../jobs/checklist-settings.ts";
 import type { SmokePlan } from "../jobs/flow-plan.ts";
 
@@ -22,6 +23,9 @@ export type TargetContext = {
   readonly operators: readonly Operator[];
   /** Times that come again, in which alerts are kept but not spoken of. */
   readonly maintenance: readonly MaintenanceWindow[];
+  /** Who can be called at a moment, whoever is on call first. */
+  readonly rosterAt: (now: Date) => readonly Operator[];
+  readonly caller: Caller;
 };
 
 /** A target and where in the chat it is talked about. Without a topic it has all of the chat that no other target has. */

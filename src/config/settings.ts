@@ -1,15 +1,20 @@
 import { z } from "zod";
 
+import { httpSetting } from "../bot/health-settings.ts";
 import { placeSetting, telegramSettings } from "../bot/settings.ts";
 import { checksSetting } from "../checks/settings.ts";
 import type { ChecksSettings } from "../checks/settings.ts";
 import { commands } from "../commands/index.ts";
 import { scheduleProblem } from "../commands/scheduled-command.ts";
+import { escalationSetting } from "../core/escalation.ts";
 import { nearest } from "../core/nearest.ts";
+import { onCallSetting } from "../core/on-call.ts";
 import { operatorsSetting } from "../core/operator.ts";
 import { textSetting } from "../core/setting.ts";
 import { checklistsSetting, type ChecklistsSettings } from "../jobs/checklist-settings.ts";
+import { deadLettersSetting } from "../jobs/dead-letter.ts";
 import { smokeSetting } from "../jobs/flow-settings.ts";
+import { heartbeatSetting } from "../jobs/heartbeat-settings.ts";
 import {
   maintenanceProblems,
   maintenanceSetting,
@@ -18,8 +23,10 @@ import {
 import { schedulesSetting, type SchedulesSettings } from "../jobs/schedule-settings.ts";
 import { engineSettings, redisSetting, watchSettings } from "../jobs/settings.ts";
 import { evidenceSetting, storageSettings } from "../storage/settings.ts";
+import { secondPathSetting } from "../systems/second-path-settings.ts";
 import { systemsSetting } from "../systems/settings.ts";
 import type { SystemsSettings } from "../systems/settings.ts";
+import { peopleExist, watcherIsWatched } from "./calling-rules.ts";
 
 /** What describes one target: one line a layer. */
 const targetSettings = {
@@ -34,11 +41,14 @@ const targetSettings = {
     .meta({ description: "The time zone that the team reads", examples: ["Europe/Berlin"] }),
   place: placeSetting,
   operators: operatorsSetting,
+  onCall: onCallSetting.optional(),
+  escalation: escalationSetting,
   evidence: evidenceSetting,
   systems: systemsSetting,
   checks: checksSetting,
   smoke: smokeSetting,
   maintenance: maintenanceSetting,
+  deadLetters: deadLettersSetting,
   checklists: checklistsSetting,
   schedules: schedulesSetting,
 };
@@ -52,15 +62,24 @@ export const settingsSchema = z
     redis: redisSetting,
     engine: engineSettings,
     watch: watchSettings,
+    secondPath: secondPathSetting,
+    http: httpSetting.optional(),
+    heartbeat: heartbeatSetting.optional(),
+    runsBesideProduction: z.boolean().default(false).meta({
+      description: "This runs on the server that it watches, so a heartbeat is demanded",
+    }),
   })
   .superRefine(checksFitSystems)
-  .superRefine(namesExist);
+  .superRefine(namesExist)
+  .superRefine(peopleExist)
+  .superRefine(watcherIsWatched);
 
 /** A further file is a further target alone; the process runs on what the first file says. */
 export const furtherSchema = z
   .strictObject(targetSettings)
   .superRefine(checksFitSystems)
-  .superRefine(namesExist);
+  .superRefine(namesExist)
+  .superRefine(peopleExist);
 
 export type Settings = z.output<typeof settingsSchema>;
 export type TargetSettings = z.output<typeof furtherSchema>;

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 
-import { onCallAt, onCallSetting, unknownPeople } from "./on-call.ts";
+import { onCallAt, onCallSetting, rosterAt, unknownPeople } from "./on-call.ts";
 import { momentOf, wallOf } from "./wall-clock.ts";
 
 const BERLIN = "Europe/Berlin";
 const weekly = onCallSetting.parse({ rotation: ["Ada", "Otto", "Vera"], since: "2026-11-23" });
 const at = (settings: typeof weekly, iso: string, zone = BERLIN) => {
   const { people, until } = onCallAt(settings, zone, new Date(iso));
-  return [people.join(" "), until?.toISOString()];
+  return [people.join(" "), until.toISOString()];
 };
 
 describe("a week each, from Monday at nine in Berlin", () => {
@@ -104,6 +104,25 @@ describe("the configuration", () => {
       { path: ["rotation", 1], name: "Otto" },
       { path: ["instead", 0, "who"], name: "Olga" },
     ]);
+  });
+});
+
+describe("the operators who can be called", () => {
+  const operators = [
+    { name: "Vera", telegram: 1, role: "viewer" },
+    { name: "Otto", telegram: 2, role: "operator" },
+    { name: "Ada", telegram: 3, role: "approver" },
+  ] as const;
+  const now = new Date("2026-11-23T12:00:00Z");
+  const names = (onCall?: typeof weekly) =>
+    rosterAt({ operators, onCall, timeZone: BERLIN }, now).map(({ name }) => name);
+
+  test("are those of the rotation, whoever is on call first", () => {
+    expect(names(weekly)).toEqual(["Ada", "Otto", "Vera"]);
+  });
+
+  test("are all who may act when there is no rotation", () => {
+    expect(names()).toEqual(["Otto", "Ada"]);
   });
 });
 

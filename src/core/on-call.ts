@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { mayActAs, type Operator } from "./operator.ts";
 import { textSetting } from "./setting.ts";
 import { DAY_MS, momentOf, wallOf, type WallMs } from "./wall-clock.ts";
 
@@ -55,8 +56,8 @@ export type OnCallSettings = z.output<typeof onCallSetting>;
 /** Names of operators, the one who is on call first and then those after him. */
 export type OnCall = {
   readonly people: readonly string[];
-  /** When somebody else takes over; never, without a rotation. */
-  readonly until: Date | undefined;
+  /** When somebody else takes over. */
+  readonly until: Date;
 };
 
 /** Who is on call at a moment, and who comes after. */
@@ -77,6 +78,22 @@ export function onCallAt(settings: OnCallSettings, timeZone: string, now: Date):
     people: [...new Set(current ? [current.who, ...turn.people] : turn.people)],
     until: new Date(Math.min(...ends.map((at) => at.getTime()))),
   };
+}
+
+/** The operators who can be called, whoever is on call first. Without a rotation it is everybody who may act. */
+export function rosterAt(
+  team: {
+    readonly operators: readonly Operator[];
+    readonly onCall?: OnCallSettings | undefined;
+    readonly timeZone: string;
+  },
+  now: Date,
+): readonly Operator[] {
+  const { operators, onCall, timeZone } = team;
+  if (onCall === undefined) return operators.filter(({ role }) => mayActAs(role, "operator"));
+  return onCallAt(onCall, timeZone, now)
+    .people.map((name) => operators.find((operator) => operator.name === name))
+    .filter((operator) => operator !== undefined);
 }
 
 /** Whoever is named here must be an operator; says which name is not, and where it stands. */

@@ -20,6 +20,12 @@ export type RunQueue = AsyncDisposable & {
    * @throws {Error} at once when Redis is away
    */
   add(run: { readonly id: string; readonly epoch: number }, now: Date): Promise<void>;
+  /**
+   * How many jobs there are in each state; Redis was asked for it, so it answers.
+   *
+   * @throws {Error} at once when Redis is away
+   */
+  depth(): Promise<Readonly<Record<string, number>>>;
 };
 
 export type QueueOptions = {
@@ -76,6 +82,7 @@ export function startQueue(options: QueueOptions): RunQueue {
         { jobId: `run-${run.id}-${run.epoch}-${now.getTime()}`, attempts: 1 },
       );
     },
+    depth: async () => queue.getJobCounts("waiting", "active", "delayed", "failed"),
     async [Symbol.asyncDispose]() {
       stopping.abort(new Interruption("stopping", "the process is stopping"));
       await settledWithin(DRAIN_MS, worker.close());

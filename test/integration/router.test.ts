@@ -9,6 +9,7 @@ import { commands } from "../../src/commands/index.ts";
 import { ROLES, type Role } from "../../src/core/operator.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { createBell } from "../../src/core/waiting.ts";
+import { createCaller } from "../../src/jobs/calling.ts";
 import { createEngine } from "../../src/jobs/engine.ts";
 import type { Database } from "../../src/storage/database.ts";
 import { openLog } from "../../src/storage/evidence.ts";
@@ -120,6 +121,8 @@ describe("every command, from every person, at every age", () => {
       schedules: [],
       maintenance: [],
       operators,
+      rosterAt: () => operators,
+      caller: createCaller([], (text) => text),
     };
     const routing = routeInbox(
       {
