@@ -22,9 +22,15 @@ const MAXIMUM_MS = 300_000;
 const pathPattern = /^[^.]+(?:\.[^.]+)*$/;
 const pathSetting = textSetting({ pattern: pathPattern, expected: "a path such as data.0.id" });
 
-const numberOrVariable = z.union([z.number(), z.string().regex(/^\{\{[^{}]+\}\}$/)], {
-  error: "expected a number, or a variable such as {{before}}",
-});
+const numberOrVariable = z.union(
+  [
+    z.number(),
+    z.string().regex(/^\{\{[^{}]+\}\}$/, {
+      error: "expected a number, or a variable such as {{before}}",
+    }),
+  ],
+  { error: "expected a number, or a variable such as {{before}}" },
+);
 
 /** The conditions of checks, in which a variable may stand for a number. */
 const conditionSetting = z
