@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import type { OnCall } from "./on-call.ts";
 import { choiceSetting, durationSetting } from "./setting.ts";
 
 const AUDIENCES = ["on-call", "next", "all"] as const;
@@ -72,14 +73,14 @@ export function escalationOf(
   };
 }
 
-/** Those whom a step reaches. Where there is nobody after the one on call, it is the same one again. */
-export function reached<Person>(audience: Audience, roster: readonly Person[]): readonly Person[] {
+/** The people whom a step reaches. Where there is nobody after the one on call, it is the same one again. */
+export function reached(audience: Audience, { people }: Pick<OnCall, "people">): readonly string[] {
   switch (audience) {
     case "on-call":
-      return roster.slice(0, 1);
+      return people.slice(0, 1);
     case "next":
-      return roster.length > 1 ? roster.slice(1, 2) : roster;
+      return people.length > 1 ? people.slice(1, 2) : people;
     case "all":
-      return roster;
+      return people;
   }
 }
