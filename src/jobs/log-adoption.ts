@@ -134,8 +134,8 @@ async function settle(
   const abandoned = abandonedBy(read, forkedAt, forgetMemory ? signed : undefined, size);
   await of.record(tx, now, {
     operation: "evidence",
-    // The same word on the same state is one entry, however often the command has to be said.
-    cause: `adopt-${before}-${abandoned?.head.slice(0, 16) ?? read.head.slice(0, 16)}`,
+    // What is given up is given up once, however often the command has to be said.
+    cause: `adopt-${(abandoned ?? read).head.slice(0, 16)}`,
     actor: of.actor,
     event: {
       kind: "log.adopted",
