@@ -125,7 +125,7 @@ describe("whom a step reaches", () => {
     ["on-call", [], []],
     ["next", [], []],
   ] as const)("%s of %j is %j", (audience, people, expected) => {
-    expect(reached(audience, { people })).toEqual(expected);
+    expect(reached(audience, people)).toEqual(expected);
   });
 });
 

@@ -1,6 +1,5 @@
 import { z } from "zod";
 
-import type { OnCall } from "./on-call.ts";
 import { choiceSetting, durationSetting } from "./setting.ts";
 
 const AUDIENCES = ["on-call", "next", "all"] as const;
@@ -73,14 +72,14 @@ export function escalationOf(
   };
 }
 
-/** The people whom a step reaches. Where there is nobody after the one on call, it is the same one again. */
-export function reached(audience: Audience, { people }: Pick<OnCall, "people">): readonly string[] {
+/** Those whom a step reaches. Where there is nobody after the one on call, it is the same one again. */
+export function reached<Person>(audience: Audience, roster: readonly Person[]): readonly Person[] {
   switch (audience) {
     case "on-call":
-      return people.slice(0, 1);
+      return roster.slice(0, 1);
     case "next":
-      return people.length > 1 ? people.slice(1, 2) : people;
+      return roster.length > 1 ? roster.slice(1, 2) : roster;
     case "all":
-      return people;
+      return roster;
   }
 }
