@@ -26,6 +26,7 @@ import { createAlertNews } from "./jobs/alert-news.ts";
 import { makeCalls } from "./jobs/calling.ts";
 import { closeChecklists } from "./jobs/checklist-closing.ts";
 import { watchDeliveries } from "./jobs/delivery-watch.ts";
+import { keepEscalating } from "./jobs/escalating.ts";
 import type { HeartbeatSettings } from "./jobs/heartbeat-settings.ts";
 import { fullLoop, keepHeartbeat, type HeartbeatParts, type ProofParts } from "./jobs/heartbeat.ts";
 import { keepHouse } from "./jobs/housekeeping.ts";
@@ -37,6 +38,7 @@ import { watch, type WatchedTarget } from "./jobs/watch.ts";
 import { startRedis } from "./servers/redis.ts";
 import { forgetCalls } from "./storage/call.ts";
 import { moveChat } from "./storage/chat-move.ts";
+import { EVIDENCE_CHANNEL } from "./storage/evidence.ts";
 import { createInbox, INBOX_CHANNEL } from "./storage/inbox.ts";
 import { startLeadership, type Duties } from "./storage/leadership.ts";
 import { answer, forgetSent, OUTBOX_CHANNEL } from "./storage/outbox.ts";
@@ -64,7 +66,11 @@ export async function startApp(parts: Parts): Promise<App> {
   const { database, engine, commands, targets, draw, scrub, report: onError } = flightdeck;
   const { telegram, engine: timing, ...settings } = parts.config.settings;
 
-  for (const log of flightdeck.logs) await log.checkKeys();
+  const logs = flightdeck.logs.map((log) => ({ log, bell: createBell() }));
+  for (const { log } of logs) {
+    await log.checkKeys();
+    await log.checkFile();
+  }
   // What is still recorded while the queue closes is vouched for too.
   starting.defer(async () => signLogs(flightdeck));
 
@@ -112,12 +118,12 @@ export async function startApp(parts: Parts): Promise<App> {
   const intake = { database, inbox, tally, onMoved, onForeignChat };
   const { webhook } = telegram;
 
-  const { origin } = flightdeck;
+  const { caller, origin } = flightdeck;
   const [first, ...others] = flightdeck.watched;
   const ownChecks = [createRedisCheck(createRedis(), redisUrl)];
   const watched = [{ ...first, ownChecks }, ...others];
   const scenes = new Map(watched.map(({ target, scene }) => [target, scene]));
-  const tell = createAlertNews({ scenes, origin });
+  const tell = createAlertNews({ scenes, caller, origin });
   const watching = {
     targets: watched,
     concurrency: settings.watch.concurrency,
@@ -137,6 +143,7 @@ export async function startApp(parts: Parts): Promise<App> {
   const duties: Duties = async (signal, notified) => {
     notified(OUTBOX_CHANNEL, outboxBell.ring);
     notified(INBOX_CHANNEL, inboxBell.ring);
+    notified(EVIDENCE_CHANNEL, () => logs.forEach(({ bell }) => bell.ring()));
     const fetchUpdates = async (until: AbortSignal): Promise<void> => {
       const botUsername = await ownUsername(api, onError, until);
       if (botUsername === undefined) return;
@@ -165,7 +172,7 @@ export async function startApp(parts: Parts): Promise<App> {
       everyMs: timing.schedule,
     };
     const chores = [inbox.forget, forgetSamples, forgetSent, forgetSlots, forgetCalls];
-    const { secondPath, caller } = flightdeck;
+    const { secondPath } = flightdeck;
     const calling = { caller, target: settings.target, onCall: targets[0].context.rosterAt };
     await together(signal, [
       async (until) =>
@@ -177,14 +184,16 @@ export async function startApp(parts: Parts): Promise<App> {
       async (until) => closeChecklists({ ...shared, ...scheduling }, until),
       async (until) => keepHouse(database, chores, onError, until),
       async (until) => keepMenus({ api, commands, targets, onError }, until),
+      async (until) =>
+        keepEscalating({ ...shared, caller, scenes, isAddressed: targets.length > 1 }, until),
       async (until) => makeCalls({ ...shared, paths: secondPath }, until),
       async (until) =>
         secondPath.length > 0 ? watchDeliveries({ ...shared, ...calling }, until) : undefined,
       async (until) => (heartbeat ? keepHeartbeat({ ...heartbeat, onError }, until) : undefined),
-      ...flightdeck.logs.map(
-        (log) =>
+      ...logs.map(
+        ({ log, bell }) =>
           async (until: AbortSignal): Promise<void> =>
-            log.keepCheckpoints(until),
+            together(until, [log.keepCheckpoints, async (then) => log.keepFile(bell, then)]),
       ),
       async (until) =>
         settings.watch.enabled ? watch({ ...shared, ...watching }, until) : undefined,
@@ -194,7 +203,7 @@ export async function startApp(parts: Parts): Promise<App> {
   starting.use(
     startLeadership({
       url: flightdeck.databaseUrl,
-      channels: [OUTBOX_CHANNEL, INBOX_CHANNEL],
+      channels: [OUTBOX_CHANNEL, INBOX_CHANNEL, EVIDENCE_CHANNEL],
       leaseMs: timing.lease,
       duties,
       onChange: (leads, error) => {

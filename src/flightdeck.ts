@@ -14,8 +14,6 @@ import { addressedTo } from "./core/card.ts";
 import type { Drawing } from "./core/chart.ts";
 import { quietWindow } from "./core/maintenance.ts";
 import { rosterAt } from "./core/on-call.ts";
-import { onCallAt } from "./core/on-call.ts";
-import { mayActAs, type Operator } from "./core/operator.ts";
 import { createScrubber } from "./core/redaction.ts";
 import { Secret } from "./core/secret.ts";
 import { ALERT_SUBJECT } from "./jobs/alert-subject.ts";
@@ -47,6 +45,7 @@ import { openSecondPath, type CallPath } from "./systems/second-path.ts";
 import { createTroubleReport } from "./trouble-report.ts";
 
 const DATABASE = "flightdeck";
+const MEBIBYTE = 1024 * 1024;
 
 export type Parts = {
   readonly config: ValidConfig;
@@ -213,6 +212,7 @@ async function openTarget(
     database,
     keys: { dataFolder, target, origin, given: evidence.key },
     directory: resolve(evidence.directory),
+    rotateAtBytes: evidence.rotateAtMebibytes * MEBIBYTE,
     witness: evidence.witness,
     git: systems.git,
     record: async (tx, now, done) =>
@@ -221,7 +221,8 @@ async function openTarget(
   });
   const scene: AlertScene = {
     ...known,
-    onCall: (now) => rosterAt(settings, now).slice(0, 1),
+    rosterAt: (now) => rosterAt(settings, now),
+    escalation: settings.escalation,
     runbookOf: (name) => checks.find((check) => check.name === name)?.runbook,
     hasSmokeFlow: smoke.flow !== undefined,
     maintenanceOf: (check, now) => quietWindow(maintenance, check, now),
@@ -246,10 +247,6 @@ async function openTarget(
     watched: { target, checks, ownChecks: [], scene },
     log,
   };
-}
-
-function everybodyWhoMayAct(operators: readonly Operator[]): readonly string[] {
-  return operators.filter(({ role }) => mayActAs(role, "operator")).map(({ name }) => name);
 }
 
 /** Draws what the outbox keeps no card for. A new subject is a line here. */

@@ -2,15 +2,15 @@ import type { Actor } from "../core/actor.ts";
 import { alertWord } from "../core/alert-card.ts";
 import type { Alert, AlertNews } from "../core/alert.ts";
 import { addressedTo, type Card } from "../core/card.ts";
-import { openAlertOf, type KeptAlert } from "../storage/alert.ts";
+import { openAlertOf } from "../storage/alert.ts";
 import type { Transaction } from "../storage/database.ts";
 import { append } from "../storage/evidence.ts";
 import { answer, openSubject, progressMade, stateChanged } from "../storage/outbox.ts";
+import { alertSubject, type NewsAbout } from "./alert-subject.ts";
 import { alertViewOf, type AlertScene } from "./alert-view.ts";
+import type { Caller } from "./calling.ts";
+import { escalate } from "./escalating.ts";
 import type { RecordOrigin } from "./run-record.ts";
-
-/** An alert that has an id by now. */
-export type NewsAbout = Pick<KeptAlert, "id" | "target" | "check" | "severity" | "alert">;
 
 /** Passes on what a decision means for people: card, words and entries, in the transaction of the decision. */
 export type TellNews = (
@@ -22,19 +22,15 @@ export type TellNews = (
 
 export type AlertNewsParts = {
   readonly scenes: ReadonlyMap<string, AlertScene>;
+  readonly caller: Pick<Caller, "call" | "callOff">;
   readonly origin: RecordOrigin;
 };
 
-export const ALERT_SUBJECT = "alert";
 type AlertWord = Exclude<AlertNews, "changed">;
 
 const WATCH: Actor = { via: "flightdeck", name: "watch" };
 
-export function alertSubject(id: string): string {
-  return `${ALERT_SUBJECT}:${id}`;
-}
-
-export function createAlertNews({ scenes, origin }: AlertNewsParts): TellNews {
+export function createAlertNews({ scenes, caller, origin }: AlertNewsParts): TellNews {
   // With several targets in one process a button must say whose it is.
   const isAddressed = scenes.size > 1;
   return async (tx, now, about, { before, news }) => {
@@ -51,7 +47,13 @@ export function createAlertNews({ scenes, origin }: AlertNewsParts): TellNews {
     }
     const word = news.find((one) => one !== "changed");
     if (word !== undefined && about.severity === "page" && hasSpoken(about.alert)) {
-      const card = await wordCard(tx, now, scene, about, word);
+      // Whoever was called, or is about to be, need not come any more.
+      if (word === "resolved") await caller.callOff(tx, now, subject);
+      const called =
+        word === "resolved"
+          ? []
+          : await escalate(tx, now, { caller, isAddressed }, scene, about, now, 0);
+      const card = alertWord(await alertViewOf(tx, now, about, scene), word, called);
       await say(tx, now, scene, about, word, isAddressed ? addressedTo(about.target, card) : card);
     }
     await tellCauses(tx, now, about, before);
@@ -61,17 +63,6 @@ export function createAlertNews({ scenes, origin }: AlertNewsParts): TellNews {
 /** Whether the chat knows of it. */
 function hasSpoken(alert: Alert | undefined): boolean {
   return alert !== undefined && alert.state !== "pending" && alert.toldAt !== undefined;
-}
-
-async function wordCard(
-  tx: Transaction,
-  now: Date,
-  scene: AlertScene,
-  about: NewsAbout,
-  word: AlertWord,
-): Promise<Card> {
-  const called = word === "resolved" ? [] : scene.onCall(now);
-  return alertWord(await alertViewOf(tx, now, about, scene), word, called);
 }
 
 /** The same word at the same moment is one message. */

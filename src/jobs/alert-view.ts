@@ -1,9 +1,11 @@
-import type { AlertView, Called } from "../core/alert-card.ts";
+import type { AlertView } from "../core/alert-card.ts";
+import type { EscalationPolicy } from "../core/escalation.ts";
+import type { Operator } from "../core/operator.ts";
 import { openAlerts } from "../storage/alert.ts";
 import type { Transaction } from "../storage/database.ts";
 import type { Place } from "../storage/outbox.ts";
 import { hides, silencesOf } from "../storage/silence.ts";
-import type { NewsAbout } from "./alert-news.ts";
+import type { NewsAbout } from "./alert-subject.ts";
 
 /** What has to be known of a target to speak of its alerts. */
 export type AlertScene = {
@@ -11,8 +13,9 @@ export type AlertScene = {
   /** Where its alerts are told. */
   readonly place: Place;
   readonly configHash: string;
-  /** Who is called when something starts to sound. */
-  readonly onCall: (now: Date) => readonly Called[];
+  /** Whoever is on call first, then those who come next. */
+  readonly rosterAt: (now: Date) => readonly Operator[];
+  readonly escalation: EscalationPolicy;
   readonly runbookOf: (check: string) => string | undefined;
   readonly hasSmokeFlow: boolean;
   /** Until when a maintenance window keeps this check quiet; undefined when none does. */

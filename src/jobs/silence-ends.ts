@@ -6,7 +6,7 @@ import type { Transaction } from "../storage/database.ts";
 import { append } from "../storage/evidence.ts";
 import { answer, stateChanged, type Place } from "../storage/outbox.ts";
 import { endOldSilences, hides, type Silence } from "../storage/silence.ts";
-import { alertSubject } from "./alert-news.ts";
+import { alertSubject } from "./alert-subject.ts";
 import type { RecordOrigin } from "./run-record.ts";
 
 export type SilenceEndParts = {

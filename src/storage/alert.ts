@@ -142,7 +142,22 @@ export async function openAlert(
   return row.id;
 }
 
-/** Brings an alert to a new state; `spoke` counts a word more. */
+/** What sounds in the chat and nobody has taken, for whoever calls people; what another one calls for is left to it. */
+export async function soundingAlerts(
+  tx: Transaction,
+  target: string,
+): Promise<readonly KeptAlert[]> {
+  return tx.rows(
+    alertRow,
+    `select ${COLUMNS} from alert
+     where target = $1 and state = 'firing' and severity = 'page' and told_at is not null
+       and behind is null and good_since is null
+     order by id for update skip locked`,
+    [target],
+  );
+}
+
+/** Brings an alert to a new state; one that spoke begins to call people anew. */
 export async function changeAlert(
   tx: Transaction,
   id: string,
@@ -151,7 +166,7 @@ export async function changeAlert(
 ): Promise<void> {
   await tx.change(
     `update alert set ${STATE_COLUMNS.map((column, index) => `${column} = $${index + 3}`).join(", ")},
-       words = words + $2 where id = $1`,
+       words = words + $2, called = case when $2 > 0 then 0 else called end where id = $1`,
     [id, spoke ? 1 : 0, ...stateValues(alert)],
   );
 }

@@ -2,12 +2,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 
 import { cardText } from "../../src/core/card-text.ts";
 import { cardSchema } from "../../src/core/card.ts";
+import { escalationSetting } from "../../src/core/escalation.ts";
 import type { CheckResult } from "../../src/core/status.ts";
 import { createAlertDesk } from "../../src/jobs/alert-desk.ts";
 import { createAlertNews } from "../../src/jobs/alert-news.ts";
+import type { WantedCall } from "../../src/jobs/calling.ts";
+import { escalateAll } from "../../src/jobs/escalating.ts";
 import type { WatchedCheck } from "../../src/jobs/watch.ts";
 import { openAlerts, type KeptAlert } from "../../src/storage/alert.ts";
-import type { Database } from "../../src/storage/database.ts";
+import type { Database, Transaction } from "../../src/storage/database.ts";
 import { openLog } from "../../src/storage/evidence.ts";
 import { setSilence } from "../../src/storage/silence.ts";
 import { openOwnDatabase } from "../support/own-database.ts";
@@ -32,6 +35,7 @@ beforeEach(async () => {
   await query(url, "delete from silence");
   await query(url, "delete from alert");
   await query(url, "delete from outbox");
+  calls.length = 0;
 });
 
 function check(name: string, parts: Partial<WatchedCheck> = {}): WatchedCheck {
@@ -77,13 +81,24 @@ function deskOver(checks: readonly WatchedCheck[]) {
     maintenanceOf: () => undefined,
     place,
     configHash: "config",
-    onCall: () => [{ name: "Ada", telegram: 1003 }],
+    rosterAt: () => [
+      { name: "Ada", telegram: 1003, role: "approver" as const },
+      { name: "Otto", telegram: 1002, role: "operator" as const },
+    ],
+    escalation: escalationSetting.parse(undefined),
   };
+  const scenes = new Map([["sandbox", scene]]);
   const decide = createAlertDesk({
     targets: [{ target: "sandbox", checks, ownChecks: [], scene }],
-    tell: createAlertNews({ scenes: new Map([["sandbox", scene]]), origin }),
+    tell: createAlertNews({ scenes, caller, origin }),
   });
   return {
+    /** Calls whoever is due to be called at a moment. */
+    async escalate(afterMs: number): Promise<void> {
+      await database.transaction(async (tx) =>
+        escalateAll(tx, at(afterMs), { caller, isAddressed: false }, "sandbox", scene),
+      );
+    },
     async look(afterMs: number, results: Readonly<Record<string, CheckResult>>): Promise<void> {
       const looks = checks.flatMap((one) => {
         const result = results[one.name];
@@ -93,6 +108,17 @@ function deskOver(checks: readonly WatchedCheck[]) {
     },
   };
 }
+
+/** The second path, as far as it is asked here: who was called for what, and what was called off. */
+const calls: string[] = [];
+const caller = {
+  async call(_tx: Transaction, _now: Date, { about, people }: WantedCall): Promise<void> {
+    calls.push(`${about.replaceAll(/\d+/g, "N")} ${people.map(({ name }) => name).join(",")}`);
+  },
+  async callOff(_tx: Transaction, _now: Date, about: string): Promise<void> {
+    calls.push(`off ${about.replaceAll(/\d+/g, "N")}`);
+  },
+};
 
 const open = async (): Promise<readonly KeptAlert[]> =>
   database.transaction(async (tx) => openAlerts(tx, "sandbox"));
@@ -233,6 +259,71 @@ describe("a silence", () => {
       "alert:N",
       "word:alert:N:fired:N",
     ]);
+  });
+});
+
+describe("a page that nobody takes", () => {
+  const sound = async () => {
+    const desk = deskOver([check("api-is-ready")]);
+    await desk.look(0, { "api-is-ready": failing });
+    return desk;
+  };
+  const privateWords = async () =>
+    (
+      await query<{ chat_id: string }>(
+        url,
+        "select chat_id from outbox where chat_id > 0 order by id",
+      )
+    ).rows.map(({ chat_id: chat }) => chat);
+
+  test("calls more people as time goes by, each step once", async () => {
+    const desk = await sound();
+    await desk.escalate(minutes(1));
+    expect([calls, await privateWords()]).toEqual([[], []]);
+    await desk.escalate(minutes(2));
+    await desk.escalate(minutes(2) + 1_000);
+    expect([calls, await privateWords()]).toEqual([["alert:N Ada"], ["1003"]]);
+    await desk.escalate(minutes(5));
+    expect([calls.length, await privateWords()]).toEqual([2, ["1003", "1002"]]);
+    await desk.escalate(minutes(10));
+    expect(calls.at(-1)).toBe("alert:N Ada,Otto");
+    const last = (await said()).at(-1);
+    expect(last?.subject).toBe("word:alert:N:called:N");
+    expect(last?.text).toMatch(/Ada.*Otto/);
+    await desk.escalate(minutes(60));
+    expect(calls).toHaveLength(3);
+  });
+
+  test("calls nobody else once somebody has it, and calls off what was called when it is over", async () => {
+    const desk = await sound();
+    await desk.escalate(minutes(2));
+    await query(
+      url,
+      "update alert set state = 'acknowledged', acknowledged_by = 'Otto', acknowledged_at = $1",
+      [at(minutes(3))],
+    );
+    await desk.escalate(minutes(10));
+    expect(calls).toEqual(["alert:N Ada"]);
+    await desk.look(minutes(11), { "api-is-ready": passing });
+    await desk.look(minutes(12), { "api-is-ready": passing });
+    expect(calls.at(-1)).toBe("off alert:N");
+  });
+
+  test("calls nobody under a silence", async () => {
+    const desk = await sound();
+    await database.transaction(async (tx) =>
+      setSilence(tx, at(minutes(1)), {
+        target: "sandbox",
+        checks: [],
+        until: at(minutes(30)),
+        reason: "known",
+        setBy: "Otto",
+      }),
+    );
+    await desk.escalate(minutes(10));
+    expect(calls).toEqual([]);
+    await desk.escalate(minutes(31));
+    expect(calls).not.toEqual([]);
   });
 });
 
