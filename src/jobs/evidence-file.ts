@@ -30,6 +30,7 @@ import {
 import { lookAtLog, type Finding, type Look, type LogPlace } from "./log-look.ts";
 import { blocksOf, closedFile, headerOf, startOf, type Block, type LogPart } from "./log-part.ts";
 import type { RecordEvent } from "./run-record.ts";
+import { strangeness } from "./strange-file.ts";
 
 /** What is written and synced at once. */
 const BATCH_BYTES = 1024 * 1024;
@@ -329,17 +330,6 @@ async function describeStandstill(
     `${nameOf(parts, look)} differs from the database at byte ${finding.offset}, in ${finding.where}.${fork} ` +
     `It is kept as ${relative(parts.directory, kept)} (sha256 ${digest}).`
   );
-}
-
-/** Why a file cannot be gone on with, and what a person can do about it. */
-export function strangeness(
-  finding: Extract<Finding, { readonly kind: "ahead" | "foreign" }>,
-  file: string,
-): string {
-  return finding.kind === "foreign"
-    ? `${file} is the log of "${finding.origin}". Set evidence.directory to a folder of this log's own.`
-    : `${file} goes on soundly beyond the database, which ends with #${finding.rows}: an older database was ` +
-        `restored. \`flightdeck evidence adopt --reason "…"\` takes over what only the file knows.`;
 }
 
 function stampOf(now: Date): string {

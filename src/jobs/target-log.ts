@@ -1,4 +1,5 @@
 import type { Actor } from "../core/actor.ts";
+import { together, type Bell } from "../core/waiting.ts";
 import type { Database } from "../storage/database.ts";
 import type { Place } from "../storage/outbox.ts";
 import type { WitnessSettings } from "../storage/settings.ts";
@@ -6,9 +7,12 @@ import { loadSigningKeys, publicKeysOf, type KeyPlace } from "../storage/signing
 import type { Git } from "../systems/git.ts";
 import { createCheckpointer, type Checkpointer } from "./checkpointer.ts";
 import { keepCheckpoints } from "./checkpointing.ts";
+import { keepEvidenceFile } from "./evidence-file.ts";
+import { tellOfEvidence } from "./evidence-news.ts";
 import { rotateKey, type KeyRotated } from "./key-rotation.ts";
 import { adoptLog, type Adoption } from "./log-adoption.ts";
 import type { RecordEvent } from "./run-record.ts";
+import { refuseStrangeFile, StrangeFileError } from "./strange-file.ts";
 import { witness } from "./witness.ts";
 
 const LOOK_EVERY_MS = 5_000;
@@ -24,6 +28,8 @@ export type TargetLogParts = {
   readonly git: Git;
   readonly record: RecordEvent;
   readonly onError: (error: unknown, during: string) => void;
+  /** How large the present file may grow. */
+  readonly rotateAtBytes: number;
   readonly lookEveryMs?: number;
 };
 
@@ -41,8 +47,11 @@ export type TargetLog = {
   rotateKey(order: { readonly actor: Actor; readonly reason: string }): Promise<KeyRotated>;
   /** Goes on after an older database was restored, as a person has decided. */
   adopt(order: { readonly actor: Actor; readonly reason: string }): Promise<Adoption>;
-  /** The leader's duty, until the signal. */
+  /** Fails where a file stands that cannot be gone on with; one that cannot even be read is told and tried again. */
+  checkFile(): Promise<void>;
+  /** The leader's duties, until the signal. */
   keepCheckpoints(signal: AbortSignal): Promise<void>;
+  keepFile(bell: Bell, signal: AbortSignal): Promise<void>;
 };
 
 export function createTargetLog(parts: TargetLogParts): TargetLog {
@@ -50,7 +59,7 @@ export function createTargetLog(parts: TargetLogParts): TargetLog {
   const { target, origin } = keys;
   const checkpointer = createCheckpointer(parts);
   const { witness: settings } = parts;
-  const shared = { ...parts, target, checkpointer };
+  const shared = { ...parts, target, log: { target, origin }, checkpointer };
   const publicKeys = async (): Promise<readonly string[]> => publicKeysOf(keys, directory);
   return {
     target,
@@ -63,6 +72,18 @@ export function createTargetLog(parts: TargetLogParts): TargetLog {
     },
     publicKeys,
     adopt: async (order) => adoptLog({ ...shared, publicKeys }, order),
+    async checkFile() {
+      await refuseStrangeFile(shared).catch((error: unknown) => {
+        if (error instanceof StrangeFileError) throw error;
+        parts.onError(error, `looking at the log's file of ${target}`);
+      });
+    },
+    keepFile: async (bell, signal) =>
+      together(signal, [
+        async (until) =>
+          keepEvidenceFile({ ...shared, bell, sign: async () => checkpointer.sign() }, until),
+        async (until) => tellOfEvidence(shared, until),
+      ]),
     rotateKey: async (order) => rotateKey(shared, order),
     keepCheckpoints: async (signal) =>
       keepCheckpoints(

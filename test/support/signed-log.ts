@@ -65,6 +65,7 @@ export async function openSignedLog(options: SignedLogOptions): Promise<SignedLo
     witness: undefined,
     git: createGit(),
     record,
+    rotateAtBytes: 1024 * 1024,
     onError: (error) => troubles.push(error),
     lookEveryMs: 50,
     ...options.parts,
