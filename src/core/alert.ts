@@ -107,7 +107,7 @@ export function isFlapping({ relapses }: Pick<Alert, "relapses">): boolean {
 }
 
 /** How long all must be well: an alert that flaps has to prove itself for longer. */
-export function resolvesAfterMs(rule: AlertRule, alert: Pick<Alert, "relapses">): number {
+function resolvesAfterMs(rule: AlertRule, alert: Pick<Alert, "relapses">): number {
   return isFlapping(alert)
     ? Math.max(rule.resolveAfterMs, FLAPPING_OVER_AFTER_MS)
     : rule.resolveAfterMs;
@@ -127,15 +127,20 @@ function decideGood(rule: AlertRule, alert: Alert | undefined, { at }: Look): Al
       return { alert, news: [] };
     case "firing":
     case "acknowledged": {
-      const goodSince = alert.goodSince ?? at;
+      const goodSince = isAfterGap(rule, alert, at) ? at : (alert.goodSince ?? at);
       const course = { ...alert, lookedAt: at, goodSince };
       const wellForMs = at.getTime() - goodSince.getTime();
       if (wellForMs < resolvesAfterMs(rule, alert)) {
         return { alert: course, news: alert.goodSince === undefined ? ["changed"] : [] };
       }
-      const { firedAt, toldAt } = alert;
+      const { firedAt, toldAt, owesWord } = alert;
       const over = { ...courseOf(course), state: "resolved", resolvedAt: at } as const;
-      return { alert: { ...over, firedAt, toldAt, owesWord: false }, news: ["resolved"] };
+      // Whoever heard last that all is well, or nothing at all, need not hear it again.
+      const isNews = toldAt !== undefined && !owesWord;
+      return {
+        alert: { ...over, firedAt, toldAt, owesWord: false },
+        news: [isNews ? "resolved" : "changed"],
+      };
     }
   }
 }
@@ -152,19 +157,15 @@ function decideBad(
   const course = { ...courseOf(alert), ...seenIn(look, circumstances), goodSince: undefined };
   switch (alert.state) {
     case "pending": {
-      const isAfterGap = look.at.getTime() - alert.lookedAt.getTime() > rule.gapMs;
-      return decidePending(
-        rule,
-        { ...course, state: "pending", since: isAfterGap ? look.at : alert.since },
-        look,
-        circumstances,
-      );
+      const since = isAfterGap(rule, alert, look.at) ? look.at : alert.since;
+      return decidePending(rule, { ...course, state: "pending", since }, look, circumstances);
     }
     case "firing":
     case "acknowledged": {
       const relapses = alert.relapses + (alert.goodSince === undefined ? 0 : 1);
       const next = { ...alert, ...course, relapses };
-      if (hasLapsed(next, look.at)) return lapse(next, look, circumstances);
+      // While nothing may be said of it, it stays with whoever has it.
+      if (hasLapsed(next, look.at) && !isHushed(circumstances)) return lapse(next, look);
       const isNews = relapses !== alert.relapses || differs(alert, course);
       return speak(next, look, circumstances, isNews ? ["changed"] : []);
     }
@@ -214,13 +215,14 @@ function speak(
 function lapse(
   acknowledged: Alert & { readonly state: "acknowledged" },
   { at }: Look,
-  circumstances: Circumstances,
 ): AlertDecision {
   const { firedAt } = acknowledged;
-  const firing = { ...courseOf(acknowledged), state: "firing", firedAt, owesWord: false } as const;
-  return isHushed(circumstances)
-    ? { alert: { ...firing, toldAt: undefined }, news: ["changed"] }
-    : { alert: { ...firing, toldAt: at }, news: ["lapsed"] };
+  const fired = { firedAt, toldAt: at, owesWord: false };
+  return { alert: { ...courseOf(acknowledged), state: "firing", ...fired }, news: ["lapsed"] };
+}
+
+function isAfterGap({ gapMs }: AlertRule, { lookedAt }: Alert, at: Date): boolean {
+  return at.getTime() - lookedAt.getTime() > gapMs;
 }
 
 function isHushed({ behind, isSilenced }: Circumstances): boolean {
