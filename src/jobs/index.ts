@@ -1,3 +1,4 @@
+import { createAlertDetails, type AlertDetailsParts } from "./alert-details.ts";
 import { createChecklist } from "./checklist.ts";
 import type { Operation } from "./operation.ts";
 import { createPreflight, type PreflightParts } from "./preflight.ts";
@@ -6,10 +7,11 @@ import { createWebhookLook, createWebhookSet, type WebhookParts } from "./webhoo
 
 /** Everything Flightdeck does, one line each. */
 export function createOperations(
-  parts: PreflightParts & SmokeParts & WebhookParts,
+  parts: PreflightParts & AlertDetailsParts & SmokeParts & WebhookParts,
 ): readonly Operation[] {
   return [
     createPreflight(parts),
+    createAlertDetails(parts),
     createChecklist(parts),
     createSmoke(parts),
     createWebhookLook(parts),
