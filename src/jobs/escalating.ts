@@ -92,9 +92,7 @@ function soundsSinceOf({ alert }: KeptAlert): Date | undefined {
 }
 
 function peopleOf(scene: AlertScene, step: EscalationStep, now: Date): readonly Operator[] {
-  const roster = scene.rosterAt(now);
-  const names = reached(step.reach, { people: roster.map(({ name }) => name) });
-  return roster.filter(({ name }) => names.includes(name));
+  return reached(step.reach, scene.rosterAt(now));
 }
 
 async function mention(
