@@ -59,7 +59,7 @@ async function verify(...args: readonly string[]): Promise<Ended> {
         throw new Error(`${path} must not be read.`);
       },
     },
-    stdin: Readable.from([]) as never,
+    stdin: Readable.from([]),
     osUser: "nobody",
     instance: "test",
     stdout: (text) => void (said.stdout += text),

@@ -18,7 +18,8 @@ export type LogBlock =
   | ({ readonly kind: "entry" } & Recorded)
   | { readonly kind: "checkpoint"; readonly note: string };
 
-const END = /\n<!-- end (?:(header)|(checkpoint) (?:0|[1-9]\d*)|[1-9]\d* [0-9a-f]{64}) -->\n\n$/;
+const END_OPENING = "\n<!-- end ";
+const END = /^\n<!-- end (?:(header)|(checkpoint) (?:0|[1-9]\d*)|[1-9]\d* [0-9a-f]{64}) -->\n\n$/;
 const HEADER =
   /^# Evidence log of (.*)\n[^]*\n- origin: `(.*)`\n- begins: (?:with #1|continues #([1-9]\d*), sha256 `([0-9a-f]{64})`)\n/;
 const JSON_FENCE = "\n```json\n";
@@ -27,7 +28,7 @@ const FENCE = "\n```\n";
 
 /** What a block is made of; undefined when it is none. Nothing else of its text is believed: compare `blockText`. */
 export function readBlock(text: string): LogBlock | undefined {
-  const end = END.exec(text);
+  const end = END.exec(text.slice(Math.max(0, text.lastIndexOf(END_OPENING))));
   if (!end) return undefined;
   const [, header, checkpoint] = end;
   if (header !== undefined) return readHeader(text);
@@ -54,9 +55,26 @@ function readHeader(text: string): LogBlock | undefined {
 
 function readEntry(text: string): LogBlock | undefined {
   const canonical = between(text, JSON_FENCE, FENCE);
-  const entry = entrySchema.safeParse(canonical === undefined ? undefined : parsed(canonical));
-  if (canonical === undefined || !entry.success) return undefined;
+  const value = canonical === undefined ? undefined : parsed(canonical);
+  if (canonical === undefined || !isCanonical(canonical, value)) return undefined;
+  const entry = entrySchema.safeParse(value);
+  if (!entry.success) return undefined;
   return { kind: "entry", entry: entry.data, canonical, hash: entryHash(canonical) };
+}
+
+/**
+ * Whether a text is the canonical form of what it says. For strings and small whole numbers that is what JSON.stringify
+ * makes of members in order, which is far quicker to compare than the canonical form is to make.
+ */
+function isCanonical(text: string, value: unknown): boolean {
+  return JSON.stringify(value) === text && isSorted(value) && !/\\ud[89a-f]/i.test(text);
+}
+
+function isSorted(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  const names = Object.keys(value);
+  const isInOrder = names.every((name, index) => index === 0 || names[index - 1]! < name);
+  return isInOrder && Object.values(value).every(isSorted);
 }
 
 function readCheckpoint(text: string): LogBlock | undefined {

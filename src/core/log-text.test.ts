@@ -177,6 +177,26 @@ describe("what is no block", () => {
     expect(readBlock(text)).toBeUndefined();
   });
 
+  test.each<[string, (json: string) => string]>([
+    ["a space", (json) => json.replace(":", ": ")],
+    [
+      "members in another order",
+      (json) =>
+        json
+          .replace(/^\{("actor":\{.*?\}),/, "{")
+          .replace(/\}$/, `,"actor":${JSON.stringify(entry.actor)}}`),
+    ],
+    ["a member twice", (json) => json.replace("{", '{"build":"0.1.0",')],
+    ["a number written otherwise", (json) => json.replace('"v":1', '"v":1.0')],
+    ["a letter that is escaped", (json) => json.replace("Otto", String.raw`\u004ftto`)],
+    ["half a character", (json) => json.replace("Otto", String.raw`\ud83d`)],
+  ])("is an entry whose JSON is not canonical because of %s", (_what, change) => {
+    const canonical = change(canonicalForm(entry));
+    expect(canonical).not.toBe(canonicalForm(entry));
+    expect(JSON.parse(canonical)).toMatchObject({ seq: "42" });
+    expect(readBlock(entryBlock({ entry, canonical, hash: entryHash(canonical) }))).toBeUndefined();
+  });
+
   test("does not equal its own rendering when a single byte of it was changed", () => {
     const bytes = Buffer.from(block);
     for (let at = 0; at < bytes.length; at += 1) {

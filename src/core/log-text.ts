@@ -103,8 +103,13 @@ const UNSHOWABLE =
   /[\u0000-\u001f\u007f-\u009f\u00ad\u00b7\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\uffff\u{e0000}-\u{e0fff}]|\p{Cs}/gu;
 const MARKUP = /[\\`*_[\]<>&~|$@#!/]/g;
 
+/** What needs no second look, which is nearly everything: a log is rendered again whenever it is verified. */
+const PLAIN = /^[\w .,:;=()+'%?-]*$/;
+
 /** A word of a heading: it stays on its line, and is text whatever markup it looks like. */
 function token(text: string): string {
+  const isPlain = text.length <= LONGEST_TOKEN && PLAIN.test(text) && !text.includes("_");
+  if (isPlain) return text.trim() === "" ? "(empty)" : text.trim();
   const shown = shortened(text, LONGEST_TOKEN)
     .replaceAll(UNSHOWABLE, spell)
     .replaceAll(MARKUP, String.raw`\$&`)

@@ -1,6 +1,5 @@
 import { isUtf8 } from "node:buffer";
 
-import { canonicalForm } from "./entry.ts";
 import { blockText, readBlock, type LogBlock } from "./log-block.ts";
 import { nameTheBreak, type PlacedEntry } from "./log-break.ts";
 import { editOf } from "./log-edit.ts";
@@ -101,15 +100,7 @@ function understood(raw: RawBlock, at: FoundAt, verifier: LogVerifier): LogBlock
     const next = String(verifier.standing().size + 1);
     return editOf(raw, block, { ...at, seq: block?.kind === "entry" ? block.entry.seq : next });
   }
-  if (block.kind !== "entry") return block;
-  return canonicalProblem({ ...at, seq: block.entry.seq }, block) ?? block;
-}
-
-function canonicalProblem(at: FoundAt, { entry, canonical }: Recorded): Finding | undefined {
-  const expected = canonicalForm(entry);
-  if (expected === canonical) return undefined;
-  const message = "Its line of JSON is not in the canonical form (RFC 8785).";
-  return tampered("edited", at, message, { expected, found: canonical });
+  return block;
 }
 
 /** The name in a header is bound to nothing but what the entries say. */
