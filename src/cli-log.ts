@@ -16,6 +16,7 @@ import { publicKeysOf } from "./storage/signing-key.ts";
 
 export const LOG_USAGE = `flightdeck evidence key                  the public keys of the log, the newest last
 flightdeck evidence rotate-key --reason "…"   a new signing key, introduced by the old one
+flightdeck evidence repair --reason "…"  renders an edited log.md afresh
 flightdeck evidence adopt --reason "…"   goes on after a database was restored
 `;
 
@@ -26,6 +27,7 @@ type Told = { readonly code: number; readonly text: string };
 /** What an approver may do to the log itself, and at a terminal alone. */
 const DEEDS: Readonly<Record<string, (log: TargetLog, order: Order) => Promise<Told>>> = {
   "rotate-key": rotateKey,
+  repair,
   adopt,
 };
 
@@ -74,6 +76,13 @@ async function rotateKey(log: TargetLog, order: Order): Promise<Told> {
     code: EXIT.ok,
     text: `The log of ${log.target} is signed by a new key. Whoever verifies it needs this line too:\n${vkey}`,
   };
+}
+
+async function repair(log: TargetLog, order: Order): Promise<Told> {
+  const answer = await log.askRepair(order);
+  if (answer.kind === "refused") return { code: EXIT.no, text: answer.message };
+  const text = `The running instance renders the file of ${log.target} afresh; what stood there is kept beside it.`;
+  return { code: EXIT.ok, text };
 }
 
 async function adopt(log: TargetLog, order: Order): Promise<Told> {

@@ -9,6 +9,7 @@ import { createCheckpointer, type Checkpointer } from "./checkpointer.ts";
 import { keepCheckpoints } from "./checkpointing.ts";
 import { keepEvidenceFile } from "./evidence-file.ts";
 import { tellOfEvidence } from "./evidence-news.ts";
+import { askForRepair, type RepairAnswer } from "./evidence-repair.ts";
 import { rotateKey, type KeyRotated } from "./key-rotation.ts";
 import { adoptLog, type Adoption } from "./log-adoption.ts";
 import type { RecordEvent } from "./run-record.ts";
@@ -49,6 +50,7 @@ export type TargetLog = {
   adopt(order: { readonly actor: Actor; readonly reason: string }): Promise<Adoption>;
   /** Fails where a file stands that cannot be gone on with; one that cannot even be read is told and tried again. */
   checkFile(): Promise<void>;
+  askRepair(order: { readonly actor: Actor; readonly reason: string }): Promise<RepairAnswer>;
   /** The leader's duties, until the signal. */
   keepCheckpoints(signal: AbortSignal): Promise<void>;
   keepFile(bell: Bell, signal: AbortSignal): Promise<void>;
@@ -84,6 +86,7 @@ export function createTargetLog(parts: TargetLogParts): TargetLog {
           keepEvidenceFile({ ...shared, bell, sign: async () => checkpointer.sign() }, until),
         async (until) => tellOfEvidence(shared, until),
       ]),
+    askRepair: async (order) => askForRepair(shared, order),
     rotateKey: async (order) => rotateKey(shared, order),
     keepCheckpoints: async (signal) =>
       keepCheckpoints(

@@ -3,7 +3,8 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { askRepair, fileOf } from "../../src/storage/evidence-file.ts";
+import { askForRepair } from "../../src/jobs/evidence-repair.ts";
+import { fileOf, noteTrouble } from "../../src/storage/evidence-file.ts";
 import {
   appendEntries,
   appendEntry,
@@ -196,9 +197,8 @@ describe("an edited file", () => {
     await using _rendering = startRendering(log);
     const detail = await untilTrouble("edited");
     const actor = { via: "cli", name: "Ada", telegram: "1003", role: "approver" } as const;
-    await log.database.transaction(async (tx, now) =>
-      askRepair(tx, now, LOG.target, { cause: "cli-1", actor, reason: "a slip of the hand" }),
-    );
+    const order = { actor, reason: "a slip of the hand" };
+    expect(await askForRepair({ ...log, target: LOG.target }, order)).toEqual({ kind: "asked" });
     await untilRendered();
     const repaired = (await readEntries(log.url)).at(-1);
     expect(repaired).toMatchObject({
@@ -209,6 +209,28 @@ describe("an edited file", () => {
     expect(detail).toContain(repaired?.facts["digest"]);
     await expect.poll(async () => (await known()).repair).toBeUndefined();
     await expect.poll(async () => (await known()).trouble).toBeUndefined();
+  });
+});
+
+describe("a repair is refused", () => {
+  const order = { actor: { via: "flightdeck", name: "the test" }, reason: "no reason" } as const;
+
+  test("when nothing is wrong", async () => {
+    await renderOnce(1);
+    expect(await askForRepair({ ...log, target: LOG.target }, order)).toEqual({
+      kind: "refused",
+      message: "The file of sandbox needs no repair.",
+    });
+  });
+
+  test("when the file knows more than the rows", async () => {
+    await log.database.transaction(async (tx, now) =>
+      noteTrouble(tx, now, LOG.target, { kind: "ahead", detail: "adopt it" }),
+    );
+    expect(await askForRepair({ ...log, target: LOG.target }, order)).toEqual({
+      kind: "refused",
+      message: "adopt it",
+    });
   });
 });
 
