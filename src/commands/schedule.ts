@@ -43,12 +43,12 @@ export const schedule = defineCommand<undefined>({
 });
 
 function nextTimes({ calendar }: Schedule, { now, timeZone }: CommandContext): string {
-  const times = calendar.after(now, SHOWN_TIMES).map((slot) => slotTime(slot, timeZone));
+  const times = calendar.after(now, SHOWN_TIMES).map((slot) => slotTime(slot, now, timeZone));
   return `next ${times.join(", ")}`;
 }
 
-async function outcome(last: Slot, { tx, timeZone }: CommandContext): Promise<string> {
+async function outcome(last: Slot, { tx, now, timeZone }: CommandContext): Promise<string> {
   const run = last.runId === null ? undefined : await findRun(tx, last.runId);
   const came = run ? `${run.verdict ?? run.state} · ${runName(run.id)}` : last.outcome;
-  return `last ${slotTime(last.slot, timeZone)} ${came}`;
+  return `last ${slotTime(last.slot, now, timeZone)} ${came}`;
 }

@@ -28,12 +28,14 @@ export function clockMinute(at: Date, now: Date, timeZone: string): string {
   return /^\d\d:\d\d:\d\d$/.test(time) ? time.slice(0, "hh:mm".length) : time;
 }
 
-/** The time of an appointment in the team's time zone, to the minute: `Sat 24 Oct 03:00`. */
-export function slotTime(at: Date, timeZone: string): string {
+/** The time of an appointment in the team's time zone, to the minute: `Sat 24 Oct 03:00`, with its year in another one. */
+export function slotTime(at: Date, now: Date, timeZone: string): string {
+  const year = new Intl.DateTimeFormat("en-GB", { timeZone, year: "numeric" });
   const format = {
     weekday: "short",
     day: "numeric",
     month: "short",
+    ...(year.format(at) === year.format(now) ? {} : ({ year: "numeric" } as const)),
     hour: "2-digit",
     minute: "2-digit",
   } as const;

@@ -63,16 +63,16 @@ function rank(standing: ItemStanding): number {
   return standing.kind === "not-ticked" ? 2 : 3;
 }
 
-function itemText(standing: ItemStanding, { now, timeZone }: RunView<unknown>): string {
+function itemText(standing: ItemStanding, view: RunView<unknown>): string {
   const { what } = standing.item;
   switch (standing.kind) {
     case "not-looked":
-      return `? ${what}: not looked at`;
+      return isUnderWay(view) ? `… ${what}` : `? ${what}: not looked at`;
     case "not-ticked":
       return `☐ ${what}`;
     case "ticked": {
       const { by, at } = standing.tick;
-      return `☑ ${what} · ${by} ${clockTime(at, now, timeZone)}`;
+      return `☑ ${what} · ${by} ${clockTime(at, view.now, view.timeZone)}`;
     }
     case "seen": {
       const { status, item } = standing;
@@ -87,7 +87,8 @@ function footer(view: RunView<unknown>): CardPart {
   const { run, now, timeZone } = view;
   const kept = keptIn(view);
   const reason = run.reason === null ? "" : ` · ${run.reason}`;
-  const until = kept?.state === "open" ? ` · open until ${slotTime(kept.endsAt, timeZone)}` : "";
+  const until =
+    kept?.state === "open" ? ` · open until ${slotTime(kept.endsAt, now, timeZone)}` : "";
   const at = clockTime(run.createdAt, now, timeZone);
   return line({ faint: `${runName(run.id)} · ${run.actor.name} · ${at}${until}${reason}` });
 }

@@ -49,7 +49,8 @@ async function closeDue(
       if (kept?.state !== "open" || !run) return;
       const standings = await standingsOfRun(tx, run);
       const decision = decideChecklist(standings, kept.endsAt, now);
-      if (decision === "open") return;
+      // The result of its run stands in the log before what people made of it.
+      if (decision === "open" || (decision === "complete" && !run.endedAt)) return;
       // What nobody finished is worth a message even where the list was opened without one.
       if (decision === "expired") await openSubject(tx, now, subjectOf(run), place);
       await close(tx, now, engine, { run, standings, as: decision });

@@ -27,7 +27,7 @@ export const checklistsSetting = z
             }),
             checks: z
               .array(textSetting())
-              .min(1)
+              .min(1, { error: "expected one check or more; leave it out where a person ticks" })
               .optional()
               .meta({ description: "Checks that prove it; without any, a person ticks it" }),
           }),

@@ -13,17 +13,19 @@ export type LostSlots = {
   /** Oldest first, and at least one. */
   readonly slots: readonly Date[];
   readonly reason: string | undefined;
+  readonly now: Date;
 };
 
 /** A slot that could not run is told: nobody sees what did not happen. */
 export function missedCard(lost: LostSlots): Card {
-  const { target, timeZone, schedule, slots, reason } = lost;
+  const { target, schedule, slots, reason } = lost;
+  const time = (slot: Date): string => slotTime(slot, lost.now, lost.timeZone);
   const [first] = slots;
   const last = slots.at(-1);
   const between =
     slots.length > 1 && first && last
-      ? `${slots.length} times, from ${slotTime(first, timeZone)} to ${slotTime(last, timeZone)}`
-      : `Its time was ${last ? slotTime(last, timeZone) : "unknown"}`;
+      ? `${slots.length} times, from ${time(first)} to ${time(last)}`
+      : `Its time was ${last ? time(last) : "unknown"}`;
   const late = formatDuration(schedule.notLaterThanMs);
   return {
     title: `⚠️ ${target} · ${schedule.name} was missed`,

@@ -165,7 +165,7 @@ async function performOnce(
       const { reason } = performed;
       await keepSlot(tx, now, key.target, { ...kept, outcome: "refused", reason });
       await recordLoss(parts, tx, now, { target, schedule, slots: [slot], reason }, "refused");
-      const card = refusedCard(lostSlots({ target, schedule, slots: [slot], reason }));
+      const card = refusedCard(lostSlots({ target, schedule, slots: [slot], reason }, now));
       await answer(tx, now, `notice:${cause}`, target.place, card);
       break;
     }
@@ -194,7 +194,7 @@ async function lose(
   await recordLoss(parts, tx, now, loss, "missed");
   if (!loss.isTold) return;
   const subject = `notice:${slotCause(target.target, schedule.name, slot)}`;
-  await answer(tx, now, subject, target.place, missedCard(lostSlots(loss)));
+  await answer(tx, now, subject, target.place, missedCard(lostSlots(loss, now)));
 }
 
 async function recordLoss(
@@ -242,8 +242,8 @@ async function settle(
   });
 }
 
-function lostSlots({ target, schedule, slots, reason }: Loss): LostSlots {
-  return { target: target.target, timeZone: target.timeZone, schedule, slots, reason };
+function lostSlots({ target, schedule, slots, reason }: Loss, now: Date): LostSlots {
+  return { target: target.target, timeZone: target.timeZone, schedule, slots, reason, now };
 }
 
 function actorOf(schedule: Schedule): Actor {

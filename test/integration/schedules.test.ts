@@ -3,7 +3,7 @@ import { z } from "zod";
 
 import { card, defineCommand, type Command } from "../../src/commands/command.ts";
 import { performScheduled, scheduledTargets } from "../../src/commands/scheduled-command.ts";
-import type { ServedTarget } from "../../src/commands/served-target.ts";
+import type { ServedTarget, TargetContext } from "../../src/commands/served-target.ts";
 import { plainCard } from "../../src/core/card.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { createEngine } from "../../src/jobs/engine.ts";
@@ -108,17 +108,13 @@ function leader(
   const served = (target: string): ServedTarget => ({
     chatId: CHAT,
     topicId: undefined,
+    // What a schedule needs of a target; commands that need more are not given here.
     context: {
       target,
       timeZone,
-      checks: [],
-      board: [],
-      smoke: { flow: undefined, flows: {} },
       checklists: [],
       schedules: createSchedules(schedulesSetting.parse(schedules), timeZone),
-      maintenance: [],
-      operators: [],
-    },
+    } as Partial<TargetContext> as TargetContext,
   });
   const targets = [served("alpha"), served("beta")];
   const engine = createEngine({
