@@ -28,7 +28,7 @@ export type Called = { readonly name: string; readonly telegram: number };
 
 const SEEN_LIMIT = 120;
 /** As many as leave room for all else that a card of twelve lines has to say. */
-const FOLDED_LIMIT = 4;
+const FOLDED_LIMIT = 3;
 
 /** One message an alert, edited as it goes: target, severity, what and since when first, for that is what a phone shows. */
 export function alertCard(view: AlertView): Card {

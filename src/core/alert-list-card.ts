@@ -35,9 +35,9 @@ export type AlertListView = {
   readonly timeZone: string;
 };
 
-const SHOWN = 5;
+const SHOWN = 4;
 const FOLDED_SHOWN = 20;
-const SILENCES_SHOWN = 3;
+const SILENCES_SHOWN = 2;
 const ACK_BUTTONS = 3;
 const REASON_LIMIT = 60;
 const NAMED_CHECKS = 2;
