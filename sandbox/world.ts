@@ -1,3 +1,4 @@
+import { channel } from "node:diagnostics_channel";
 import { join } from "node:path";
 
 import { temporaryDirectory } from "../src/servers/temporary-directory.ts";
@@ -15,6 +16,7 @@ import { startProductRedis } from "./product-redis.ts";
 import type { Revision } from "./product/revision.ts";
 import { type ProductTiming, realTiming } from "./product/settings.ts";
 import { startProduct } from "./product/start-product.ts";
+import { type SecondPath, startSecondPath } from "./second-path.ts";
 import { createTelegramEffects } from "./telegram-effects.ts";
 import { createChanges } from "./telegram/changes.ts";
 import type { PersonaName } from "./telegram/personas.ts";
@@ -28,10 +30,14 @@ export type World = AsyncDisposable & {
   readonly coolify: CoolifyServer;
   readonly todoist: Todoist;
   readonly productBot: ProductBot;
+  /** Where calls and signs of life arrive. */
+  readonly secondPath: SecondPath;
   /** What a bot in this world finds in its environment; the names are those of ops/sandbox.yaml. */
   readonly environment: Readonly<Record<string, string>>;
   /** Every secret of this world, to look for where none may be. */
   readonly secrets: readonly string[];
+  /** The same by their names, so that a leak can be told without telling the secret. */
+  readonly namedSecrets: Readonly<Record<string, string>>;
   readonly product: {
     readonly apiUrl: string;
     readonly apiToken: string;
@@ -75,6 +81,11 @@ export type WorldOptions = {
 /** What a Coolify allows as long as nobody changes it. */
 const COOLIFY_PER_MINUTE = 200;
 
+/** What is told on the channel `sandbox.worlds`, to whoever has to see every world. */
+export type WorldNews = { readonly news: "begins" | "ends"; readonly world: World };
+
+const worlds = channel("sandbox.worlds");
+
 /** A small world on loopback: the product with its database and Redis, xAI, Coolify and Telegram. Nothing of it is shared. */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const { signal = new AbortController().signal, revision = "A" } = options;
@@ -104,8 +115,15 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         signal,
       }),
     ),
-    open(startXai({ key: secrets.xaiKey, effects })),
-    open(startTodoist({ token: secrets.todoistToken, tasks: todoistTasks, effects })),
+    open(startXai({ key: secrets.xaiKey, effects, indiscretion: secrets.xaiErrorBody })),
+    open(
+      startTodoist({
+        token: secrets.todoistToken,
+        tasks: todoistTasks,
+        effects,
+        indiscretion: secrets.todoistErrorBody,
+      }),
+    ),
     open(
       startTelegram({ botToken: secrets.botToken, floodControl: options.floodControl ?? false }),
     ),
@@ -128,6 +146,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         modelKey: xai.key,
         todoistUrl: todoist.url,
         todoistToken: todoist.token,
+        proxySecret: secrets.productHeader,
         timing: { ...realTiming, ...options.timing },
       },
       effects,
@@ -160,7 +179,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   });
   productBot.registerWebhook();
   const frontDoor = opened.use(await startFrontDoor(directory.path, product.url));
-  const pgDump = await createPgDumpProgram(directory.path);
+  const pgDump = await createPgDumpProgram(directory.path, secrets.pgDumpOutput);
+  const secondPath = opened.use(await startSecondPath());
   const ending = new AbortController();
   opened.defer(() => ending.abort());
   const faults = createFaultRegistry(
@@ -176,6 +196,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       coolify,
       telegram,
       deadLetterEveryMs: options.deadLetterEveryMs ?? 4_000,
+      indiscretion: secrets.jobError,
       signal: ending.signal,
     }),
     () => changes.announce(),
@@ -185,12 +206,14 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   await fetch(`${product.url}/health/ready`);
 
   const kept = opened.move();
-  return {
+  const world: World = {
     telegram,
     coolify,
     todoist,
     productBot,
+    secondPath,
     environment: {
+      ...secondPath.environment,
       FLIGHTDECK_BOT_TOKEN: secrets.botToken,
       SANDBOX_TELEGRAM_URL: telegram.url,
       SANDBOX_API_URL: product.url,
@@ -211,7 +234,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       SANDBOX_COOLIFY_TOKEN: secrets.coolifyToken,
       SANDBOX_COOLIFY_SENSITIVE_TOKEN: secrets.coolifySensitiveToken,
     },
-    secrets: Object.values(secrets),
+    secrets: [...Object.values(secrets), ...secondPath.secrets],
+    namedSecrets: secrets,
     product: {
       apiUrl: product.url,
       apiToken: secrets.apiToken,
@@ -228,6 +252,11 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     isFault: (name) => faults.isName(name),
     effects: async () => ({ ...effects.counts(), ...telegramEffects.counts() }),
     onChange: (listener) => changes.onChange(listener),
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    [Symbol.asyncDispose]: async () => {
+      worlds.publish({ news: "ends", world } satisfies WorldNews);
+      await kept.disposeAsync();
+    },
   };
+  worlds.publish({ news: "begins", world } satisfies WorldNews);
+  return world;
 }

@@ -21,6 +21,9 @@ function sample(name: string): string {
   if (/_(?:host|front_door)$/i.test(name)) return "api.example.com";
   if (/authority/i.test(name)) return "-----BEGIN CERTIFICATE-----";
   if (/pg_dump/i.test(name)) return "/usr/bin/pg_dump";
+  if (/_(?:from|email)$/i.test(name)) return "ops@example.com";
+  if (/heartbeat/i.test(name)) return "https://heartbeat.example.com/of-this-bot";
+  if (/_port$/i.test(name)) return "587";
   return /url$/i.test(name)
     ? "https://service.example.com"
     : `sample-of-${name.replaceAll(/\W+/g, "-")}`;
