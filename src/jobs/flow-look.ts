@@ -48,7 +48,7 @@ export async function see(
 }
 
 const RETRIES = 2;
-const RETRY_PAUSE_MS = 1_000;
+const RETRY_PAUSE_MS = 500;
 
 /** One at a time: a request that may still be worked on is never overtaken by its own copy. */
 async function seeHttp(

@@ -1,0 +1,137 @@
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  inject,
+  onTestFinished,
+  test,
+} from "vitest";
+
+import { startWorld, type World } from "../../sandbox/world.ts";
+import { createTestDatabase, type TestDatabase } from "../database.ts";
+import { FAST_ENGINE } from "../support/config.ts";
+import { query, readEntries } from "../support/records.ts";
+import { spawnBot, type Bot } from "../support/spawn-bot.ts";
+
+const RECOVERY_MS = 30_000;
+
+const opened = new AsyncDisposableStack();
+let world: World;
+let database: TestDatabase;
+
+beforeAll(async () => {
+  world = opened.use(await startWorld());
+});
+afterAll(async () => {
+  await opened.disposeAsync();
+});
+beforeEach(async () => {
+  database = await createTestDatabase();
+  onTestFinished(async () => database[Symbol.asyncDispose]());
+});
+
+const ACTS = [
+  "a thought becomes a task",
+  "a sync is asked for",
+  "the task is closed in Todoist",
+  "a reconciliation is asked for",
+] as const;
+const ACT_MOMENTS = ["step.opened", "act.begins", "act.returned", "step.closed"] as const;
+
+/** Every moment of every step with an effect, and the beginning of each kind of look. */
+const MOMENTS: readonly string[] = [
+  ...ACTS.flatMap((step) => ACT_MOMENTS.map((moment) => `${moment}@${step}`)),
+  "run.claimed",
+  "step.closed@dead letters are counted",
+  "step.opened@a question is answered",
+  "step.opened@the worker completed that sync",
+  "step.closed@the task is in Todoist",
+  "step.opened@no dead letter is new",
+  "step.closed@the sync tells its state",
+  "run.ended",
+];
+
+describe("killed with SIGKILL in the middle of a smoke", () => {
+  test.each(MOMENTS)("at %s: each effect once, and GO", async (moment) => {
+    const before = await world.effects();
+    const { messageId } = await strike(moment);
+    await using survivor = await startBot();
+    await answer(messageId, /smoke (?:GO|NO-GO|UNKNOWN|failed)/, survivor);
+    const after = await world.effects();
+    const counted = Object.fromEntries(
+      ["captures", "tasksCreated", "todoistTasksCreated", "jobsEnqueued"].map((effect) => [
+        effect,
+        (after[effect] ?? 0) - (before[effect] ?? 0),
+      ]),
+    );
+    expect(counted).toEqual({
+      captures: 1,
+      tasksCreated: 1,
+      todoistTasksCreated: 1,
+      // The summary of the thought, the sync and the reconciliation.
+      jobsEnqueued: 3,
+    });
+    const entries = await readEntries(database.url);
+    expect(entries.map(({ kind, step, result }) => [kind, step, result])).toEqual([
+      ["run.intent", undefined, undefined],
+      ...ACTS.flatMap((step) => [
+        ["step.intent", step, undefined],
+        ["step.outcome", step, "ok"],
+      ]),
+      ["run.result", undefined, "GO"],
+    ]);
+    const { rows } = await query<{ state: string }>(database.url, "select state from run");
+    expect(rows).toEqual([{ state: "ok" }]);
+  });
+});
+
+/** Starts a bot that is killed at a moment of its smoke, and waits until it is dead. */
+async function strike(moment: string): Promise<{ readonly messageId: number }> {
+  await using bot = await startBot(moment);
+  const said = world.as("operator").say("/smoke");
+  await expect
+    .poll(async () => Promise.race([bot.exited, Promise.resolve("alive")]), { timeout: 30_000 })
+    .toBe("SIGKILL");
+  return said;
+}
+
+async function startBot(killAt?: string): Promise<Bot> {
+  const bot = await spawnBot({
+    environment: {
+      ...world.environment,
+      OWN_DATABASE: database.url,
+      OWN_REDIS: inject("redisUrl"),
+      SEAL_KEY: Buffer.alloc(32, 7).toString("base64"),
+    },
+    more: [
+      "database: ${env:OWN_DATABASE}",
+      "redis: ${env:OWN_REDIS}",
+      "sealKey: ${env:SEAL_KEY}",
+      FAST_ENGINE,
+    ].join("\n"),
+    ...(killAt === undefined ? {} : { killAt }),
+  });
+  await expect
+    .poll(() => bot.log(), { timeout: 15_000, message: "the bot starts" })
+    .toContain('"ready"');
+  return bot;
+}
+
+/** The message that answers, once it reads as it should; a failure shows the bot's own log. */
+async function answer(messageId: number, reads: RegExp, bot: Bot): Promise<void> {
+  try {
+    await world.telegram.waitFor(
+      () =>
+        world.telegram
+          .messages()
+          .find((message) => message.replyTo?.id === messageId && reads.test(message.text)),
+      { timeoutMs: RECOVERY_MS },
+    );
+  } catch (error) {
+    throw new Error(`No answer that reads ${reads}. The bot's log:\n${bot.log()}`, {
+      cause: error,
+    });
+  }
+}
