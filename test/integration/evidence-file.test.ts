@@ -262,13 +262,12 @@ describe("a part that has grown large", () => {
   const rotateAtBytes = 6_000;
 
   test("is closed behind a checkpoint, and the next one continues it", async () => {
-    await using _rendering = startRendering(log, { rotateAtBytes });
-    for (let round = 0; round < 3; round += 1) {
+    for (let round = 1; round <= 3; round += 1) {
       await appendEntries(log.database, 8);
-      await untilRendered();
+      await using _rendering = startRendering(log, { rotateAtBytes });
+      await expect.poll(closedParts).toHaveLength(round);
     }
-    await expect.poll(async () => (await filesOf(log.directory)).length).toBeGreaterThan(3);
-    await untilRendered();
+    await renderAll();
     const files = await filesOf(log.directory);
     for (const closed of files.slice(0, -1))
       expect(closed).toMatch(/<!-- end checkpoint \d+ -->\n\n$/);
@@ -276,16 +275,18 @@ describe("a part that has grown large", () => {
       const last = /<!-- end (\d+) ([0-9a-f]{64})(?![^]*<!-- end \d)/.exec(files[index] ?? "");
       expect(next).toContain(`continues #${last?.[1]}, sha256 \`${last?.[2]}\``);
     }
-    expect(await readdir(join(log.directory, "log"))).toContain("00000001-00000008.md");
+    expect(await closedParts()).toEqual([
+      "00000001-00000008.md",
+      "00000009-00000016.md",
+      "00000017-00000024.md",
+    ]);
   });
 
   test("that was lost is rendered again, and told", async () => {
+    await appendEntries(log.database, 8);
     {
       await using _rendering = startRendering(log, { rotateAtBytes });
-      await appendEntries(log.database, 8);
-      await expect
-        .poll(async () => readdir(join(log.directory, "log")).catch(() => []))
-        .toHaveLength(1);
+      await expect.poll(closedParts).toHaveLength(1);
       await appendEntries(log.database, 1);
       await untilRendered();
     }
@@ -299,12 +300,10 @@ describe("a part that has grown large", () => {
   });
 
   test("is rendered in parts into a new folder, too", async () => {
+    await appendEntries(log.database, 8);
     {
       await using _rendering = startRendering(log, { rotateAtBytes });
-      await appendEntries(log.database, 8);
-      await expect
-        .poll(async () => readdir(join(log.directory, "log")).catch(() => []))
-        .toHaveLength(1);
+      await expect.poll(closedParts).toHaveLength(1);
     }
     await rm(log.directory, { recursive: true });
     await mkdir(log.directory);
@@ -347,6 +346,11 @@ async function untilTrouble(kind: string): Promise<string> {
 
 async function known() {
   return log.database.transaction(async (tx) => fileOf(tx, LOG.target));
+}
+
+async function closedParts(): Promise<readonly string[]> {
+  const names = await readdir(join(log.directory, "log")).catch(() => []);
+  return names.toSorted((one, other) => Number.parseInt(one) - Number.parseInt(other));
 }
 
 async function copies(): Promise<readonly string[]> {
