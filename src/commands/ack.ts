@@ -31,13 +31,14 @@ export const ack = defineCommand<{ readonly meant: AlertMeant | undefined }>({
 });
 
 async function take(context: CommandContext, kept: KeptAlert): Promise<Answer> {
-  const { tx, now, actor, cause, timeZone, record } = context;
+  const { tx, now, actor, cause, timeZone, caller, record } = context;
   const { id, check, severity } = kept;
   const taken = acknowledge(kept.alert, { acknowledgedBy: actor.name, acknowledgedAt: now });
   if (taken === undefined) {
     return { kind: "refused", message: `${alertName(id)} ${whyNot(context, check, kept.alert)}` };
   }
   await changeAlert(tx, id, taken, false);
+  await caller.withdraw(tx, alertSubject(id));
   await record({
     kind: "alert.acknowledged",
     result: "acknowledged",

@@ -1,28 +1,47 @@
 import type { Actor } from "../core/actor.ts";
 import { checksText } from "../core/alert-list-card.ts";
 import { plainCard, type Card } from "../core/card.ts";
+import { pause } from "../core/waiting.ts";
 import { openAlerts, type KeptAlert } from "../storage/alert.ts";
-import type { Transaction } from "../storage/database.ts";
+import type { Database, Transaction } from "../storage/database.ts";
 import { append } from "../storage/evidence.ts";
-import { answer, stateChanged, type Place } from "../storage/outbox.ts";
+import { answer, stateChanged } from "../storage/outbox.ts";
 import { endOldSilences, hides, type Silence } from "../storage/silence.ts";
 import { alertSubject } from "./alert-subject.ts";
+import type { AlertScene } from "./alert-view.ts";
 import type { RecordOrigin } from "./run-record.ts";
 
 export type SilenceEndParts = {
-  readonly place: Place;
-  readonly configHash: string;
+  readonly database: Database;
+  readonly scenes: ReadonlyMap<string, Pick<AlertScene, "place" | "configHash">>;
   readonly origin: RecordOrigin;
+  readonly onError: (error: unknown, during: string) => void;
 };
 
 const WATCH: Actor = { via: "flightdeck", name: "watch" };
+const LOOK_EVERY_MS = 1_000;
+
+/** Ends silences when their time has come, until the signal. */
+export async function keepSilences(parts: SilenceEndParts, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    for (const [target, scene] of parts.scenes) {
+      const about = { ...scene, origin: parts.origin };
+      await parts.database
+        .transaction(async (tx, now) => announceSilenceEnds(tx, now, target, about))
+        .catch((error: unknown) => parts.onError(error, "ending silences"));
+    }
+    await pause(LOOK_EVERY_MS, signal);
+  }
+}
+
+type About = Pick<AlertScene, "place" | "configHash"> & { readonly origin: RecordOrigin };
 
 /** Ends what has run out and says so without a sound: what fires under it speaks for itself at its next look. */
 export async function announceSilenceEnds(
   tx: Transaction,
   now: Date,
   target: string,
-  parts: SilenceEndParts,
+  parts: About,
 ): Promise<void> {
   const ended = await endOldSilences(tx, now, target);
   if (ended.length === 0) return;
@@ -52,7 +71,7 @@ async function recordEnd(
   tx: Transaction,
   now: Date,
   target: string,
-  { configHash, origin }: SilenceEndParts,
+  { configHash, origin }: About,
   { id, checks, setBy }: Silence,
 ): Promise<void> {
   await append(tx, now, target, `silence-${id}:silence.ended`, {
