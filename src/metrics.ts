@@ -62,7 +62,8 @@ export function createMetrics(): Metrics {
   const behind = gauge("evidence_lag_seconds", "Age of the first entry that it lacks.", ["log"]);
   const trouble = gauge("evidence_file_in_trouble", "1 when it cannot be written.", ["log"]);
   const alerts = gauge("alerts", "Alerts that are not over.", ["target", "severity", "state"]);
-  const ofReadings = [inbox, outbox, unsent, called, entries, unrendered, behind, trouble, alerts];
+  const plain = [inbox, outbox, unsent];
+  const labelled = [called, entries, unrendered, behind, trouble, alerts, jobs];
 
   const show = (readings: Readings): void => {
     const ageSeconds = (since: Date | undefined): number =>
@@ -95,9 +96,9 @@ export function createMetrics(): Metrics {
       lag.set({ quantile: "0.99" }, now.loopLagSeconds.p99);
       lag.set({ quantile: "1" }, now.loopLagSeconds.max);
       // What is not known is not shown: an old number would pass for a new one.
-      for (const stale of [...ofReadings, jobs]) stale.reset();
+      for (const stale of labelled) stale.reset();
+      for (const stale of plain) stale.remove();
       if (readings) show(readings);
-      else for (const silent of ofReadings) silent.remove();
       for (const [state, count] of Object.entries(queue ?? {})) jobs.set({ state }, count);
       reachable.set({ store: "postgres" }, readings ? 1 : 0);
       reachable.set({ store: "redis" }, queue ? 1 : 0);
