@@ -23,6 +23,10 @@ export type CommandOptions = {
   readonly json: boolean;
 };
 
+/** What operations say of what they looked at: something is wrong with it, or nobody can tell yet. */
+const BAD_VERDICTS: readonly string[] = ["NO-GO", "TAMPERED"];
+const OPEN_VERDICTS: readonly string[] = ["UNKNOWN", "INCOMPLETE", "NO KEY"];
+
 const LOOK_AGAIN_MS = 500;
 
 /**
@@ -181,7 +185,7 @@ async function runAsJson({ database, scrub }: Flightdeck, run: Run): Promise<str
 
 /** A run that came to no verdict about the target leaves it unknown; one that should have changed something failed. */
 function exitCodeOf(run: Run): number {
-  if (run.verdict === "NO-GO") return EXIT.no;
-  if (run.state === "ok" && run.verdict !== "UNKNOWN") return EXIT.ok;
+  if (BAD_VERDICTS.includes(run.verdict ?? "")) return EXIT.no;
+  if (run.state === "ok" && !OPEN_VERDICTS.includes(run.verdict ?? "")) return EXIT.ok;
   return run.mutating && run.state !== "unknown" ? EXIT.no : EXIT.unknown;
 }

@@ -53,6 +53,22 @@ describe("the file of production", () => {
     );
   });
 
+  test("proves itself by the same steps as the sandbox, each with a runbook that exists", () => {
+    const stepsIn = (file: string) =>
+      Object.entries(load(file).settings.smoke?.flows ?? {}).map(([name, flow]) => ({
+        name,
+        steps: [...flow.steps, ...flow.cleanup].map((step) => ({ ...step, url: "", bearer: "" })),
+      }));
+    const withoutPlaces = (file: string) =>
+      JSON.stringify(stepsIn(file)).replaceAll(/"http[^"]*"/g, "");
+    expect(withoutPlaces("production.yaml")).toBe(withoutPlaces("sandbox.yaml"));
+    const flows = Object.values(production.settings.smoke?.flows ?? {});
+    expect(flows.length).toBeGreaterThan(1);
+    for (const { lookAt = "docs/runbooks/smoke.md" } of flows.flatMap(({ steps }) => steps)) {
+      expect([lookAt, existsSync(join(root, lookAt))]).toEqual([lookAt, true]);
+    }
+  });
+
   test.each(Object.entries(checks))(
     "says of %s how severe it is, how long it may take, and what to do",
     (name, { common }) => {
@@ -71,8 +87,9 @@ describe("the file of production", () => {
   });
 });
 
-test("every runbook says what it means, how to look and what to do, and belongs to a check", () => {
-  const known = Object.keys(load("production.yaml").settings.checks).map((name) => `${name}.md`);
+test("every runbook says what it means, how to look and what to do, and belongs to a check or to smoke", () => {
+  const { checks } = load("production.yaml").settings;
+  const known = [...Object.keys(checks), "smoke"].map((name) => `${name}.md`);
   const files = readdirSync(join(root, "docs/runbooks"));
   expect(files.toSorted()).toEqual(known.toSorted());
   for (const file of files) {
