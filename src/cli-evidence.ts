@@ -1,6 +1,4 @@
-import { createReadStream } from "node:fs";
-import { readdir, readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile, stat } from "node:fs/promises";
 
 import {
   understandVerify,
@@ -18,8 +16,10 @@ import { verifyFiles, type LogPart } from "./core/log-verification.ts";
 import { createScrubber } from "./core/redaction.ts";
 import { parseVerifier, type NoteVerifier } from "./core/signed-note.ts";
 import { openFlightdeck } from "./flightdeck.ts";
+import { fileOfLog, filesOfLog } from "./jobs/files-of-log.ts";
 import { together, verifyBoth, type WhatIsKnown } from "./jobs/log-verdict.ts";
 import { createLogger } from "./logger.ts";
+import { originOf } from "./storage/settings.ts";
 import { checkpointsIn } from "./systems/git.ts";
 import { SystemError } from "./systems/system-error.ts";
 
@@ -120,9 +120,9 @@ async function judgeWithDatabase(
   const { instance, signal } = terminal;
   await using flightdeck = await openFlightdeck({ config, logger, instance, signal }, "attach");
   const probe = await verifyFiles(parts.slice(0, 1), { keys: [], outside: [] });
-  const origins = config.targets.map(({ settings }) => ({
-    target: settings.target,
-    origin: settings.evidence.origin ?? `flightdeck/evidence/${settings.target}`,
+  const origins = config.targets.map(({ settings: { target, evidence } }) => ({
+    target,
+    origin: originOf(evidence, target),
   }));
   const log = origins.find(({ origin }) => origin === probe.standing?.origin);
   if (!log) {
@@ -168,17 +168,10 @@ async function readKeys(key: string): Promise<readonly NoteVerifier[]> {
 async function partsAt(path: string): Promise<readonly LogPart[]> {
   const found = await stat(path).catch(() => undefined);
   if (!found) throw new VerifyUsageError(`There is no ${path}.`);
-  if (!found.isDirectory()) return [partOf(path)];
-  const closed = await readdir(join(path, "log")).catch(() => []);
-  const names = closed.filter((name) => name.endsWith(".md")).map((name) => join("log", name));
-  const present = (await readdir(path)).filter((name) => name === "log.md");
-  const paths = [...names, ...present].map((name) => join(path, name));
-  if (paths.length === 0) throw new VerifyUsageError(`${path} holds no log.md.`);
-  return paths.map(partOf);
-}
-
-function partOf(path: string): LogPart {
-  return { name: path, open: () => createReadStream(path) };
+  if (!found.isDirectory()) return [fileOfLog(path)];
+  const parts = await filesOfLog(path);
+  if (parts.length === 0) throw new VerifyUsageError(`${path} holds no log.md.`);
+  return parts;
 }
 
 async function sightingsInFile(path: string): Promise<readonly Sighting[]> {

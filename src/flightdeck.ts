@@ -23,6 +23,7 @@ import { createChecklists } from "./jobs/checklist-settings.ts";
 import { createEngine, type Engine, type EngineTarget } from "./jobs/engine.ts";
 import { planSmoke } from "./jobs/flow-plan.ts";
 import { createOperations } from "./jobs/index.ts";
+import { drawLogExport, EXPORT_SUBJECT } from "./jobs/log-export.ts";
 import { createMaintenance } from "./jobs/maintenance-settings.ts";
 import type { Operation } from "./jobs/operation.ts";
 import { recordCommand, type RecordOrigin } from "./jobs/run-record.ts";
@@ -186,27 +187,11 @@ async function openTarget(
   const previous = async (check: string, lastMs: number): Promise<readonly EarlierSample[]> =>
     database.transaction(async (tx, now) => earlierSamples(tx, now, { target, check, lastMs }));
   const checks = createChecks(settings.checks, { systems, previous, scrub });
-  const operations = [
-    ...createOperations({
-      checks,
-      database,
-      target,
-      productWebhook: systems.productWebhook,
-      smoke: settings.smoke,
-      deadLetters: settings.deadLetters,
-      systems,
-      scrub,
-    }),
-    ...(parts.overrides?.operations ?? []),
-  ];
-  const names = checks.map((check) => check.name);
-  const smoke = planSmoke(settings.smoke);
   const known = {
     timeZone,
     configHash: hash,
     place: { chatId, topicId: place.topic, replyTo: undefined },
   };
-  const maintenance = createMaintenance(settings.maintenance, timeZone);
   const log = createTargetLog({
     ...known,
     database,
@@ -219,6 +204,23 @@ async function openTarget(
       recordCommand(tx, now, shared.origin, { target, config: hash, ...done }),
     onError: report,
   });
+  const operations = [
+    ...createOperations({
+      checks,
+      database,
+      target,
+      productWebhook: systems.productWebhook,
+      smoke: settings.smoke,
+      deadLetters: settings.deadLetters,
+      systems,
+      scrub,
+      log,
+    }),
+    ...(parts.overrides?.operations ?? []),
+  ];
+  const names = checks.map((check) => check.name);
+  const smoke = planSmoke(settings.smoke);
+  const maintenance = createMaintenance(settings.maintenance, timeZone);
   const scene: AlertScene = {
     ...known,
     rosterAt: (now) => rosterAt(settings, now),
@@ -258,8 +260,10 @@ function subjects(engine: Engine, targets: readonly OpenTarget[]): DrawSubject {
       return card && { card };
     }
     if (kind === ALERT_SUBJECT) return drawAlert(tx, now, name, targets);
-    const context = targets.find((one) => one.context.target === name)?.context;
-    if (!context) return undefined;
+    const meant = targets.find((one) => one.context.target === name);
+    if (!meant) return undefined;
+    const { context, log } = meant;
+    if (kind === EXPORT_SUBJECT) return drawLogExport(tx, now, log);
     const drawing = await drawBoard(kind, tx, now, context, id);
     if (!drawing || targets.length === 1) return drawing;
     return { ...drawing, card: addressedTo(name, drawing.card) };

@@ -14,17 +14,24 @@ export type Delivery =
   | { readonly kind: "unspeakable"; readonly error: unknown }
   | { readonly kind: "failed"; readonly failure: CallFailure };
 
+/** What goes with a card when its message is sent: the card's words stand under it. */
+export type Attachment = {
+  readonly as: "photo" | "document";
+  readonly name: string;
+  readonly bytes: Uint8Array;
+};
+
 export type Courier = { readonly api: Api; readonly scrub: (text: string) => string };
 
 export async function deliver(
   courier: Courier,
   message: DueMessage,
   card: Card,
-  picture?: Uint8Array,
+  attachment?: Attachment,
 ): Promise<Delivery> {
   let said: Said;
   try {
-    said = say(courier, message, card, picture);
+    said = say(courier, message, card, attachment);
   } catch (error) {
     return { kind: "unspeakable", error };
   }
@@ -47,15 +54,15 @@ function say(
   { scrub }: Courier,
   message: DueMessage,
   card: Card,
-  picture: Uint8Array | undefined,
+  attachment: Attachment | undefined,
 ): Said {
   const resent = message.resent || message.perhapsSent;
   const rendered = renderCard(card, { resent, scrub });
   if (message.messageId !== undefined) return { rendered };
   const caption = (): RenderedCard => renderCard(card, { resent, scrub, limit: CAPTION_LIMIT });
-  if (picture !== undefined) {
-    const input = new InputFile(picture, "chart.png");
-    return { rendered: caption(), file: { as: "photo", input } };
+  if (attachment !== undefined) {
+    const { as, name, bytes } = attachment;
+    return { rendered: caption(), file: { as, input: new InputFile(bytes, name) } };
   }
   // What is said once and does not fit is sent as a file; a card that will be edited stays a message.
   if (rendered.whole !== undefined && message.card !== null) {

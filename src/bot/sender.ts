@@ -13,7 +13,7 @@ import {
   type DueMessage,
 } from "../storage/outbox.ts";
 import { SystemError } from "../systems/system-error.ts";
-import { deliver, type Courier, type Delivery } from "./delivery.ts";
+import { deliver, type Attachment, type Courier, type Delivery } from "./delivery.ts";
 import { createLaneBudget, type LaneBudget } from "./lane-budget.ts";
 import { describeFailure, isAboutMessage, telegramError } from "./telegram.ts";
 
@@ -88,9 +88,9 @@ async function runLane(
     if (!prepared) return;
     if (prepared.drawing === undefined) continue;
     const { message, drawing } = prepared;
-    const picture = await pictureOf(parts, message, drawing);
+    const attachment = await attachmentOf(parts, message, drawing);
     budget.spend(performance.now());
-    const delivery = await deliver(parts, message, drawing.card, picture);
+    const delivery = await deliver(parts, message, drawing.card, attachment);
     if (delivery.kind === "sent") pass("message.accepted", message.subject);
     await settle(parts, message, delivery, budget);
   }
@@ -127,17 +127,21 @@ async function prepare(
 }
 
 /** Without its picture a card still says in words what there is to say. */
-async function pictureOf(
+async function attachmentOf(
   { paint, onError }: SenderParts,
   message: DueMessage,
-  { chart }: Drawing,
-): Promise<Uint8Array | undefined> {
+  { chart, file }: Drawing,
+): Promise<Attachment | undefined> {
   // A message that stands in the chat is edited, and only its words change.
-  if (!chart || message.messageId !== undefined) return undefined;
-  return paint(chart).catch((error: unknown) => {
+  if (message.messageId !== undefined) return undefined;
+  if (file) return { as: "document", ...file };
+  if (!chart) return undefined;
+  try {
+    return { as: "photo", name: "chart.png", bytes: await paint(chart) };
+  } catch (error) {
     onError(error, `drawing ${message.subject}`);
     return undefined;
-  });
+  }
 }
 
 async function settle(

@@ -127,6 +127,7 @@ describe("what is not understood does nothing and teaches the usage", () => {
     ["evidence 51", '"51" is not a number of entries.'],
     ["evidence -1", '"-1" is not a number of entries.'],
     ["evidence ٣", '"٣" is not a number of entries.'],
+    ["evidence verify now", '"verify now" is not a number of entries.'],
     ["evidence show x", '"show x" is not a number of entries.'],
     ["evidence 5 6", '"5 6" is not a number of entries.'],
     ["evidence show 5 6", '"6" is one word too many.'],

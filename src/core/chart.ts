@@ -35,5 +35,11 @@ export type ChartTrouble = {
   readonly to: Date;
 };
 
-/** What a subject looks like at this moment: a card, and for some a picture that the card explains. */
-export type Drawing = { readonly card: Card; readonly chart?: Chart | undefined };
+/** What a subject looks like at this moment: a card, and for some a picture or a file that the card explains. */
+export type Drawing = {
+  readonly card: Card;
+  readonly chart?: Chart | undefined;
+  readonly file?: DrawnFile | undefined;
+};
+
+export type DrawnFile = { readonly name: string; readonly bytes: Uint8Array };

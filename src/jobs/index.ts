@@ -1,5 +1,6 @@
 import { createAlertDetails, type AlertDetailsParts } from "./alert-details.ts";
 import { createChecklist } from "./checklist.ts";
+import { createEvidenceVerify, type EvidenceVerifyParts } from "./evidence-verify.ts";
 import type { Operation } from "./operation.ts";
 import { createPreflight, type PreflightParts } from "./preflight.ts";
 import { createSmoke, type SmokeParts } from "./smoke.ts";
@@ -7,7 +8,7 @@ import { createWebhookLook, createWebhookSet, type WebhookParts } from "./webhoo
 
 /** Everything Flightdeck does, one line each. */
 export function createOperations(
-  parts: PreflightParts & AlertDetailsParts & SmokeParts & WebhookParts,
+  parts: PreflightParts & AlertDetailsParts & SmokeParts & WebhookParts & EvidenceVerifyParts,
 ): readonly Operation[] {
   return [
     createPreflight(parts),
@@ -16,5 +17,6 @@ export function createOperations(
     createSmoke(parts),
     createWebhookLook(parts),
     createWebhookSet(parts),
+    createEvidenceVerify(parts),
   ];
 }
