@@ -186,6 +186,7 @@ async function runAsJson({ database, scrub }: Flightdeck, run: Run): Promise<str
 /** A run that came to no verdict about the target leaves it unknown; one that should have changed something failed. */
 function exitCodeOf(run: Run): number {
   if (BAD_VERDICTS.includes(run.verdict ?? "")) return EXIT.no;
-  if (run.state === "ok" && !OPEN_VERDICTS.includes(run.verdict ?? "")) return EXIT.ok;
+  if (OPEN_VERDICTS.includes(run.verdict ?? "")) return EXIT.unknown;
+  if (run.state === "ok") return EXIT.ok;
   return run.mutating && run.state !== "unknown" ? EXIT.no : EXIT.unknown;
 }
