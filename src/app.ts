@@ -10,6 +10,7 @@ import { keepMenus } from "./bot/menus.ts";
 import { pollUpdates } from "./bot/polling.ts";
 import { createRefusalTally } from "./bot/refusal-tally.ts";
 import { routeInbox } from "./bot/router.ts";
+import { sayNow } from "./bot/say-now.ts";
 import { sendDue } from "./bot/sender.ts";
 import { askTelegram, observeCalls } from "./bot/telegram-calls.ts";
 import { createTelegram } from "./bot/telegram.ts";
@@ -30,10 +31,13 @@ import { keepEscalating } from "./jobs/escalating.ts";
 import type { HeartbeatSettings } from "./jobs/heartbeat-settings.ts";
 import { fullLoop, keepHeartbeat, type HeartbeatParts, type ProofParts } from "./jobs/heartbeat.ts";
 import { keepHouse } from "./jobs/housekeeping.ts";
+import { watchAlone, type SayNow } from "./jobs/lone-watch.ts";
+import type { TakenLook } from "./jobs/look-desk.ts";
 import { createRedisCheck } from "./jobs/own-checks.ts";
 import { startQueue } from "./jobs/queue.ts";
 import { reconcile } from "./jobs/reconciler.ts";
 import { keepSchedules } from "./jobs/scheduling.ts";
+import { keepSilences } from "./jobs/silence-ends.ts";
 import { watch, type WatchedTarget } from "./jobs/watch.ts";
 import { startRedis } from "./servers/redis.ts";
 import { forgetCalls } from "./storage/call.ts";
@@ -124,10 +128,12 @@ export async function startApp(parts: Parts): Promise<App> {
   const watched = [{ ...first, ownChecks }, ...others];
   const scenes = new Map(watched.map(({ target, scene }) => [target, scene]));
   const tell = createAlertNews({ scenes, caller, origin });
+  const desk = createAlertDesk({ targets: watched, tell });
   const watching = {
     targets: watched,
     concurrency: settings.watch.concurrency,
-    decide: createAlertDesk({ targets: watched, tell }),
+    keep: async (looks: readonly TakenLook[]) =>
+      database.transaction(async (tx, now) => desk.decide(tx, now, looks)),
   };
 
   const heartbeat =
@@ -139,6 +145,28 @@ export async function startApp(parts: Parts): Promise<App> {
       askTelegram: async (signal) => askTelegram(api, calls, signal),
       watched: settings.watch.enabled ? watched.map(mostFrequentLook) : [],
     });
+
+  const alone = async (until: AbortSignal): Promise<void> => {
+    if (!settings.watch.enabled) return;
+    const say: SayNow = async (target, { place, rosterAt }, { once, what, isOver }) => {
+      const now = new Date();
+      const fired = {
+        about: once,
+        kind: "fired",
+        severity: "page",
+        people: rosterAt(now),
+      } as const;
+      const card = plainCard(`${isOver ? "✅" : "🔴"} ${target} · ${what}`);
+      await Promise.all([
+        // The end can wait until somebody reads the chat; only what begins is worth a call.
+        isOver ? undefined : caller.callNow({ once, target, what, ...fired }, now, until),
+        sayNow({ api, scrub }, place, card).catch((error: unknown) =>
+          onError(error, "saying something without a database"),
+        ),
+      ]);
+    };
+    await watchAlone({ ...watching, standing: desk.standing, say }, until);
+  };
 
   const duties: Duties = async (signal, notified) => {
     notified(OUTBOX_CHANNEL, outboxBell.ring);
@@ -186,6 +214,7 @@ export async function startApp(parts: Parts): Promise<App> {
       async (until) => keepMenus({ api, commands, targets, onError }, until),
       async (until) =>
         keepEscalating({ ...shared, caller, scenes, isAddressed: targets.length > 1 }, until),
+      async (until) => keepSilences({ ...shared, scenes, origin }, until),
       async (until) => makeCalls({ ...shared, paths: secondPath }, until),
       async (until) =>
         secondPath.length > 0 ? watchDeliveries({ ...shared, ...calling }, until) : undefined,
@@ -206,6 +235,7 @@ export async function startApp(parts: Parts): Promise<App> {
       channels: [OUTBOX_CHANNEL, INBOX_CHANNEL, EVIDENCE_CHANNEL],
       leaseMs: timing.lease,
       duties,
+      alone,
       onChange: (leads, error) => {
         isLeader = leads;
         logger.info({ leads, err: error }, "leadership");

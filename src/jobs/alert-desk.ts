@@ -23,8 +23,15 @@ import type { TakenLook } from "./look-desk.ts";
 import { CAN_SEE } from "./own-checks.ts";
 import type { WatchedCheck, WatchedTarget } from "./watch.ts";
 
-/** Keeps looks and decides what becomes of the alerts of their checks, in the transaction that is handed in. */
-export type AlertDesk = (tx: Transaction, now: Date, looks: readonly TakenLook[]) => Promise<void>;
+/** How the alerts of all targets stand, by `target:check`, as far as this process has decided on them. */
+export type Standing = ReadonlyMap<string, Alert>;
+
+export type AlertDesk = {
+  /** Keeps looks and decides what becomes of the alerts of their checks, in the transaction that is handed in. */
+  decide(tx: Transaction, now: Date, looks: readonly TakenLook[]): Promise<void>;
+  /** Only a hint, for when there is no database to ask. */
+  readonly standing: Standing;
+};
 
 export type AlertDeskParts = {
   readonly targets: readonly WatchedTarget[];
@@ -36,23 +43,28 @@ const GAP_TURNS = 3;
 const GAP_AT_LEAST_MS = 3 * 60_000;
 
 export function createAlertDesk(parts: AlertDeskParts): AlertDesk {
-  return async (tx, now, looks) => {
-    for (const watched of parts.targets) {
-      const { target } = watched;
-      const own = looks.filter((look) => look.target === target);
-      if (own.length === 0) continue;
-      await keepSamples(
-        tx,
-        now,
-        target,
-        own.map(({ check, result }) => ({ ...result, check: check.name })),
-      );
-      await decideAll(tx, now, { ...watched, tell: parts.tell }, own);
-    }
+  const standing = new Map<string, Alert>();
+  return {
+    standing,
+    async decide(tx, now, looks) {
+      for (const watched of parts.targets) {
+        const { target } = watched;
+        const own = looks.filter((look) => look.target === target);
+        if (own.length === 0) continue;
+        await keepSamples(
+          tx,
+          now,
+          target,
+          own.map(({ check, result }) => ({ ...result, check: check.name })),
+        );
+        await decideAll(tx, now, { ...watched, tell: parts.tell, standing }, own);
+      }
+    },
   };
 }
 
-type Desk = Pick<AlertDeskParts, "tell"> & WatchedTarget;
+type Desk = Pick<AlertDeskParts, "tell"> &
+  WatchedTarget & { readonly standing: Map<string, Alert> };
 
 async function decideAll(
   tx: Transaction,
@@ -79,8 +91,11 @@ async function decideAll(
     };
     const before = newest.get(check.name);
     const decision = decideAlert(ruleOf(check), before?.alert, { at: now, trouble }, circumstances);
-    if (decision.alert && isBad({ alert: decision.alert })) bad.add(check.name);
+    const { alert } = decision;
+    if (alert && isBad({ alert })) bad.add(check.name);
     else bad.delete(check.name);
+    if (alert) desk.standing.set(`${target}:${check.name}`, alert);
+    else desk.standing.delete(`${target}:${check.name}`);
     await keep(tx, now, desk, check, before, decision);
   }
 }
@@ -116,7 +131,14 @@ async function keep(
   );
 }
 
-function ruleOf({ name, severity, everyMs, forMs, resolveAfterMs }: WatchedCheck): AlertRule {
+/** What a check's settings mean for its alert. */
+export function ruleOf({
+  name,
+  severity,
+  everyMs,
+  forMs,
+  resolveAfterMs,
+}: WatchedCheck): AlertRule {
   const gapMs = Math.max(GAP_AT_LEAST_MS, GAP_TURNS * everyMs);
   return { check: name, severity, forMs, resolveAfterMs, gapMs };
 }

@@ -1,7 +1,5 @@
 import type { CheckResult } from "../core/status.ts";
 import { pause } from "../core/waiting.ts";
-import type { Database } from "../storage/database.ts";
-import type { AlertDesk } from "./alert-desk.ts";
 import type { WatchedCheck } from "./watch.ts";
 
 /** What a check said just now. */
@@ -14,19 +12,21 @@ export type TakenLook = {
 /** Returns once the look is kept and what follows from it is decided, or is lost because it could not be kept. */
 export type TakeLook = (look: TakenLook) => Promise<void>;
 
+/** Keeps looks that ended at about the same time, all or none. */
+export type KeepLooks = (looks: readonly TakenLook[]) => Promise<void>;
+
 export type LookDeskParts = {
-  readonly database: Database;
-  readonly decide: AlertDesk;
+  readonly keep: KeepLooks;
   readonly signal: AbortSignal;
   readonly onError: (error: unknown, during: string) => void;
 };
 
-/** Looks that end within a moment of each other share a transaction. */
+/** Looks that end within a moment of each other are kept together. */
 const GATHER_MS = 25;
 const BATCH = 500;
 
-/** Takes looks in, many to a transaction; those of one check stay in order because it is asked one at a time. */
-export function createLookDesk({ database, decide, signal, onError }: LookDeskParts): TakeLook {
+/** Takes looks in and keeps them many at a time; those of one check stay in order because it is asked one at a time. */
+export function createLookDesk({ keep, signal, onError }: LookDeskParts): TakeLook {
   type Waiting = { readonly look: TakenLook; readonly done: () => void };
   let waiting: Waiting[] = [];
   let working = false;
@@ -38,10 +38,8 @@ export function createLookDesk({ database, decide, signal, onError }: LookDeskPa
       const batch = waiting.slice(0, BATCH);
       waiting = waiting.slice(BATCH);
       const looks = batch.map(({ look }) => look);
-      await database
-        .transaction(async (tx, now) => decide(tx, now, looks))
-        // The next look tells the same; a look is no loss, an alert that was decided on would be.
-        .catch((error: unknown) => onError(error, "keeping what the checks saw"));
+      // The next look tells the same; a look is no loss, an alert that was decided on would be.
+      await keep(looks).catch((error: unknown) => onError(error, "keeping what the checks saw"));
       for (const { done } of batch) done();
     }
     working = false;

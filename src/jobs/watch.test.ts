@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 
 import type { CheckResult } from "../core/status.ts";
-import type { Database, Transaction } from "../storage/database.ts";
 import type { TakenLook } from "./look-desk.ts";
 import { CAN_SEE } from "./own-checks.ts";
 import { watch, type WatchedCheck, type WatchedTarget } from "./watch.ts";
@@ -36,12 +35,6 @@ const scene: WatchedTarget["scene"] = {
   hasSmokeFlow: false,
   maintenanceOf: () => undefined,
 };
-// Whoever decides gets its transaction handed in, so a database that has none to offer is enough.
-const database = {
-  transaction: async (work: (tx: Transaction, now: Date) => Promise<unknown>) =>
-    work({} as Transaction, new Date(0)),
-} as Database;
-
 /** Watches until so many looks were taken, and gives the names of those looked at in order, and what each said. */
 async function watched(
   checks: readonly WatchedCheck[],
@@ -51,10 +44,9 @@ async function watched(
   const taken: TakenLook[] = [];
   await watch(
     {
-      database,
       targets: [{ target: "production", checks, ownChecks: [], scene }],
       concurrency: 4,
-      decide: async (_tx, _now, looks) => {
+      keep: async (looks) => {
         taken.push(...looks);
         if (enough(taken)) stop.abort();
       },
@@ -129,10 +121,9 @@ test("what cannot be kept stops no watch", async () => {
   let tries = 0;
   await watch(
     {
-      database,
       targets: [{ target: "production", checks: [check("one", {})], ownChecks: [], scene }],
       concurrency: 1,
-      decide: async () => {
+      keep: async () => {
         tries += 1;
         if (tries === 3) stop.abort();
         throw new Error("the database is away");

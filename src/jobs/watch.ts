@@ -2,10 +2,8 @@ import type { Check } from "../checks/create-checks.ts";
 import type { CheckResult } from "../core/status.ts";
 import { troubleOf } from "../core/trouble.ts";
 import { pause, together } from "../core/waiting.ts";
-import type { Database } from "../storage/database.ts";
-import type { AlertDesk } from "./alert-desk.ts";
 import type { AlertScene } from "./alert-view.ts";
-import { createLookDesk, type TakeLook } from "./look-desk.ts";
+import { createLookDesk, type KeepLooks, type TakeLook } from "./look-desk.ts";
 import { createSightCheck } from "./own-checks.ts";
 import { createTurnstile, type Turnstile } from "./turnstile.ts";
 
@@ -24,12 +22,11 @@ export type WatchedTarget = {
 };
 
 export type WatchParts = {
-  readonly database: Database;
   readonly targets: readonly WatchedTarget[];
   /** How many checks are asked at the same time. */
   readonly concurrency: number;
-  /** Keeps the looks and decides on alerts. */
-  readonly decide: AlertDesk;
+  /** Keeps looks and decides on alerts; throws when it could do neither. */
+  readonly keep: KeepLooks;
   readonly onError: (error: unknown, during: string) => void;
 };
 

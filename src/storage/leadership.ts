@@ -24,6 +24,8 @@ export type LeadershipOptions = {
   /** How long a leader that gives no sign of life keeps the lock. */
   readonly leaseMs: number;
   readonly duties: Duties;
+  /** What the last leader goes on doing while the database cannot be reached at all, until the signal. */
+  readonly alone: (signal: AbortSignal) => Promise<void>;
   readonly onChange: (leads: boolean, error?: unknown) => void;
 };
 
@@ -43,13 +45,62 @@ export function startLeadership(options: LeadershipOptions): AsyncDisposable {
 }
 
 async function compete(options: LeadershipOptions, signal: AbortSignal): Promise<void> {
+  const solitude = createSolitude(options);
   while (!signal.aborted) {
-    await leadOnce(options, signal).catch((error: unknown) => options.onChange(false, error));
+    await leadOnce(options, solitude, signal).catch((error: unknown) => {
+      solitude.begin(signal);
+      options.onChange(false, error);
+    });
     await pause(RETRY_MS, signal);
   }
+  await solitude.end();
 }
 
-async function leadOnce(options: LeadershipOptions, signal: AbortSignal): Promise<void> {
+/** The time in which a leader has lost its database, and nobody else can have it either as far as he can see. */
+type Solitude = {
+  /** This process leads: it is the one that has to go on alone. */
+  lead(): void;
+  /** Nothing could be reached. */
+  begin(signal: AbortSignal): void;
+  /** The database answers, whoever leads now. */
+  end(): Promise<void>;
+};
+
+function createSolitude({ alone, onChange }: LeadershipOptions): Solitude {
+  let wasLeader = false;
+  let isReached = false;
+  let running: { readonly stop: AbortController; readonly done: Promise<void> } | undefined;
+  return {
+    lead() {
+      wasLeader = true;
+    },
+    begin(signal) {
+      // The attempt that lost a connection had one; only the next tells whether the database is away.
+      const isAway = !isReached;
+      isReached = false;
+      if (!wasLeader || !isAway || running || signal.aborted) return;
+      const stop = new AbortController();
+      const done = alone(AbortSignal.any([signal, stop.signal])).catch((error: unknown) =>
+        onChange(false, error),
+      );
+      running = { stop, done };
+    },
+    async end() {
+      isReached = true;
+      wasLeader = false;
+      const ending = running;
+      running = undefined;
+      ending?.stop.abort();
+      await ending?.done;
+    },
+  };
+}
+
+async function leadOnce(
+  options: LeadershipOptions,
+  solitude: Solitude,
+  signal: AbortSignal,
+): Promise<void> {
   const client = new Client({
     ...postgresOptions(options.url),
     connectionTimeoutMillis: ANSWER_WITHIN_MS,
@@ -65,7 +116,9 @@ async function leadOnce(options: LeadershipOptions, signal: AbortSignal): Promis
   });
   try {
     await client.connect();
+    await solitude.end();
     if (!(await takeLock(client, options.leaseMs, signal))) return;
+    solitude.lead();
     for (const channel of options.channels) await client.query(`listen ${channel}`);
     options.onChange(true);
     const leading = AbortSignal.any([signal, lost.signal]);

@@ -88,7 +88,7 @@ function deskOver(checks: readonly WatchedCheck[]) {
     escalation: escalationSetting.parse(undefined),
   };
   const scenes = new Map([["sandbox", scene]]);
-  const decide = createAlertDesk({
+  const desk = createAlertDesk({
     targets: [{ target: "sandbox", checks, ownChecks: [], scene }],
     tell: createAlertNews({ scenes, caller, origin }),
   });
@@ -104,7 +104,7 @@ function deskOver(checks: readonly WatchedCheck[]) {
         const result = results[one.name];
         return result ? [{ target: "sandbox", check: one, result }] : [];
       });
-      await database.transaction(async (tx) => decide(tx, at(afterMs), looks));
+      await database.transaction(async (tx) => desk.decide(tx, at(afterMs), looks));
     },
   };
 }

@@ -21,6 +21,7 @@ test("the leader hears what it is told on each channel, and on no other", async 
       leading.resolve();
       await new Promise((resolve) => signal.addEventListener("abort", resolve));
     },
+    alone: async () => {},
     onChange: () => {},
   });
   await leading.promise;
