@@ -1,8 +1,10 @@
-import { chmod, lstat, readFile, symlink, rename, writeFile } from "node:fs/promises";
+import { chmod, lstat, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 
+import { cardText } from "../../src/core/card-text.ts";
+import type { Card } from "../../src/core/card.ts";
 import { checkpointText } from "../../src/core/checkpoint.ts";
 import { genesisHash } from "../../src/core/entry.ts";
 import { emptyTree, rootOf, withLeaves } from "../../src/core/merkle.ts";
@@ -185,6 +187,89 @@ describe("a log that is not what was signed", () => {
   });
 });
 
+describe("the duty", () => {
+  test("signs after fifty entries, and after a quarter of an hour with fewer", async () => {
+    const own = await startLog();
+    await using _duty = keeping(own);
+    await own.record(46);
+    await settled(own);
+    expect(await sizes(own.url)).toEqual([2]);
+    await own.record(3);
+    await expect.poll(async () => sizes(own.url)).toEqual([2, 52]);
+    await own.record(1);
+    await settled(own);
+    own.setClock(new Date(Date.now() + 16 * 60_000));
+    await expect.poll(async () => (await sizes(own.url)).at(-1)).toBeGreaterThan(52);
+  });
+
+  test("shows the first checkpoint of a day to the chat without a sound, and an idle log's last one again", async () => {
+    const own = await startLog();
+    own.setClock(new Date("2027-03-01T10:00:00Z"));
+    await using _duty = keeping(own);
+    await expect.poll(async () => shown(own.url)).toHaveLength(1);
+    const [first] = await shown(own.url);
+    expect(first).toMatchObject({ subject: `checkpoint:${TARGET}:2027-03-01`, silent: true });
+    const { rows } = await query<{ note: string }>(
+      own.url,
+      "select note from evidence_checkpoint where size = 3",
+    );
+    expect(first?.card.parts[0]).toEqual({ kind: "code", text: rows[0]?.note });
+    own.setClock(new Date("2027-03-01T23:00:00Z"));
+    await own.record(60);
+    await expect.poll(async () => (await sizes(own.url)).length).toBeGreaterThan(1);
+    await settled(own);
+    expect(await shown(own.url)).toHaveLength(1);
+    own.setClock(new Date("2027-03-02T23:30:00Z"));
+    await expect.poll(async () => shown(own.url)).toHaveLength(2);
+    await settled(own);
+    expect(await shown(own.url)).toHaveLength(2);
+  });
+
+  test("records as posted what stands in the chat, and only that", async () => {
+    const own = await startLog();
+    await own.log.checkpointer.sign();
+    await using _duty = keeping(own);
+    own.setClock(new Date("2027-03-01T10:00:00Z"));
+    await expect.poll(async () => shown(own.url)).toHaveLength(1);
+    await settled(own);
+    const posted = async () =>
+      (await readEntries(own.url)).filter(({ kind }) => kind === "checkpoint.posted");
+    expect(await posted()).toEqual([]);
+    await query(own.url, "update outbox set sent_version = wanted_version, message_id = 77");
+    await expect.poll(posted).toMatchObject([{ facts: { size: "3", message: "77" } }]);
+    await settled(own);
+    expect(await posted()).toHaveLength(1);
+    const marked = await query(
+      own.url,
+      "select size from evidence_checkpoint where posted_at is not null",
+    );
+    expect(marked.rows).toEqual([{ size: "3" }]);
+  });
+
+  test("says at once and every half hour that it cannot sign, with both heads and the way out", async () => {
+    const own = await startLog();
+    const dump = await copyOf(own.url);
+    await own.record(4);
+    await own.log.checkpointer.sign();
+    const old = await restored(own, dump.url);
+    const start = Date.now();
+    const after = (minutes: number): void => old.setClock(new Date(start + minutes * 60_000));
+    after(0);
+    await using _duty = keeping(old);
+    await expect.poll(async () => warned(dump.url)).toHaveLength(1);
+    const [word = ""] = await warned(dump.url);
+    const { rows } = await query<{ head: string }>(dump.url, "select head from evidence_head");
+    expect(word).toContain("A checkpoint of 7 entries with the root ");
+    expect(word).toContain(`the log has 3 entries and its head is ${rows[0]?.head.slice(0, 16)}…`);
+    expect(word).toContain("flightdeck evidence adopt --reason");
+    after(29);
+    await settled(old);
+    expect(await warned(dump.url)).toHaveLength(1);
+    after(31);
+    await expect.poll(async () => warned(dump.url)).toHaveLength(2);
+  });
+});
+
 describe("the signing key", () => {
   test("is made for its owner alone, and its public half lies beside the log", async () => {
     const own = await startLog();
@@ -231,6 +316,7 @@ describe("the signing key", () => {
     expect(failure).toContain(message);
     expect(failure).not.toContain(secret);
     await expect(own.log.checkpointer.sign()).rejects.toThrow(message);
+    await rm(path);
   });
 
   test("is rotated by an entry and a note that both keys sign; the old one is gone afterwards", async () => {
@@ -299,6 +385,50 @@ describe("the signing key", () => {
     expect((await readEntries(own.url)).at(-1)).toMatchObject({ facts: { before: "lost" } });
   });
 });
+
+/** The duty at work, until the block ends. */
+function keeping({ log }: SignedLog): AsyncDisposable {
+  const stopping = new AbortController();
+  const kept = log.keepCheckpoints(stopping.signal);
+  return {
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await kept;
+    },
+  };
+}
+
+/** The duty looked several times by now and found nothing more to do. */
+async function settled({ database }: SignedLog): Promise<void> {
+  for (let looks = 0; looks < 8; looks += 1) {
+    await database.transaction(async (tx) => tx.change("select pg_sleep(0.1)"));
+  }
+}
+
+async function sizes(url: string): Promise<readonly number[]> {
+  const { rows } = await query<{ size: string }>(
+    url,
+    "select size from evidence_checkpoint order by size",
+  );
+  return rows.map(({ size }) => Number(size));
+}
+
+async function shown(url: string) {
+  const { rows } = await query<{
+    readonly subject: string;
+    readonly silent: boolean;
+    readonly card: Card;
+  }>(url, "select subject, silent, card from outbox where subject like 'checkpoint:%' order by id");
+  return rows;
+}
+
+async function warned(url: string): Promise<readonly string[]> {
+  const { rows } = await query<{ card: Card }>(
+    url,
+    "select card from outbox where subject like 'notice:%:not-signed:%' order by id",
+  );
+  return rows.map(({ card }) => cardText(card));
+}
 
 /** A file of the log, as far as its last checkpoint matters. */
 async function writeLog({ directory }: SignedLog, note: string): Promise<void> {
