@@ -19,7 +19,7 @@ export default defineConfig({
       {
         test: {
           name: "integration",
-          setupFiles: ["test/seed.ts"],
+          setupFiles: ["test/seed.ts", "test/support/canary-setup.ts"],
           sequence: { groupOrder: 1 },
           include: ["test/{integration,faults}/**/*.test.ts"],
           pool: "forks",

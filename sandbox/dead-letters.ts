@@ -6,17 +6,19 @@ import { newJob, queues } from "./product/queue.ts";
 export type DeadLetters = { grow(): Promise<void>; removeAll(): Promise<void> };
 
 const firstLot = 3;
-const error = "Todoist refused the token: 401 Unauthorized";
 
 /** Jobs that died as they really do: four retries and a move in the event log, and then the letter itself. */
 export function createDeadLetters(options: {
   readonly postgres: Pick<ProductPostgres, "query">;
   readonly redis: Pick<ProductRedis, "run">;
   readonly everyMs: number;
+  /** A password that stands in what the jobs died of. */
+  readonly indiscretion: string;
   /** They grow no longer than this. */
   readonly signal: AbortSignal;
 }): DeadLetters {
   const { postgres, redis, everyMs, signal } = options;
+  const error = `Client error '401 Unauthorized' for url 'https://sync:${options.indiscretion}@api.todoist.com/api/v1/tasks'`;
   const buried = new Map<string, string>();
   let timer: NodeJS.Timeout | undefined;
   let burying: Promise<void> = Promise.resolve();
@@ -27,7 +29,7 @@ export function createDeadLetters(options: {
     // Remembered first: what is only half done must be removed all the same.
     buried.set(`job_${job.job_id}`, letter);
     await redis.run((redis) => redis.rpush(queues.dead, letter));
-    await logDeath(postgres, job);
+    await logDeath(postgres, job, error);
   };
 
   signal.addEventListener("abort", () => clearInterval(timer));
@@ -58,6 +60,7 @@ export function createDeadLetters(options: {
 async function logDeath(
   postgres: Pick<ProductPostgres, "query">,
   job: { readonly job_id: string; readonly topic: string },
+  error: string,
 ): Promise<void> {
   for (const attempt of [1, 2, 3, 4, 5]) {
     const last = attempt === 5;

@@ -36,6 +36,8 @@ export type Breakable = GateBreakable & {
   readonly coolify: CoolifyServer;
   readonly telegram: Pick<TelegramServer, "faults">;
   readonly deadLetterEveryMs: number;
+  /** A password that stands in what the dead jobs died of. */
+  readonly indiscretion: string;
   /** Aborted when the world ends. */
   readonly signal: AbortSignal;
 };
@@ -54,6 +56,7 @@ export function faultsOf(world: Breakable): readonly Fault<FaultName>[] {
     postgres,
     redis,
     everyMs: world.deadLetterEveryMs,
+    indiscretion: world.indiscretion,
     signal: world.signal,
   });
   const backlog = createQueueBacklog({ worker, redis, length: BACKLOG_JOBS });

@@ -31,8 +31,10 @@ export async function startTodoist(options: {
   /** What is in it already, by id. */
   readonly tasks: Readonly<Record<string, string>>;
   readonly effects: Effects;
+  /** A token that it tells everybody when it fails. */
+  readonly indiscretion: string;
 }): Promise<Todoist> {
-  const { token, effects } = options;
+  const { token, effects, indiscretion } = options;
   const tasks = new Map<string, TodoistTask>(
     Object.entries(options.tasks).map(([id, content]) => [
       id,
@@ -50,7 +52,10 @@ export async function startTodoist(options: {
     }
     if (failing) {
       effects.add("todoistRefusals");
-      return context.json(refusal("Internal server error", "INTERNAL_SERVER_ERROR", 500), 500);
+      return context.json(
+        refusal(`Unexpected: Bearer ${indiscretion} was refused`, "INTERNAL_SERVER_ERROR", 500),
+        500,
+      );
     }
     return next();
   });

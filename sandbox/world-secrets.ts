@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 
-export type WorldSecrets = {
+export type WorldSecrets = WorldCanaries & {
   readonly botToken: string;
   readonly apiToken: string;
   readonly stagingApiToken: string;
@@ -19,6 +19,15 @@ export type WorldSecrets = {
   readonly stagingWebhookSecret: string;
   readonly stagingProductBotToken: string;
   readonly stagingTodoistToken: string;
+};
+
+/** Secrets that open nothing: they lie where a careless bot would pick them up and carry them on. */
+export type WorldCanaries = {
+  readonly productHeader: string;
+  readonly todoistErrorBody: string;
+  readonly xaiErrorBody: string;
+  readonly jobError: string;
+  readonly pgDumpOutput: string;
 };
 
 /** New for every world, so that one found anywhere tells which run leaked it. */
@@ -43,6 +52,11 @@ export function newWorldSecrets(): WorldSecrets {
     stagingWebhookSecret: letters(40),
     stagingProductBotToken: `7000000003:S${letters(34)}`,
     stagingTodoistToken: letters(40),
+    productHeader: letters(40),
+    todoistErrorBody: letters(40),
+    xaiErrorBody: letters(40),
+    jobError: letters(40),
+    pgDumpOutput: letters(40),
   };
 }
 

@@ -28,8 +28,13 @@ const completionRequest = z.object({
 });
 type Messages = z.output<typeof completionRequest>["messages"];
 
-export async function startXai(options: { key: string; effects: Effects }): Promise<Xai> {
-  const { key, effects } = options;
+export async function startXai(options: {
+  readonly key: string;
+  readonly effects: Effects;
+  /** A password that it tells everybody when it fails. */
+  readonly indiscretion?: string;
+}): Promise<Xai> {
+  const { key, effects, indiscretion = "" } = options;
   const gate = createGate();
   let revoked = false;
   let mood: XaiMood = "answers";
@@ -44,7 +49,10 @@ export async function startXai(options: { key: string; effects: Effects }): Prom
       return context.json(wrongKey(token), 400);
     }
     await gate.passing();
-    if (mood === "fails") return context.json({ code: "internal", error: "Internal error" }, 500);
+    if (mood === "fails") {
+      const error = `Internal error: no connection to postgresql://usage:${indiscretion}@usage-db:5432/usage`;
+      return context.json({ code: "internal", error }, 500);
+    }
     if (mood === "babbles") return context.html("<html><body>upstream says hello</body></html>");
     return next();
   });

@@ -3,6 +3,8 @@ import { randomUUID } from "node:crypto";
 import { Client, escapeIdentifier } from "pg";
 import { inject } from "vitest";
 
+import { searchDatabase } from "./support/canaries.ts";
+
 export type TestDatabase = AsyncDisposable & { readonly name: string; readonly url: string };
 
 /** A database of its own for a test, empty or a copy of the template, gone when it is disposed. */
@@ -18,6 +20,7 @@ export async function createTestDatabase(
     name,
     url: url.href,
     async [Symbol.asyncDispose]() {
+      await searchDatabase(url.href);
       // By force, because a test that failed may have left a connection open.
       await asSuperuser(`drop database if exists ${escapeIdentifier(name)} with (force)`);
     },

@@ -43,6 +43,10 @@ export function createApi(product: Product): Hono {
   const routes = routesOf[settings.revision];
   const app = new Hono();
   app.use(async (context, next) => {
+    await next();
+    context.header("x-proxy-authorization", settings.proxySecret);
+  });
+  app.use(async (context, next) => {
     effects.add("apiRequests");
     await switches.gate.passing();
     if (switches.failsAlways) return internalServerError();

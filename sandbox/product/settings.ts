@@ -16,6 +16,8 @@ export type ProductSettings = {
   readonly modelKey: string;
   readonly todoistUrl: string;
   readonly todoistToken: string;
+  /** A secret of the proxy in front of the API, which stands in a header of each of its answers. */
+  readonly proxySecret: string;
   readonly timing: ProductTiming;
 };
 

@@ -6,6 +6,7 @@ import { startApp } from "../../src/app.ts";
 import { parseConfig } from "../../src/config/load-config.ts";
 import { createScrubber } from "../../src/core/redaction.ts";
 import { createLogger } from "../../src/logger.ts";
+import "./canary-arguments.ts";
 import { brokenCommand, createMarkOperation, markCommand } from "./mark.ts";
 
 const [, , configFile = ""] = process.argv;

@@ -1,8 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { checkKeys, environmentCanaries, searchFolder } from "./canaries.ts";
 import { configText } from "./config.ts";
 
 const child = join(import.meta.dirname, "bot-child.ts");
@@ -21,6 +23,8 @@ export type Bot = AsyncDisposable & {
   readonly pid: number;
   readonly exited: Promise<NodeJS.Signals | number | null>;
   log(): string;
+  /** The arguments of every program that it has started. */
+  programs(): string;
   kill(signal: NodeJS.Signals): void;
 };
 
@@ -39,6 +43,7 @@ export async function spawnBot(options: BotOptions): Promise<Bot> {
       cwd: root,
       env: {
         PATH: process.env["PATH"] ?? "",
+        ...environmentCanaries,
         ...options.environment,
         OWN_DATA: directory,
         ...(options.killAt === undefined ? {} : { KILL_AT: options.killAt }),
@@ -57,11 +62,14 @@ export async function spawnBot(options: BotOptions): Promise<Bot> {
     pid: started.pid ?? 0,
     exited,
     log: () => log,
+    programs: () => readFileSync(join(directory, "arguments"), "utf8"),
     kill: (signal) => started.kill(signal),
     async [Symbol.asyncDispose]() {
       started.kill("SIGCONT");
       started.kill("SIGKILL");
       await exited;
+      await searchFolder(directory);
+      await checkKeys(directory);
       await rm(directory, { recursive: true, force: true });
     },
   };
