@@ -18,6 +18,7 @@ flightdeck smoke [FLOW] [--dry-run]      the same codes; uses the target for rea
 flightdeck evidence show [N]             the newest entries
 ${LOG_USAGE}flightdeck evidence verify FILE… --key K 0 sound, 1 tampered, 2 incomplete, 3 usage or key; needs the file alone
 flightdeck runs [RUN] · cancel RUN · lock NAME · unlock NAME · whoami
+flightdeck calls [test]                  who is on call, and the last calls; or one to try it
 flightdeck webhook [set]                 the product's webhook: shown, or registered with Telegram
 flightdeck config check [FILE…]          every problem of a configuration
 flightdeck config schema                 JSON Schema for editors

@@ -1,4 +1,4 @@
-import type { Api, RawApi, Transformer } from "grammy";
+import type { Api, Transformer } from "grammy";
 import { expect, test } from "vitest";
 
 import { Secret } from "../core/secret.ts";
@@ -11,7 +11,7 @@ const TOKEN = ["7000000001", "AbCdEfGhIjKlMnOpQrStUvWxYz012345678"].join(":");
 function observed(answer: () => object) {
   const api = createTelegram({ token: new Secret(TOKEN), apiRoot: "http://127.0.0.1:9" });
   const noted: string[] = [];
-  const answering: Transformer<RawApi> = async () => answer() as never;
+  const answering: Transformer = async () => answer() as never;
   // Whoever was added last stands outside, so what answers comes first.
   api.config.use(answering);
   const calls = observeCalls(api, (method, outcome) => noted.push(`${method} ${outcome}`));

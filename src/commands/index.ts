@@ -1,5 +1,6 @@
 import { ack } from "./ack.ts";
 import { alerts } from "./alerts.ts";
+import { calls } from "./calls.ts";
 import { cancel } from "./cancel.ts";
 import { checklist } from "./checklist.ts";
 import type { Command } from "./command.ts";
@@ -25,6 +26,7 @@ export const commands: readonly Command[] = [
   ack,
   silence,
   unsilence,
+  calls,
   smoke,
   webhook,
   checklist,
