@@ -72,3 +72,60 @@ describe("the section of Coolify", () => {
     expect(problems.map((problem) => problem.message)).toEqual([expect.stringContaining(message)]);
   });
 });
+
+describe("what runs by itself", () => {
+  const rest = `checks:
+  api-is-live: { kind: http, url: "https://api.example.com/health" }
+checklists:
+  daily:
+    period: day
+    items:
+      live: { what: The API is live, checks: [api-is-live] }
+schedules:
+  nightly: { cron: "0 3 * * *", run: preflight api-is-live }
+  morning: { cron: "0 8 * * *", run: checklist daily }
+`;
+  const problemsOf = (text: string): readonly string[] => {
+    const loaded = parse(`${head}${text}`);
+    return loaded.ok ? [] : loaded.problems.map(({ path, message }) => `${path}: ${message}`);
+  };
+
+  test("gives commands and looks at checks that exist", () => {
+    expect(problemsOf(rest)).toEqual([]);
+  });
+
+  test.each([
+    [
+      "a command that is none",
+      "run: preflight api-is-live",
+      "run: prefligt",
+      "schedules.nightly.run: there is no command prefligt for a schedule; did you mean preflight?",
+    ],
+    [
+      "a command that takes a person",
+      "run: preflight api-is-live",
+      "run: lock Ada",
+      "schedules.nightly.run: there is no command lock for a schedule",
+    ],
+    [
+      "what only buttons type",
+      "run: preflight api-is-live",
+      "run: decide R-1 abort",
+      "schedules.nightly.run: there is no command decide for a schedule",
+    ],
+    [
+      "a checklist that is none",
+      "run: checklist daily",
+      "run: checklist daly",
+      "schedules.morning.run: there is no checklist daly for a schedule; did you mean daily?",
+    ],
+    [
+      "a check that is none",
+      "checks: [api-is-live]",
+      "checks: [api-is-life]",
+      'checklists.daily.items.live.checks[0]: there is no check "api-is-life"; did you mean api-is-live?',
+    ],
+  ])("may not name %s", (_what, from, to, problem) => {
+    expect(problemsOf(rest.replace(from, to))).toEqual([expect.stringContaining(problem)]);
+  });
+});

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { age, calendarDay, clockTime } from "./moment.ts";
+import { age, calendarDay, clockTime, slotTime } from "./moment.ts";
 
 describe("clockTime", () => {
   test.each([
@@ -73,5 +73,17 @@ describe("calendarDay", () => {
     ["2026-01-01T02:00:00Z", "America/New_York", "2025-12-31"],
   ])("%s is in %s the day %s", (at, timeZone, day) => {
     expect(calendarDay(new Date(at), timeZone)).toBe(day);
+  });
+});
+
+describe("slotTime", () => {
+  const now = new Date("2026-11-23T12:00:00Z");
+  test.each([
+    ["2026-10-25T00:30:00Z", "Europe/Berlin", "Sun 25 Oct 02:30"],
+    ["2026-10-25T00:30:00Z", "America/New_York", "Sat 24 Oct 20:30"],
+    ["2026-12-31T23:30:00Z", "UTC", "Thu 31 Dec 23:30"],
+    ["2026-12-31T23:30:00Z", "Europe/Berlin", "Fri 1 Jan 2027 00:30"],
+  ])("%s in %s is %s", (at, timeZone, shown) => {
+    expect(slotTime(new Date(at), now, timeZone)).toBe(shown);
   });
 });

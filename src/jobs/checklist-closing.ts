@@ -52,7 +52,9 @@ async function closeDue(
       // The result of its run stands in the log before what people made of it.
       if (decision === "open" || (decision === "complete" && !run.endedAt)) return;
       // What nobody finished is worth a message even where the list was opened without one.
-      if (decision === "expired") await openSubject(tx, now, subjectOf(run), place);
+      // It ends at midnight, and can wait for the morning.
+      const manner = { silent: true };
+      if (decision === "expired") await openSubject(tx, now, subjectOf(run), place, manner);
       await close(tx, now, engine, { run, standings, as: decision });
     });
   }
