@@ -32,6 +32,11 @@ describe("scrub masks", () => {
     ["an AWS key id", `AKIA${LETTERS.slice(0, 16).toUpperCase()} `, "[secret] "],
     ["an AWS secret", `aws_secret_access_key = ${LETTERS}`, "aws_secret_access_key = [secret]"],
     ["a JSON Web Token", "jwt eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJl.", "jwt [secret]."],
+    [
+      "a key that signs notes",
+      `key ${["PRIVATE", "KEY", "flightdeck/evidence/x", "0f1e2d3c", `A${LETTERS}=`].join("+")} end`,
+      "key [secret] end",
+    ],
     ["a provider's key", `key xai-${LETTERS}`, "key [secret]"],
     ["an age identity", `AGE-SECRET-KEY-1${LETTERS.toUpperCase()}`, "[secret]"],
   ])("%s", (_name, text, scrubbed) => {

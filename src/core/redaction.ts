@@ -10,6 +10,8 @@ const PATTERNS: readonly RegExp[] = [
   // A private key up to its end, or to the end of the text when it was cut.
   /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----[^]*?(?:-----END [A-Z0-9 ]{0,60}-----|$)/g,
   /AGE-SECRET-KEY-1[A-Z0-9]{10,}/gi,
+  // The key that signs notes, such as those of the evidence log.
+  /PRIVATE\+KEY\+[^\s+]{1,256}\+[0-9a-f]{8}\+[A-Za-z0-9+/=]{20,}/g,
   // The token of a Telegram bot, also inside `/bot<token>/`.
   /\d{6,12}:[\w-]{30,}/g,
   // The password of a URL, or a token that stands in place of the user.

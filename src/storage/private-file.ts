@@ -4,7 +4,7 @@ import { userInfo } from "node:os";
 import { dirname } from "node:path";
 
 /** A file or folder that others could read or replace; whoever has its key has our signature. */
-export class UnsafeFileError extends Error {
+class UnsafeFileError extends Error {
   override readonly name = "UnsafeFileError";
 }
 

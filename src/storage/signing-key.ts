@@ -22,7 +22,7 @@ import {
 } from "./private-file.ts";
 
 /** The key that signs is missing, damaged, or not of this log. */
-export class SigningKeyError extends Error {
+class SigningKeyError extends Error {
   override readonly name = "SigningKeyError";
 }
 

@@ -10,7 +10,7 @@ import { SystemError, codeOf, safeCause } from "./system-error.ts";
 import type { SystemErrorKind } from "./system-error.ts";
 
 /** A branch that holds one file, the newest checkpoint; its history is the order in which they were made. */
-export type GitBranch = {
+type GitBranch = {
   readonly repository: string;
   readonly branch: string;
   /** Where it is pushed to, if anywhere. */
@@ -20,7 +20,7 @@ export type GitBranch = {
 /** A note as a commit keeps it. */
 export type KeptNote = { readonly commit: string; readonly note: string };
 
-export type BranchTip = {
+type BranchTip = {
   readonly commit: string;
   /** Undefined when the branch holds something else. */
   readonly note: string | undefined;

@@ -14,7 +14,7 @@ import { createGit } from "../../src/systems/git.ts";
 export const TARGET = "sandbox";
 export const ORIGIN = `flightdeck/evidence/${TARGET}`;
 export const ada: Actor = { via: "cli", name: "Ada", telegram: "1", role: "approver" };
-export const PLACE = { chatId: -1, topicId: undefined, replyTo: undefined } as const;
+const PLACE = { chatId: -1, topicId: undefined, replyTo: undefined } as const;
 
 export type SignedLog = AsyncDisposable & {
   readonly log: TargetLog;
