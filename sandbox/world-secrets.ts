@@ -22,7 +22,7 @@ export type WorldSecrets = WorldCanaries & {
 };
 
 /** Secrets that open nothing: they lie where a careless bot would pick them up and carry them on. */
-export type WorldCanaries = {
+type WorldCanaries = {
   readonly productHeader: string;
   readonly todoistErrorBody: string;
   readonly xaiErrorBody: string;

@@ -1,6 +1,6 @@
 import type { ProductSettings } from "./settings.ts";
 
-export type Probe = { readonly ok: boolean; readonly reason?: string; readonly skipped?: true };
+type Probe = { readonly ok: boolean; readonly reason?: string; readonly skipped?: true };
 
 type PreflightReport = {
   readonly checkedAt: Date;

@@ -20,7 +20,7 @@ export const environmentCanaries: Readonly<Record<string, string>> = Object.from
 );
 net.know(environmentCanaries);
 
-export const { know, look } = net;
+const { know, look } = net;
 
 /** @throws {Error} that names the secrets and the places where they came out since the last time, never their values */
 export function failOnLeaks(): void {
