@@ -3,6 +3,13 @@ import { firstAnswer } from "./first-answer.ts";
 import { idleMemory } from "./idle-memory.ts";
 import { preflightWall } from "./preflight-wall.ts";
 import { startToFirstPoll } from "./start-to-first-poll.ts";
+import { verifyLog } from "./verify-log.ts";
 
 /** Every bench, in the order in which they run. A new one is a file and a line here. */
-export const benches: readonly Bench[] = [preflightWall, firstAnswer, idleMemory, startToFirstPoll];
+export const benches: readonly Bench[] = [
+  preflightWall,
+  firstAnswer,
+  idleMemory,
+  startToFirstPoll,
+  verifyLog,
+];
