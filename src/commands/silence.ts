@@ -90,8 +90,8 @@ function understandLength(
     return { ok: false, message: `"${word}" is not from ${range}.` };
   }
   const understood = understandAlert(word, checks);
-  const hint = understood.ok || named.length > 0 ? "" : ` ${understood.message}`;
-  return { ok: false, message: `"${word}" is no length of time from ${range}.${hint}` };
+  if (named.length === 0 && !understood.ok) return understood;
+  return { ok: false, message: `"${word}" is no length of time from ${range}.` };
 }
 
 /** The names of the checks; of an alert, the check that it is about. None means all of them. */
