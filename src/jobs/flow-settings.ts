@@ -243,5 +243,4 @@ export type Look =
   | z.output<typeof httpLook>
   | z.output<typeof sqlLook>
   | z.output<typeof redisLook>;
-export type HttpStep = Extract<FlowStep, { readonly kind: "http" }>;
 export type WaitStep = Extract<FlowStep, { readonly kind: "wait-until" }>;

@@ -71,7 +71,7 @@ function outcomeWord({ status, observations }: FlowReport): string {
 }
 
 /** Whether a step may change the target, and so is an act of its own in journal and log. */
-export function hasEffect(step: FlowStep): boolean {
+function hasEffect(step: FlowStep): boolean {
   return step.kind === "http" && !isReading(step.method) && step.effect !== "none";
 }
 
