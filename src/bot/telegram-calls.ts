@@ -26,7 +26,8 @@ export function observeCalls(
   const note: Transformer = async (call, method, payload, signal) => {
     try {
       const answer = await call(method, payload, signal);
-      if (answer.ok && method === FETCH) fetchedAt = performance.now();
+      // A poll takes long when nobody says anything; until the first one has ended, any answer shows that one can.
+      if (answer.ok && (method === FETCH || fetchedAt === undefined)) fetchedAt = performance.now();
       observe(method, outcomeOf(answer));
       return answer;
     } catch (error) {
