@@ -222,7 +222,18 @@ describe("a slot", () => {
 
   test("comes once when the clock goes back over it, and none is lost when it goes forward", async () => {
     now = at("2026-11-23T02:00Z");
-    const { tick } = leader({ hourly: { cron: "30 * * * *", run: "look" } });
+    const given: string[] = [];
+    const { tick } = leader(
+      { hourly: { cron: "30 * * * *", run: "look" } },
+      {
+        change: ({ perform }) => ({
+          perform: async (...asked: Parameters<typeof perform>) => {
+            given.push(asked[2].cause);
+            return perform(...asked);
+          },
+        }),
+      },
+    );
     const step = async (minutes: number): Promise<void> => {
       later(minutes * MINUTE_MS);
       await tick();
@@ -241,6 +252,7 @@ describe("a slot", () => {
         (time) => `slot-alpha/hourly-20261123${time}`,
       ),
     );
+    expect(given.filter((cause) => cause.startsWith("slot-alpha"))).toEqual(await runs());
     expect(await told()).toEqual([]);
   });
 
