@@ -113,6 +113,20 @@ describe("the client, of a Coolify that is well", () => {
   });
 });
 
+describe("the log of an application", () => {
+  test("is what its container wrote, by a token that may only read", async () => {
+    const reader = createCoolify(http, { url: server.url, token, applications });
+    expect(await reader.log("api", 30, signal)).toMatch(/^INFO: {5}\S+ is running$/);
+  });
+
+  test("cannot be had of one that does not run, and Coolify's words say why", async () => {
+    server.state.applications.find(({ uuid }) => uuid === ids.worker)!.status = "exited:unhealthy";
+    const error = await errorOf(client().log("worker", 30, signal));
+    expect(error).toMatchObject({ system: "coolify", kind: "rejected", code: "400" });
+    expect(error.message).toContain("Application is not running.");
+  });
+});
+
 describe("what a token may do is found out", () => {
   test.each([
     [["read"]],
