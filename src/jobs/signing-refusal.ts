@@ -61,7 +61,8 @@ export function refusalCard(target: string, refusal: SigningRefusal): Card {
     return plainCard(
       title,
       what,
-      'Put the old key back in front of the new one, or, when it is lost: flightdeck evidence rotate-key --reason "…"',
+      "Replicas share one key, by evidence.key. Otherwise put the old key back in front of the new one, or, when it is " +
+        'lost: flightdeck evidence rotate-key --reason "…"',
     );
   }
   return plainCard(
