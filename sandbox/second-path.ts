@@ -10,7 +10,7 @@ import { makeCertificate, type Certificate } from "./certificate.ts";
 import { startHttpServer } from "./http-server.ts";
 import { readMail, type ReceivedMail } from "./received-mail.ts";
 
-export type ReceivedCall = {
+type ReceivedCall = {
   readonly id: string;
   /** Whether it was signed with the secret that both sides know, not long ago. */
   readonly isGenuine: boolean;

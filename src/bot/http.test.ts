@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { Hono } from "hono";
 import { expect, test } from "vitest";
 
-import { startHttpServer } from "./http.ts";
+import { startDoors, startHttpServer } from "./http.ts";
 
 const app = new Hono();
 app.onError((_error, context) => context.body(null, 400));
@@ -84,3 +84,43 @@ test("an address that is taken is named with the setting that says another", asy
     /127\.0\.0\.1:\d+ \(EADDRINUSE\).*telegram\.webhook\.listen/,
   );
 });
+
+test("doors at one address share a server, and each keeps its manners", async () => {
+  const listen = `127.0.0.1:${await freePort()}`;
+  const health = new Hono();
+  health.get("/healthz", (context) => context.text("alive"));
+  await using doors = await startDoors([
+    { listen, app },
+    { listen, app: health },
+    { listen: "127.0.0.1:0", app: health },
+  ]);
+  expect(doors.ports).toHaveLength(2);
+  const ask = async (port: number | undefined, path: string, method = "GET") =>
+    (await fetch(`http://127.0.0.1:${port}${path}`, { method })).status;
+  const [shared, own] = doors.ports;
+  expect(await ask(shared, "/healthz")).toBe(200);
+  expect(await ask(shared, "/refuses", "POST")).toBe(401);
+  expect(await ask(shared, "/nothing")).toBe(404);
+  expect(await ask(own, "/healthz")).toBe(200);
+  expect(await ask(own, "/refuses", "POST")).toBe(404);
+});
+
+test("what fails behind a shared door is answered as that door says", async () => {
+  const listen = `127.0.0.1:${await freePort()}`;
+  const failing = new Hono();
+  failing.onError((_error, context) => context.body(null, 418));
+  failing.get("/fails", () => {
+    throw new Error("on purpose");
+  });
+  await using doors = await startDoors([
+    { listen, app },
+    { listen, app: failing },
+  ]);
+  const answer = await fetch(`http://127.0.0.1:${doors.ports[0]}/fails`);
+  expect(answer.status).toBe(418);
+});
+
+async function freePort(): Promise<number> {
+  await using server = await startHttpServer(app, { listen: "127.0.0.1:0" });
+  return server.port;
+}

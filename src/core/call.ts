@@ -12,7 +12,7 @@ export type Call = {
 };
 
 export const CALL_KINDS = ["fired", "over", "test"] as const;
-export type CallKind = (typeof CALL_KINDS)[number];
+type CallKind = (typeof CALL_KINDS)[number];
 
 /** One attempt to get a call through. */
 export type CallAttempt = {

@@ -34,7 +34,7 @@ export type WantedCall = {
 };
 
 /** How one direct call went. */
-export type CallOutcome = { readonly path: CallPath["name"]; readonly error: string | undefined };
+type CallOutcome = { readonly path: CallPath["name"]; readonly error: string | undefined };
 
 export type Caller = {
   /** The ways to call somebody; none when no second path is configured. */

@@ -4,7 +4,7 @@ import { CALL_KINDS } from "../core/call.ts";
 import type { Transaction } from "./database.ts";
 import { storableText } from "./storable.ts";
 
-export const CALL_PATHS = ["webhook", "smtp"] as const;
+const CALL_PATHS = ["webhook", "smtp"] as const;
 export type CallPathName = (typeof CALL_PATHS)[number];
 
 const KEPT_MS = 90 * 24 * 60 * 60_000;

@@ -5,7 +5,7 @@ import { isTimeout } from "./deadline.ts";
 import type { SmtpSettings } from "./second-path-settings.ts";
 import { SystemError, codeOf, safeCause, type SystemErrorKind } from "./system-error.ts";
 
-export type Mail = {
+type Mail = {
   /** The same for every attempt; what shows a mail twice can tell by it. */
   readonly id: string;
   readonly to: string;
