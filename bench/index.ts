@@ -1,4 +1,5 @@
 import type { Bench } from "./bench.ts";
+import { evidenceFile } from "./evidence-file.ts";
 import { firstAnswer } from "./first-answer.ts";
 import { idleMemory } from "./idle-memory.ts";
 import { preflightWall } from "./preflight-wall.ts";
@@ -11,5 +12,6 @@ export const benches: readonly Bench[] = [
   firstAnswer,
   idleMemory,
   startToFirstPoll,
+  evidenceFile,
   verifyLog,
 ];
