@@ -42,4 +42,4 @@ export type Drawing = {
   readonly file?: DrawnFile | undefined;
 };
 
-export type DrawnFile = { readonly name: string; readonly bytes: Uint8Array };
+type DrawnFile = { readonly name: string; readonly bytes: Uint8Array };

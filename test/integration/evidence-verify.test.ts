@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 
 import { startWorld, type World } from "../../sandbox/world.ts";
 import { startApp } from "../../src/app.ts";
@@ -10,13 +10,15 @@ import { cardText } from "../../src/core/card-text.ts";
 import { verifyFiles } from "../../src/core/log-verification.ts";
 import { parseVerifier } from "../../src/core/signed-note.ts";
 import { drawLogExport } from "../../src/jobs/log-export.ts";
+import { together, verifyBoth } from "../../src/jobs/log-verdict.ts";
 import { createLogger } from "../../src/logger.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
 import { configText, FAST_ENGINE, testConfig } from "../support/config.ts";
+import { openOwnDatabase } from "../support/own-database.ts";
 import { query } from "../support/records.ts";
 import { partOf } from "../support/sample-log.ts";
-import { openSignedLog } from "../support/signed-log.ts";
+import { openSignedLog, type SignedLog } from "../support/signed-log.ts";
 
 const root = join(import.meta.dirname, "../..");
 const opened = new AsyncDisposableStack();
@@ -69,20 +71,32 @@ async function answerTo(act: () => unknown, reads: RegExp) {
   );
 }
 
-/** The command line of an auditor who has the files, the key and, if he asks for it, the database. */
-async function verify(...args: readonly string[]): Promise<{ code: number; stdout: string }> {
-  const line = ["evidence", "verify", comms, "--key", join(comms, "keys/sandbox.vkey"), ...args];
+type Ended = { readonly code: number; readonly stdout: string };
+
+async function flightdeck(...args: readonly string[]): Promise<Ended> {
   return new Promise((resolve) => {
-    const env = { PATH: process.env["PATH"] ?? "", ...environment() };
-    execFile(
-      process.execPath,
-      ["src/main.ts", ...line, "--config", configFile],
-      { cwd: root, env },
-      (error, stdout) => {
-        resolve({ code: typeof error?.code === "number" ? error.code : error ? -1 : 0, stdout });
-      },
-    );
+    const env = {
+      PATH: process.env["PATH"] ?? "",
+      USER: process.env["USER"] ?? "root",
+      ...environment(),
+    };
+    const line = ["src/main.ts", ...args, "--config", configFile];
+    execFile(process.execPath, line, { cwd: root, env }, (error, stdout) => {
+      resolve({ code: typeof error?.code === "number" ? error.code : error ? -1 : 0, stdout });
+    });
   });
+}
+
+/** The command line of an auditor who has the files, the key and, if he asks for it, the database. */
+async function verify(...args: readonly string[]): Promise<Ended> {
+  return flightdeck(
+    "evidence",
+    "verify",
+    comms,
+    "--key",
+    join(comms, "keys/sandbox.vkey"),
+    ...args,
+  );
 }
 
 /** Asks for the verification again until its card reads so: the file follows the rows a moment later. */
@@ -111,6 +125,10 @@ describe("the log of a bot that runs", () => {
     expect(stdout).toMatch(/^SOUND\n/);
     expect(code).toBe(0);
     expect(await verify()).toMatchObject({ code: 0 });
+    // Without a file it is what the chat asks, with the same exit codes.
+    const here = await flightdeck("evidence", "verify");
+    expect(here.stdout).toMatch(/^🟢 sandbox · evidence SOUND\n/);
+    expect(here.code).toBe(0);
   });
 
   test("is exported whole, as a file that can be verified", async () => {
@@ -168,5 +186,82 @@ describe("a log that was changed behind the bot's back", () => {
     const { code, stdout } = await verify("--db");
     expect(code).toBe(1);
     expect(stdout).toContain("edited: the database, #");
+    const here = await flightdeck("evidence", "verify");
+    expect(here.stdout).toMatch(/^🔴 sandbox · evidence TAMPERED\n/);
+    expect(here.code).toBe(1);
+  });
+});
+
+describe("files beside the rows that they were rendered from", () => {
+  type Kept = { readonly own: SignedLog; readonly url: string; readonly file: string };
+
+  /** A log of five entries, signed behind the third, and its whole file. */
+  async function keep(): Promise<Kept> {
+    const { url, ...storage } = await openOwnDatabase();
+    onTestFinished(async () => storage[Symbol.asyncDispose]());
+    const own = await openSignedLog({ url });
+    onTestFinished(async () => own[Symbol.asyncDispose]());
+    await own.record(3);
+    await own.log.checkpointer.sign();
+    await own.record(2);
+    return { own, url, file: await rendered(own) };
+  }
+
+  async function rendered({ database: at, log }: SignedLog): Promise<string> {
+    const drawing = await at.transaction(async (tx, now) => drawLogExport(tx, now, log));
+    return Buffer.from(drawing.file?.bytes ?? []).toString("utf8");
+  }
+
+  async function judged({ own }: Kept, file: string): Promise<string> {
+    const keys = (await own.log.publicKeys()).map((vkey) => parseVerifier(vkey)!);
+    const { signal } = new AbortController();
+    const both = await verifyBoth(own, [partOf(file)], { keys, outside: [] }, signal);
+    const report = together(both.files, both.rows);
+    const [first] = report.findings;
+    return first ? `${report.verdict}, ${first.kind}, #${first.at.seq}` : report.verdict;
+  }
+
+  /** Makes the database what an older backup of it would be. */
+  async function forget(url: string, behind: number): Promise<void> {
+    for (const table of ["evidence", "evidence_checkpoint"]) {
+      await query(url, `alter table ${table} disable trigger user`);
+    }
+    await query(url, "delete from evidence_checkpoint where size > $1", [behind]);
+    await query(url, "delete from evidence where seq > $1", [behind]);
+    await query(
+      url,
+      "update evidence_head set size = $1, head = (select hash from evidence where seq = $1)",
+      [behind],
+    );
+  }
+
+  test("are sound when they say the same", async () => {
+    const kept = await keep();
+    expect(await judged(kept, kept.file)).toBe("sound");
+  });
+
+  test("are incomplete when they are behind, and torn when the last write was cut", async () => {
+    const kept = await keep();
+    const four = kept.file.slice(0, kept.file.indexOf("## #5 "));
+    expect(await judged(kept, four)).toBe("incomplete, lagging, #4");
+    expect(await judged(kept, kept.file.slice(0, -9))).toBe("incomplete, torn, #5");
+  });
+
+  test("were tampered with when they lack a checkpoint that the database holds", async () => {
+    const kept = await keep();
+    const start = kept.file.indexOf("### Checkpoint of 3");
+    const end = kept.file.indexOf("## #4 ");
+    const without = kept.file.slice(0, start) + kept.file.slice(end);
+    expect(await judged(kept, without)).toBe("tampered, cut, #3");
+  });
+
+  test("tell that an old backup of the database was restored, and from which entry on", async () => {
+    const kept = await keep();
+    await forget(kept.url, 2);
+    expect(await judged(kept, kept.file)).toBe("tampered, rewritten, #3");
+    await kept.own.record(3);
+    expect(await judged(kept, kept.file)).toBe("tampered, rewritten, #3");
+    // What is rendered now is the rows, and the file that was kept tells of what they once were.
+    expect(await judged(kept, await rendered(kept.own))).toBe("sound");
   });
 });
