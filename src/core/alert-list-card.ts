@@ -17,7 +17,7 @@ export type ListedAlert = {
 };
 
 /** A silence as people are told of it. */
-export type ListedSilence = {
+type ListedSilence = {
   readonly id: string;
   readonly checks: readonly string[];
   readonly until: Date | undefined;

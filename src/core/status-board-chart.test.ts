@@ -1,7 +1,13 @@
 import { describe, expect, test } from "vitest";
 
 import { cardText } from "./card-text.ts";
-import { boardChart, chartCard, type Peak, type Trouble } from "./status-board-chart.ts";
+import {
+  boardChart,
+  chartCard,
+  checkChart,
+  type Peak,
+  type Trouble,
+} from "./status-board-chart.ts";
 import type { BoardCheck } from "./status-board.ts";
 
 const to = new Date("2026-11-23T04:50:00Z");
@@ -146,5 +152,35 @@ describe("the chart in words", () => {
     expect(cardText(chartCard(chartOf([])))).toBe(
       "production · last 24 h\nNothing that has a limit was measured, so there is nothing to draw.",
     );
+  });
+});
+
+describe("the chart of one check", () => {
+  const [live] = checks;
+  const measured = [
+    peak("api-is-live", 1, 40),
+    peak("api-is-live", 2, 70),
+    peak("api-is-live", 2, 2, "bodyBytes"),
+    peak("api-is-live", 2, 1, "retries"),
+  ];
+
+  test("shows all that it measures, under its limit where it has one", () => {
+    const failed = { check: "api-is-live", at: bin(2), status: "fail" } as const;
+    const history = { from, to, binMs, peaks: measured, troubles: [failed] };
+    const chart = checkChart("production", "UTC", live!, history);
+    expect(chart.title).toBe("production · api-is-live · last 24 h");
+    expect(
+      chart.panels.map(({ unit, curves }) => [unit, curves.map(({ limit }) => limit)]),
+    ).toEqual([
+      ["Ms", [5_000]],
+      ["Bytes", [undefined]],
+    ]);
+    expect(chart.panels.every(({ troubles }) => troubles.length === 1)).toBe(true);
+    expect(cardText(chartCard(chart))).toContain("last 70ms, highest 70ms, limit 5s");
+  });
+
+  test("is empty when nothing was measured", () => {
+    const history = { from, to, binMs, peaks: [], troubles: [] };
+    expect(checkChart("production", "UTC", live!, history).panels).toEqual([]);
   });
 });

@@ -37,7 +37,7 @@ export async function keepSilences(parts: SilenceEndParts, signal: AbortSignal):
 type About = Pick<AlertScene, "place" | "configHash"> & { readonly origin: RecordOrigin };
 
 /** Ends what has run out and says so without a sound: what fires under it speaks for itself at its next look. */
-export async function announceSilenceEnds(
+async function announceSilenceEnds(
   tx: Transaction,
   now: Date,
   target: string,
