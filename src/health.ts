@@ -42,7 +42,7 @@ export function openHealth(parts: HealthParts): Disposable & { readonly door: Do
       upForSeconds: Math.round(performance.now() / 1_000),
       loopLagMs: Math.round(finite(loop.mean) / NS_PER_MS),
     }),
-    readiness: async () => readinessOf(parts, await askStores(parts)),
+    readiness: async () => readinessOf(parts),
     async metrics() {
       const { readings, queue } = await askStores(parts);
       // The leader alone tells how long words took, or every process of it would count each of them.
@@ -94,14 +94,22 @@ async function inTime<Result>(work: Promise<Result>): Promise<Result | undefined
   return untilAborted(work, AbortSignal.timeout(ANSWER_WITHIN_MS)).catch(() => undefined);
 }
 
-function readinessOf(parts: HealthParts, { readings, queue }: Stores): Readiness {
+async function readinessOf(parts: HealthParts): Promise<Readiness> {
+  const { database, queue, isLeader } = parts;
+  const answers = async (work: Promise<unknown>): Promise<boolean> =>
+    (await inTime(work.then(() => true))) ?? false;
+  const [postgres, redis] = await Promise.all([
+    // To begin and to commit is all that is asked: this may be asked every second.
+    answers(database.transaction(async () => undefined)),
+    answers(queue.depth()),
+  ]);
   const telegram = telegramPart(parts);
   return {
-    isReady: readings !== undefined && queue !== undefined && telegram.isReady,
+    isReady: postgres && redis && telegram.isReady,
     parts: {
-      role: parts.isLeader() ? "leader" : "follower",
-      postgres: readings ? "ok" : "no answer",
-      redis: queue ? "ok" : "no answer",
+      role: isLeader() ? "leader" : "follower",
+      postgres: postgres ? "ok" : "no answer",
+      redis: redis ? "ok" : "no answer",
       telegram: telegram.text,
     },
   };
