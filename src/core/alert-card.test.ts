@@ -197,7 +197,7 @@ describe("the buttons", () => {
       { hasSmokeFlow: true },
       [
         ["Ack", "Silence…"],
-        ["Details", "Chart", "Run smoke"],
+        ["Details", "Chart", "Smoke"],
       ],
     ],
     ["of one that somebody has", { alert: taken }, [["Silence…"], ["Details", "Chart"]]],

@@ -191,7 +191,7 @@ function actionsOf({ id, alert, hasSmokeFlow }: AlertView): Card["actions"] {
   const looking: readonly CardAction[] = [
     { label: "Details", command: `alerts ${name}` },
     { label: "Chart", command: `alerts ${name} --chart` },
-    ...(hasSmokeFlow ? [{ label: "Run smoke", command: "smoke" }] : []),
+    ...(hasSmokeFlow ? [{ label: "Smoke", command: "smoke" }] : []),
   ];
   return [deciding, looking];
 }

@@ -164,7 +164,7 @@ describe("the card of an alert", () => {
   test("is taken on by a tap: card, state and entry say who has it, and nothing new is said", async () => {
     const { id, name, card } = await raise("api-is-ready");
     expect(card.text.split("\n")[0]).toMatch(/^🔴 sandbox · api-is-ready fails since \d\d:\d\d$/);
-    expect(commandsOf(card)).toEqual(["Ack", "Silence…", "Details", "Chart", "Run smoke"]);
+    expect(commandsOf(card)).toEqual(["Ack", "Silence…", "Details", "Chart", "Smoke"]);
     const count = botMessages().length;
     world.as("operator").tap({ messageId: card.id, label: "Ack" });
     const taken = await reads(card.id, /👤 sandbox · api-is-ready .* · Otto has it/);
