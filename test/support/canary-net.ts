@@ -7,7 +7,7 @@ export type CanaryNet = {
   take(): readonly Leak[];
 };
 
-export type Leak = {
+type Leak = {
   /** The name of the secret. */
   readonly secret: string;
   readonly sink: string;
