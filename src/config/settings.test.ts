@@ -129,3 +129,45 @@ schedules:
     expect(problemsOf(rest.replace(from, to))).toEqual([expect.stringContaining(problem)]);
   });
 });
+
+describe("what alerts need to know of checks", () => {
+  const file = `${head}${coolify}checks:
+  api-is-live: { kind: not-configured, what: an API, dependsOn: [api-is-ready] }
+  api-is-ready:
+    kind: not-configured
+    what: an API
+    dependsOn:
+      - postgres-is-up
+      - api-is-live
+    application: appi
+maintenance:
+  - { name: nightly, cron: "0 3 * * *", lasts: 30m, checks: [api-is-life] }
+`;
+  const told = (text: string): readonly string[] => {
+    const loaded = parse(text);
+    const problems = loaded.ok ? [] : loaded.problems;
+    return problems.map(({ line, path, message }) => `${line} ${path}: ${message}`);
+  };
+
+  test("is told at its line: a cause that is no check, and a circle", () => {
+    expect(told(file)).toEqual([
+      "10 checks.api-is-live.dependsOn[0]: goes in a circle: api-is-live → api-is-ready → api-is-live; expected one direction, from effect to cause",
+      "15 checks.api-is-ready.dependsOn[0]: there is no check postgres-is-up",
+      "16 checks.api-is-ready.dependsOn[1]: goes in a circle: api-is-ready → api-is-live → api-is-ready; expected one direction, from effect to cause",
+    ]);
+  });
+
+  test("is told at its line: an application that Coolify has not", () => {
+    const direct = file.replace(/ {4}dependsOn:\n(?: {6}- .+\n)+/, "");
+    expect(told(direct)).toEqual([
+      "14 checks.api-is-ready.application: systems.coolify.applications has no appi; did you mean api?",
+    ]);
+  });
+
+  test("is told at its line: a window that names no check", () => {
+    const direct = file.replace(/ {4}dependsOn:\n(?: {6}- .+\n)+/, "").replace("appi", "api");
+    expect(told(direct)).toEqual([
+      "16 maintenance[0].checks[0]: there is no check api-is-life; did you mean api-is-live?",
+    ]);
+  });
+});
