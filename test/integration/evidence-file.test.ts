@@ -8,8 +8,8 @@ import { fileOf, noteTrouble } from "../../src/storage/evidence-file.ts";
 import {
   appendEntries,
   appendEntry,
+  expectRendered,
   filesOf,
-  freshRendering,
   LOG,
   openEvidenceLog,
   signRoughly,
@@ -323,15 +323,7 @@ async function renderAll(): Promise<void> {
 }
 
 async function untilRendered(): Promise<void> {
-  await expect
-    .poll(
-      async () => {
-        const fresh = await freshRendering(log.database);
-        return (await filesOf(log.directory)).map((text, index) => text === fresh[index]);
-      },
-      { timeout: 10_000 },
-    )
-    .not.toContain(false);
+  await expectRendered(log);
 }
 
 /** As if a crash had come before the rows heard of what was synced. */

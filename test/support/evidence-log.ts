@@ -2,6 +2,8 @@ import { createHash, randomUUID } from "node:crypto";
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 
+import { expect } from "vitest";
+
 import { createBell } from "../../src/core/waiting.ts";
 import { keepEvidenceFile, type EvidenceFileParts } from "../../src/jobs/evidence-file.ts";
 import { blocksOf, headerOf, partsOf, startOf } from "../../src/jobs/log-part.ts";
@@ -126,4 +128,20 @@ export async function filesOf(directory: string): Promise<readonly string[]> {
   return Promise.all(
     names.map(async (name) => readFile(join(directory, name), "utf8").catch(() => "")),
   );
+}
+
+/** Waits until the files are what their rows say, byte for byte. */
+export async function expectRendered(
+  log: Pick<EvidenceLog, "database" | "directory">,
+): Promise<void> {
+  await expect
+    .poll(
+      async () => {
+        const fresh = await freshRendering(log.database);
+        const found = await filesOf(log.directory);
+        return found.length === fresh.length && found.every((text, index) => text === fresh[index]);
+      },
+      { timeout: 20_000, message: "the files are the rendering of the rows" },
+    )
+    .toBe(true);
 }
