@@ -132,7 +132,7 @@ async function* piecesOf(file: FileBytes, start: number): AsyncGenerator<Buffer,
 }
 
 /** The bytes of an open file up to a size; it may grow meanwhile. */
-export function bytesOf(file: FileHandle, size: number): FileBytes {
+function bytesOf(file: FileHandle, size: number): FileBytes {
   return {
     size,
     async read(offset, length) {

@@ -181,11 +181,13 @@ describe.skipIf(!hasStrace && process.env["CI"] === undefined)("a renderer under
   );
 });
 
-const mayMount = process.getuid?.() === 0 && canRun("mount", "--version");
+const MOUNT = "/bin/mount";
+const UNMOUNT = "/bin/umount";
+const mayMount = process.getuid?.() === 0 && canRun(MOUNT, "--version");
 
 describe.skipIf(!mayMount && process.env["CI"] === undefined)("a disk that is full", () => {
   test("stops the file, is told, and when there is room the file is whole again", async () => {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", log.directory]);
+    execFileSync(MOUNT, ["-t", "tmpfs", "-o", "size=256k", "tmpfs", log.directory]);
     try {
       await using rendering = startRendering(log);
       for (let n = 0; n < 20; n += 1) await appendEntries(log.database, 20);
@@ -196,10 +198,10 @@ describe.skipIf(!mayMount && process.env["CI"] === undefined)("a disk that is fu
           return rows;
         })
         .toEqual([{ trouble: "cannot-write" }]);
-      execFileSync("mount", ["-o", "remount,size=8m", log.directory]);
+      execFileSync(MOUNT, ["-o", "remount,size=8m", log.directory]);
       await expectRendered(log);
     } finally {
-      execFileSync("umount", ["--lazy", log.directory]);
+      execFileSync(UNMOUNT, ["--lazy", log.directory]);
     }
   });
 });

@@ -30,7 +30,7 @@ export async function openEvidenceLog(): Promise<EvidenceLog> {
   return { ...own, directory, [Symbol.asyncDispose]: async () => kept.disposeAsync() };
 }
 
-export const record: RecordEvent = async (tx, now, done) =>
+const record: RecordEvent = async (tx, now, done) =>
   recordCommand(
     tx,
     now,
@@ -108,7 +108,7 @@ export function startRendering(
 }
 
 /** What the files should hold, rendered from the rows in memory: the closed parts, then the present one. */
-export async function freshRendering(database: Database): Promise<readonly string[]> {
+async function freshRendering(database: Database): Promise<readonly string[]> {
   const ends = await database.transaction(async (tx) => rotations(tx, LOG.target));
   const files: string[] = [];
   for (const part of partsOf(ends)) {
