@@ -40,6 +40,7 @@ import { keepSchedules } from "./jobs/scheduling.ts";
 import { keepSilences } from "./jobs/silence-ends.ts";
 import { watch, type WatchedTarget } from "./jobs/watch.ts";
 import { startRedis } from "./servers/redis.ts";
+import { forgetAlerts } from "./storage/alert.ts";
 import { forgetCalls } from "./storage/call.ts";
 import { moveChat } from "./storage/chat-move.ts";
 import { EVIDENCE_CHANNEL } from "./storage/evidence.ts";
@@ -199,7 +200,14 @@ export async function startApp(parts: Parts): Promise<App> {
       dispatch,
       everyMs: timing.schedule,
     };
-    const chores = [inbox.forget, forgetSamples, forgetSent, forgetSlots, forgetCalls];
+    const chores = [
+      inbox.forget,
+      forgetSamples,
+      forgetSent,
+      forgetSlots,
+      forgetCalls,
+      forgetAlerts,
+    ];
     const { secondPath } = flightdeck;
     const calling = { caller, target: settings.target, onCall: targets[0].context.rosterAt };
     await together(signal, [

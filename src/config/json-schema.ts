@@ -15,8 +15,19 @@ export type JsonSchema = {
   readonly examples?: readonly unknown[];
 };
 
+/** Making one takes milliseconds, and every refused file asks for it. */
+const made = new WeakMap<z.ZodType, JsonSchema>();
+
 /** What a person may write, as JSON Schema; references are allowed wherever a scalar is. */
 export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
+  const known = made.get(schema);
+  if (known !== undefined) return known;
+  const written = write(schema);
+  made.set(schema, written);
+  return written;
+}
+
+function write(schema: z.ZodType): JsonSchema {
   return z.toJSONSchema(schema, {
     io: "input",
     // zod takes the examples of a setting that converts for examples of its output; ours are what people write.

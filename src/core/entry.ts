@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 import canonicalize from "canonicalize";
 import { z } from "zod";
@@ -71,10 +71,10 @@ export function canonicalForm(entry: Entry): string {
 }
 
 export function entryHash(canonical: string): string {
-  return createHash("sha256").update(Buffer.of(0)).update(canonical, "utf8").digest("hex");
+  return hash("sha256", `\0${canonical}`);
 }
 
 /** What the first entry of a log points back to; it binds a log to its origin, so no other log's line fits in. */
 export function genesisHash(origin: string): string {
-  return createHash("sha256").update(`flightdeck-evidence-v1\n${origin}`, "utf8").digest("hex");
+  return hash("sha256", `flightdeck-evidence-v1\n${origin}`);
 }

@@ -4,9 +4,11 @@ import { z } from "zod";
 
 import { Interruption } from "../core/interruption.ts";
 import type { Secret } from "../core/secret.ts";
+import { untilAborted } from "../core/waiting.ts";
 
 const QUEUE = "runs";
 const DRAIN_MS = 20_000;
+const FAREWELL_MS = 1_000;
 /** A Redis that is frozen must not keep the reconciler from going on without it. */
 const ANSWER_WITHIN_MS = 2_000;
 
@@ -76,17 +78,16 @@ export function startQueue(options: QueueOptions): RunQueue {
 
   return {
     async add(run, now) {
-      await queue.add(
-        "run",
-        { runId: run.id },
-        { jobId: `run-${run.id}-${run.epoch}-${now.getTime()}`, attempts: 1 },
-      );
+      const jobId = `run-${run.id}-${run.epoch}-${now.getTime()}`;
+      await inTime(queue.add("run", { runId: run.id }, { jobId, attempts: 1 }));
     },
-    depth: async () => queue.getJobCounts("waiting", "active", "delayed", "failed"),
+    depth: async () => inTime(queue.getJobCounts("waiting", "active", "delayed", "failed")),
     async [Symbol.asyncDispose]() {
       stopping.abort(new Interruption("stopping", "the process is stopping"));
-      await settledWithin(DRAIN_MS, worker.close());
-      await settledWithin(1_000, queue.close());
+      // Without Redis the worker has nothing to hand back, and would wait for it.
+      const isConnected = consumer.status === "ready";
+      await settledWithin(isConnected ? DRAIN_MS : FAREWELL_MS, worker.close());
+      await settledWithin(FAREWELL_MS, queue.close());
       producer.disconnect();
       consumer.disconnect();
     },
@@ -106,6 +107,11 @@ function connect(
     retryStrategy: (attempt) => Math.min(attempt * 200, 2_000),
     disconnectTimeout: 50,
   });
+}
+
+/** The queue waits without end for a first connection, which a Redis that was never there does not give. */
+async function inTime<Answer>(work: Promise<Answer>): Promise<Answer> {
+  return untilAborted(work, AbortSignal.timeout(ANSWER_WITHIN_MS));
 }
 
 /** Closing must not hang on a Redis that is gone. */
