@@ -4,12 +4,11 @@ import { line, type Card, type CardAction, type CardPart } from "../core/card.ts
 import { formatDuration } from "../core/duration.ts";
 import { clockTime } from "../core/moment.ts";
 import { runName } from "../core/run-name.ts";
-import { shortened } from "../core/visible-text.ts";
+import { troubleLine } from "../core/trouble.ts";
 import type { RunView } from "./operation.ts";
 import { reportSchema, VERDICTS, type CheckReport, type Verdict } from "./preflight-verdict.ts";
 
 const TROUBLE_LINES = 8;
-const LINE_LIMIT = 120;
 const MARK: Readonly<Record<Verdict, string>> = { GO: "🟢", "NO-GO": "🔴", UNKNOWN: "🟡" };
 
 const SIGN: Readonly<Record<CheckReport["status"], string>> = {
@@ -129,21 +128,11 @@ function troubleLines(reports: readonly CheckReport[]): readonly CardPart[] {
     return line(
       `${SIGN[report.status]} `,
       { bold: report.check },
-      `${severity}: ${explanation(report)}`,
+      `${severity}: ${troubleLine(report)}`,
     );
   });
   const rest = troubles.length - shown.length;
   return rest > 0 ? [...shown, line(`… and ${rest} more under Details`)] : shown;
-}
-
-/** What was seen, in one line. */
-function explanation(report: CheckReport): string {
-  const wrong = report.observations.find((observation) => !observation.ok);
-  if (report.reason !== undefined) return shortened(report.reason, LINE_LIMIT);
-  if (wrong) {
-    return shortened(`${wrong.what} should be ${wrong.expected}, is ${wrong.actual}`, LINE_LIMIT);
-  }
-  return "nothing was observed";
 }
 
 function passes(reports: readonly CheckReport[]): readonly CardPart[] {
