@@ -12,7 +12,7 @@ import type { Transaction } from "../storage/database.ts";
 import { fileOf } from "../storage/evidence-file.ts";
 import { hasSubject } from "../storage/outbox.ts";
 import { lastEnded } from "../storage/run.ts";
-import { newestSamples, peaks, troubles } from "../storage/sample.ts";
+import { newestSamples, peaks, troubles, type Window } from "../storage/sample.ts";
 import { defineCommand, type Answer, type CommandContext } from "./command.ts";
 import type { TargetContext } from "./served-target.ts";
 
@@ -70,7 +70,7 @@ export async function drawChart(
   now: Date,
   { target, timeZone, board }: Pick<TargetContext, "target" | "timeZone" | "board">,
 ): Promise<Drawing> {
-  const window = { from: new Date(now.getTime() - CHARTED_MS), to: now, binMs: BIN_MS };
+  const window = lastDay(now);
   const names = board.map((check) => check.name);
   const chart = boardChart(target, timeZone, board, {
     ...window,
@@ -78,6 +78,11 @@ export async function drawChart(
     troubles: await troubles(tx, target, names, window),
   });
   return { card: chartCard(chart), chart: chart.panels.length > 0 ? chart : undefined };
+}
+
+/** The stretch of time that a chart shows. */
+export function lastDay(now: Date): Window {
+  return { from: new Date(now.getTime() - CHARTED_MS), to: now, binMs: BIN_MS };
 }
 
 async function readStandings(
