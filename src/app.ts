@@ -286,10 +286,10 @@ export async function startApp(parts: Parts): Promise<App> {
 }
 
 async function signLogs({ logs, report }: Flightdeck): Promise<void> {
-  for (const { target, checkpointer } of logs) {
-    await checkpointer
-      .sign()
-      .catch((error: unknown) => report(error, `signing the log of ${target} at the end`));
+  for (const log of logs) {
+    await log
+      .finish()
+      .catch((error: unknown) => report(error, `signing the log of ${log.target} at the end`));
   }
 }
 

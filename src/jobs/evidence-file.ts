@@ -26,6 +26,7 @@ import {
   openToAppend,
   replaceBy,
   signatureOf,
+  type LogFile,
 } from "./log-file.ts";
 import { lookAtLog, type Finding, type Look, type LogPlace } from "./log-look.ts";
 import { blocksOf, closedFile, headerOf, startOf, type Block, type LogPart } from "./log-part.ts";
@@ -139,36 +140,85 @@ async function goOn(
 /** Appends what is missing, again and again, until the part is closed, somebody touched it or all is to be looked at. */
 async function appendFrom(
   parts: EvidenceFileParts,
-  { part, path }: Look,
+  look: Look,
   from: GoodEnd,
   wholeAtMs: number,
   until: AbortSignal,
 ): Promise<void> {
-  const { database, log, directory, bell, timing = USUAL_TIMING } = parts;
-  await using file = await openToAppend(path, from.bytes);
-  const note = async (bytes: number, rendered: bigint): Promise<void> =>
-    database.transaction(async (tx, now) => noteRendered(tx, now, log.target, { bytes, rendered }));
+  const { bell, timing = USUAL_TIMING } = parts;
+  await using file = await openToAppend(look.path, from.bytes);
   let { at } = from;
-  let isNoted = false;
+  // It may have been in trouble, so it is noted to be well even when there is no news.
+  if (at) await noteSynced(parts, file.bytes, at);
   while (!until.aborted && performance.now() < wholeAtMs) {
-    for await (const batch of batchesOf(missingBehind(parts, part, at))) {
-      if (until.aborted || !(await file.isAsWeLeftIt())) return;
-      if (batch.bytes.length > 0) await file.append(batch.bytes);
-      at = batch.at;
-      const isClosed = at.kind === "rotation" && at.seq > startOf(part).seq;
-      // Of the file that begins next nothing is on the disk. It is said before this one goes, lest it seem cut.
-      await note(isClosed ? 0 : file.bytes, at.seq);
-      isNoted = true;
-      pass("log.recorded", log.target);
-      if (isClosed)
-        return await moveFile(path, join(directory, closedFile({ ...part, until: at.seq })));
-    }
-    if (!isNoted && at) await note(file.bytes, at.seq);
-    isNoted = true;
+    const appended = await appendMissing(parts, look, file, at, until);
+    if (appended.kind !== "up-to-date") return;
+    at = appended.at;
     if (file.bytes > parts.rotateAtBytes && (await isMarked(parts))) continue;
     await bell.wait(timing.lookMs, until);
     if (!(await file.isAsWeLeftIt())) return;
   }
+}
+
+type Appended =
+  | { readonly kind: "up-to-date"; readonly at: LogPosition | undefined }
+  /** The part ends here, and stands among the closed ones. */
+  | { readonly kind: "closed" }
+  /** Somebody touched the file, or it is time to stop. */
+  | { readonly kind: "left-off" };
+
+/** Appends what is missing behind a place, and notes how far the disk has it. */
+async function appendMissing(
+  parts: EvidenceFileParts,
+  { part, path }: Look,
+  file: LogFile,
+  from: LogPosition | undefined,
+  until: AbortSignal,
+): Promise<Appended> {
+  const { log, directory } = parts;
+  let at = from;
+  for await (const batch of batchesOf(missingBehind(parts, part, from))) {
+    if (until.aborted || !(await file.isAsWeLeftIt())) return { kind: "left-off" };
+    if (batch.bytes.length > 0) await file.append(batch.bytes);
+    at = batch.at;
+    const isClosed = at.kind === "rotation" && at.seq > startOf(part).seq;
+    // Of the file that begins next nothing is on the disk. It is said before this one goes, lest it seem cut.
+    await noteSynced(parts, isClosed ? 0 : file.bytes, at);
+    pass("log.recorded", log.target);
+    if (!isClosed) continue;
+    await moveFile(path, join(directory, closedFile({ ...part, until: at.seq })));
+    return { kind: "closed" };
+  }
+  return { kind: "up-to-date", at };
+}
+
+async function noteSynced(
+  { database, log }: EvidenceFileParts,
+  bytes: number,
+  { seq }: LogPosition,
+): Promise<void> {
+  await database.transaction(async (tx, now) =>
+    noteRendered(tx, now, log.target, { bytes, rendered: seq }),
+  );
+}
+
+/**
+ * Brings the file up to date once, for whoever is about to stop and has just signed. What is wrong with it, and what
+ * another process holds, is left to the next leader.
+ */
+export async function finishEvidenceFile(
+  parts: EvidenceFileParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const lockFile = join(parts.directory, ".lock");
+  if (!(await exists(lockFile))) return;
+  await using lock = await takeFileLock(lockFile);
+  if (!lock) return;
+  const look = await lookAtLog(parts, new Set());
+  if (look.finding.kind !== "agrees") return;
+  const { synced } = look.finding;
+  await using file = await openToAppend(look.path, synced.bytes);
+  await appendMissing(parts, look, file, synced.at, AbortSignal.any([signal, lock.lost]));
 }
 
 /** Marks the end of the log as the end of this part, if it can be signed there and nobody appended in between. */

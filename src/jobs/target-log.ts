@@ -1,5 +1,5 @@
 import type { Actor } from "../core/actor.ts";
-import { together, type Bell } from "../core/waiting.ts";
+import { createBell, together, type Bell } from "../core/waiting.ts";
 import type { Database } from "../storage/database.ts";
 import type { Place } from "../storage/outbox.ts";
 import type { WitnessSettings } from "../storage/settings.ts";
@@ -7,7 +7,7 @@ import { loadSigningKeys, publicKeysOf, type KeyPlace } from "../storage/signing
 import type { Git } from "../systems/git.ts";
 import { createCheckpointer, type Checkpointer } from "./checkpointer.ts";
 import { keepCheckpoints } from "./checkpointing.ts";
-import { keepEvidenceFile } from "./evidence-file.ts";
+import { finishEvidenceFile, keepEvidenceFile } from "./evidence-file.ts";
 import { tellOfEvidence } from "./evidence-news.ts";
 import { askForRepair, type RepairAnswer } from "./evidence-repair.ts";
 import { rotateKey, type KeyRotated } from "./key-rotation.ts";
@@ -17,6 +17,7 @@ import { refuseStrangeFile, StrangeFileError } from "./strange-file.ts";
 import { witness } from "./witness.ts";
 
 const LOOK_EVERY_MS = 5_000;
+const FINISH_WITHIN_MS = 5_000;
 
 export type TargetLogParts = {
   readonly database: Database;
@@ -54,6 +55,8 @@ export type TargetLog = {
   /** The leader's duties, until the signal. */
   keepCheckpoints(signal: AbortSignal): Promise<void>;
   keepFile(bell: Bell, signal: AbortSignal): Promise<void>;
+  /** Signs what was recorded last, and has it in the file, when nothing more will be recorded here. */
+  finish(): Promise<void>;
 };
 
 export function createTargetLog(parts: TargetLogParts): TargetLog {
@@ -86,6 +89,12 @@ export function createTargetLog(parts: TargetLogParts): TargetLog {
           keepEvidenceFile({ ...shared, bell, sign: async () => checkpointer.sign() }, until),
         async (until) => tellOfEvidence(shared, until),
       ]),
+    async finish() {
+      await checkpointer.sign();
+      const bell = createBell();
+      const sign = async () => checkpointer.sign();
+      await finishEvidenceFile({ ...shared, bell, sign }, AbortSignal.timeout(FINISH_WITHIN_MS));
+    },
     askRepair: async (order) => askForRepair(shared, order),
     rotateKey: async (order) => rotateKey(shared, order),
     keepCheckpoints: async (signal) =>

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmod, rename, writeFile } from "node:fs/promises";
+import { chmod, readFile, rename, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 
@@ -124,7 +124,11 @@ test("a clean stop leaves no entry without a signature", async () => {
     await using _app = await start();
     await record(1);
   }
-  expect((await sizes()).at(-1)).toBe((await readEntries(database.url)).length);
+  const size = (await readEntries(database.url)).length;
+  expect((await sizes()).at(-1)).toBe(size);
+  // The signature is of use where it can be carried away: in the file.
+  const log = await readFile(join(config.targets[0].settings.evidence.directory, "log.md"), "utf8");
+  expect(log.trimEnd().split("\n").at(-1)).toMatch(new RegExp(`^<!-- end checkpoint ${size}\\b`));
 });
 
 test("a key that others can read is no key to start with, and the way out is said", async () => {
