@@ -1,12 +1,13 @@
 import { pause } from "../core/waiting.ts";
 import type { Database } from "../storage/database.ts";
 import { newestCheckpoint, oldestUnchecked } from "../storage/evidence-checkpoint.ts";
+import { noteSigning } from "../storage/evidence-file.ts";
 import { headOf } from "../storage/evidence.ts";
 import { answer } from "../storage/outbox.ts";
 import { checkpointDue } from "./checkpoint-due.ts";
 import { postCheckpoint, type PostParts } from "./checkpoint-post.ts";
 import type { Checkpointer, Signing } from "./checkpointer.ts";
-import { refusalCard, type SigningRefusal } from "./signing-refusal.ts";
+import { refusalCard, refusalText, type SigningRefusal } from "./signing-refusal.ts";
 
 const TELL_EVERY_MS = 30 * 60 * 1000;
 const EXAMINE_EVERY_MS = 60 * 1000;
@@ -61,6 +62,11 @@ async function signWhenDue(parts: CheckpointingParts, state: Watch): Promise<voi
   if (isExamined && (!due || state.refusal)) return tellRefusal(parts, state);
   state.examinedAtMs = performance.now();
   state.refusal = due ? refusalOf(await checkpointer.sign()) : await checkpointer.examine();
+  const { refusal } = state;
+  // What changes something can wait until somebody has looked: nobody could be shown that it was done.
+  await database.transaction(async (tx) =>
+    noteSigning(tx, target, refusal && refusalText(refusal)),
+  );
   await tellRefusal(parts, state);
 }
 

@@ -23,14 +23,32 @@ describe("the standing of a log's file", () => {
     const file = {
       trouble: kind && trouble(kind),
       behindSince: behindMs === undefined ? undefined : ago(behindMs),
+      signingRefused: undefined,
     };
     expect(evidenceStanding(file, NOW).kind).toBe(standing);
   });
 
+  test("is stuck while the log contradicts what was signed of it, however well the file is", () => {
+    const file = { trouble: undefined, behindSince: undefined };
+    const refused = evidenceStanding({ ...file, signingRefused: "Two histories." }, NOW);
+    expect(refused).toMatchObject({
+      kind: "stuck",
+      words: "the log is not signed. Two histories.",
+      wayOut: expect.stringContaining("flightdeck evidence adopt") as unknown,
+    });
+  });
+
   test("says how far behind it is, and what a person can do", () => {
-    const behind = evidenceStanding({ trouble: undefined, behindSince: ago(90_000) }, NOW);
+    const signed = { signingRefused: undefined };
+    const behind = evidenceStanding(
+      { ...signed, trouble: undefined, behindSince: ago(90_000) },
+      NOW,
+    );
     expect(behind).toMatchObject({ words: "log.md is 1m 30s behind" });
-    const edited = evidenceStanding({ trouble: trouble("edited"), behindSince: undefined }, NOW);
+    const edited = evidenceStanding(
+      { ...signed, trouble: trouble("edited"), behindSince: undefined },
+      NOW,
+    );
     expect(edited).toMatchObject({ wayOut: expect.stringContaining("flightdeck evidence repair") });
   });
 });

@@ -5,7 +5,7 @@ const LAGS_AFTER_MS = 60_000;
 const STUCK_AFTER_MS = 15 * 60_000;
 
 /**
- * What a log's file is good for at the moment. One that lags is told, and one that is stuck lets nothing be changed any
+ * What a log and its file are good for at the moment. One that lags is told, and one that is stuck lets nothing be changed any
  * more that can wait: what is done then could not be shown to anybody who has only the file.
  */
 export type EvidenceStanding =
@@ -13,9 +13,20 @@ export type EvidenceStanding =
   | { readonly kind: "lags" | "stuck"; readonly words: string; readonly wayOut: string };
 
 export function evidenceStanding(
-  { trouble, behindSince }: Pick<EvidenceFile, "trouble" | "behindSince">,
+  {
+    trouble,
+    behindSince,
+    signingRefused,
+  }: Pick<EvidenceFile, "trouble" | "behindSince" | "signingRefused">,
   now: Date,
 ): EvidenceStanding {
+  if (signingRefused !== undefined) {
+    return {
+      kind: "stuck",
+      words: `the log is not signed. ${signingRefused}`,
+      wayOut: 'flightdeck evidence adopt --reason "…" goes on from what there is.',
+    };
+  }
   const behindMs = behindSince ? now.getTime() - behindSince.getTime() : 0;
   const behind = `log.md is ${formatDuration(behindMs)} behind`;
   const lag = lagOf(behindMs);

@@ -22,6 +22,7 @@ const fileRow = z
     trouble_detail: z.string().nullable(),
     trouble_since: z.date().nullable(),
     told_at: z.date().nullable(),
+    signing_refused: z.string().nullable(),
     repair_cause: z.string().nullable(),
     behind_since: z.date().nullable(),
   })
@@ -33,6 +34,7 @@ const fileRow = z
         ? undefined
         : { kind: row.trouble, detail: row.trouble_detail ?? "", since: row.trouble_since },
     toldAt: row.told_at ?? undefined,
+    signingRefused: row.signing_refused ?? undefined,
     repair: row.repair_cause === null ? undefined : repairAsk.parse(JSON.parse(row.repair_cause)),
     behindSince: row.behind_since ?? undefined,
   }));
@@ -45,6 +47,7 @@ const UNTOUCHED: EvidenceFile = {
   rendered: 0n,
   trouble: undefined,
   toldAt: undefined,
+  signingRefused: undefined,
   repair: undefined,
   behindSince: undefined,
 };
@@ -53,7 +56,7 @@ export async function fileOf(tx: Transaction, log: string): Promise<EvidenceFile
   const [row] = await tx.rows(
     fileRow,
     `select coalesce(f.bytes, 0)::text as bytes, coalesce(f.rendered, 0)::text as rendered, f.trouble,
-       f.trouble_detail, f.trouble_since, f.told_at, f.repair_cause, e.at as behind_since
+       f.trouble_detail, f.trouble_since, f.told_at, f.signing_refused, f.repair_cause, e.at as behind_since
      from evidence_head h
      left join evidence_file f on f.log = h.log
      left join evidence e on e.log = h.log and e.seq = coalesce(f.rendered, 0) + 1
@@ -75,6 +78,20 @@ export async function noteRendered(
      on conflict (log) do update set bytes = $2, rendered = $3, rendered_at = $4,
        trouble = null, trouble_detail = null, trouble_since = null`,
     [log, bytes, String(rendered), now],
+  );
+}
+
+/** Why the log is not signed as it stands; undefined when it is, or would be. */
+export async function noteSigning(
+  tx: Transaction,
+  log: string,
+  refused: string | undefined,
+): Promise<void> {
+  await tx.change(
+    `insert into evidence_file as f (log, signing_refused) values ($1, $2)
+     on conflict (log) do update set signing_refused = $2
+     where f.signing_refused is distinct from $2`,
+    [log, refused ?? null],
   );
 }
 

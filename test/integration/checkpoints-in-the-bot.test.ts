@@ -179,6 +179,11 @@ test("what was signed and is not here is told in the chat, until somebody adopts
       { timeoutMs: 20_000 },
     );
     expect(warning.text).toContain("A checkpoint of 9000 entries");
+    world.as("operator").say("/smoke");
+    await world.telegram.waitFor(
+      () => world.telegram.messages().find(({ text }) => text.includes("the log is not signed. A")),
+      { timeoutMs: 20_000 },
+    );
     expect(await flightdeck(adopt)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining("Stop every instance") as unknown,

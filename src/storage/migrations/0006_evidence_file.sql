@@ -48,6 +48,8 @@ create table evidence_file (
   trouble_since timestamptz,
   -- When the chat was last told of it.
   told_at timestamptz,
+  -- Why the log is not signed as it stands, in one sentence; what was signed before does not lie on it.
+  signing_refused text,
   -- A person has asked for the file to be rendered afresh.
   repair_asked_at timestamptz,
   repair_cause text
