@@ -1,3 +1,4 @@
+import { alertName } from "../core/alert-name.ts";
 import type { CardPart } from "../core/card.ts";
 import { line } from "../core/card.ts";
 import type { Drawing } from "../core/chart.ts";
@@ -8,6 +9,7 @@ import { boardChart, chartCard } from "../core/status-board-chart.ts";
 import { standingsOf, type BoardCheck, type Standing } from "../core/status-board.ts";
 import { evidenceStanding } from "../jobs/evidence-standing.ts";
 import { verdictOf } from "../jobs/preflight-verdict.ts";
+import { openAlerts } from "../storage/alert.ts";
 import type { Transaction } from "../storage/database.ts";
 import { fileOf } from "../storage/evidence-file.ts";
 import { hasSubject } from "../storage/outbox.ts";
@@ -50,12 +52,17 @@ export const status = defineCommand<Asked>({
 export async function drawStatus(
   tx: Transaction,
   now: Date,
-  context: Pick<TargetContext, "target" | "timeZone" | "board">,
+  context: Pick<TargetContext, "target" | "timeZone" | "board" | "smoke">,
   id: string,
 ): Promise<Drawing> {
   const { target, timeZone, board } = context;
   const standings = await readStandings(tx, now, target, board);
-  const facts = [await lastPreflight(tx, now, target), ...(await evidenceTrouble(tx, now, target))];
+  const facts = [
+    ...(await firingAlerts(tx, target)),
+    await lastRun(tx, now, target, "preflight"),
+    ...(context.smoke.flow === undefined ? [] : [await lastRun(tx, now, target, "smoke")]),
+    ...(await evidenceTrouble(tx, now, target)),
+  ];
   const verdict = boardVerdict(standings);
   return { card: boardCard({ id, target, verdict, standings, facts, now, timeZone }) };
 }
@@ -103,12 +110,30 @@ function boardVerdict(standings: readonly Standing[]): BoardVerdict {
   ];
 }
 
-async function lastPreflight(tx: Transaction, now: Date, target: string): Promise<CardPart> {
-  const run = await lastEnded(tx, target, "preflight");
-  if (!run) return line("No preflight yet");
+/** What sounds or has sounded and is not over: how many, and by name what is most urgent. */
+async function firingAlerts(tx: Transaction, target: string): Promise<readonly CardPart[]> {
+  const open = (await openAlerts(tx, target)).filter(
+    ({ alert }) => alert.state !== "pending" && alert.behind === undefined,
+  );
+  const [first] = open;
+  if (!first) return [];
+  const taken = open.filter(({ alert }) => alert.state === "acknowledged").length;
+  const count = open.length === 1 ? "1 alert" : `${open.length} alerts`;
+  const who = taken === 0 ? "" : `, ${taken} taken`;
+  return [line("🔔 ", { bold: count }, `${who} · ${alertName(first.id)} ${first.check}`)];
+}
+
+async function lastRun(
+  tx: Transaction,
+  now: Date,
+  target: string,
+  operation: string,
+): Promise<CardPart> {
+  const run = await lastEnded(tx, target, operation);
+  if (!run) return line(`No ${operation} yet`);
   const at = run.endedAt ?? run.createdAt;
   return line(
-    "Last preflight ",
+    `Last ${operation} `,
     { bold: run.verdict ?? run.state },
     ` · ${runName(run.id)} · ${age(at, now)}`,
   );

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
+import { drawStatus } from "../../src/commands/status.ts";
 import { cardText } from "../../src/core/card-text.ts";
 import { cardSchema } from "../../src/core/card.ts";
 import { escalationSetting } from "../../src/core/escalation.ts";
@@ -194,6 +195,21 @@ describe("what follows from a look", () => {
       "alert.fired api-is-live",
       "alert.resolved api-is-live",
     ]);
+  });
+
+  test("the board names what fires, and says nothing of alerts when none does", async () => {
+    const desk = deskOver([check("api-is-ready"), check("api-is-live", { forMs: minutes(5) })]);
+    const board = async (): Promise<string> => {
+      const target = { target: "sandbox", timeZone: "UTC", board: [] };
+      const smoke = { flow: undefined, flows: {} };
+      const drawn = await database.transaction(async (tx) =>
+        drawStatus(tx, at(0), { ...target, smoke }, "1"),
+      );
+      return cardText(drawn.card);
+    };
+    expect(await board()).not.toContain("🔔");
+    await desk.look(0, { "api-is-ready": failing, "api-is-live": failing });
+    expect(await board()).toMatch(/🔔 1 alert · A-\w+ api-is-ready/);
   });
 
   test("not being able to look is an alert too, and is told apart", async () => {
