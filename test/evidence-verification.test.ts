@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 
 import type { Checkpoint } from "../src/core/checkpoint.ts";
-import type { LogReport } from "../src/core/log-report.ts";
+import { entryHash } from "../src/core/entry.ts";
+import { reportText, type LogReport } from "../src/core/log-report.ts";
 import { checkpointBlock, entryBlock, logHeader } from "../src/core/log-text.ts";
 import { verifyFiles, type LogPart, type VerifyOptions } from "../src/core/log-verification.ts";
 import { generateSigner } from "../src/core/signed-note.ts";
@@ -95,6 +96,13 @@ describe("a sound log", () => {
     for (const piece of [1, 7, 1_000, 65_536]) {
       expect(await found([partInPieces(blocks.join(""), piece)])).toBe("sound");
     }
+  });
+
+  test("is sound although an entry quotes the escape of half a character", async () => {
+    // Many programs write every emoji in JSON as two such escapes.
+    const reason = String.raw`status should be 200, is 500 with {"detail": "\ud83d\ude00 \\ud83d"}`;
+    const quoting = chained([{ kind: "status.read", facts: { reason } }]);
+    expect(await found(blocksOf(quoting).flat().join(""))).toBe("sound");
   });
 
   test("says when the clock went back, which is no fault of the log", async () => {
@@ -258,6 +266,30 @@ describe("tampering is found and named", () => {
     const loose = first!.canonical.replace('"v":1', '"v":1.0');
     const file = logHeaderOf() + entryBlock({ ...first!, canonical: loose });
     expect(await found(file)).toBe("tampered, edited, #1");
+  });
+
+  test("half a character in an entry, whatever stands in front of it", async () => {
+    for (const text of [String.raw`"\ud83d"`, String.raw`"\\\ud83d"`]) {
+      const [first] = chained([{ kind: "status.read", facts: { reason: "x" } }]);
+      const canonical = first!.canonical.replace('"x"', text);
+      const file = logHeaderOf() + entryBlock({ ...first!, canonical, hash: entryHash(canonical) });
+      expect(await found(file)).toBe("tampered, edited, #1");
+    }
+  });
+
+  test.each([
+    ["lists", "[".repeat(1_000_000) + "]".repeat(1_000_000)],
+    ["mappings", `${'{"a":'.repeat(300_000)}1${"}".repeat(300_000)}`],
+  ])("%s within each other without end", async (_what, canonical) => {
+    const [first] = entries;
+    expect(await found(logHeaderOf() + entryBlock({ ...first!, canonical }))).toBe(
+      "tampered, edited, #1",
+    );
+  });
+
+  test("by a report that no terminal obeys, whatever was put into the log", async () => {
+    const report = await verify(`\u001b[2J\u001b[1;1HSOUND\u202e\n\n<!-- end header -->\n\n`);
+    expect(reportText(report)).toContain("found:    ⟨U+001B⟩[2J⟨U+001B⟩[1;1HSOUND⟨U+202E⟩");
   });
 
   test("a byte that no text has, where the text has a replacement character", async () => {
@@ -435,6 +467,16 @@ describe("keys", () => {
       .flat()
       .join("");
     expect(await found(file, { keys: [other.verifier] })).toBe("key, unknown-key, #5");
+  });
+
+  test("of another log leave one undecided that was told anew under a name of its own", async () => {
+    const anew = chained(LIFE, { origin: "flightdeck/evidence/beta" });
+    const file = blocksOf(anew).flat().join("");
+    const { verdict, findings } = await verify(file);
+    expect(verdict).toBe("key");
+    expect(findings[0]?.message).toBe(
+      `The log calls itself flightdeck/evidence/beta, and the keys that were given are those of ${ORIGIN}.`,
+    );
   });
 
   test("that are unknown do not hide a root that is wrong", async () => {

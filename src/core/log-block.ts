@@ -56,18 +56,21 @@ function readHeader(text: string): LogBlock | undefined {
 function readEntry(text: string): LogBlock | undefined {
   const canonical = between(text, JSON_FENCE, FENCE);
   const value = canonical === undefined ? undefined : parsed(canonical);
-  if (canonical === undefined || !isCanonical(canonical, value)) return undefined;
+  // In this order: a schema turns away what is nested without end before anything walks down into it.
   const entry = entrySchema.safeParse(value);
-  if (!entry.success) return undefined;
+  if (canonical === undefined || !entry.success || !isCanonical(canonical, value)) return undefined;
   return { kind: "entry", entry: entry.data, canonical, hash: entryHash(canonical) };
 }
+
+/** An escape of half a character; behind a backslash that is itself escaped, the same letters are plain text. */
+const HALF_CHARACTER = /(?<!\\)(?:\\\\)*\\ud[89a-f]/i;
 
 /**
  * Whether a text is the canonical form of what it says. For strings and small whole numbers that is what JSON.stringify
  * makes of members in order, which is far quicker to compare than the canonical form is to make.
  */
 function isCanonical(text: string, value: unknown): boolean {
-  return JSON.stringify(value) === text && isSorted(value) && !/\\ud[89a-f]/i.test(text);
+  return JSON.stringify(value) === text && isSorted(value) && !HALF_CHARACTER.test(text);
 }
 
 function isSorted(value: unknown): boolean {

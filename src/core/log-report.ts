@@ -1,5 +1,6 @@
 import type { Finding } from "./log-finding.ts";
 import type { LogStanding } from "./log-verifier.ts";
+import { visibleText } from "./visible-text.ts";
 
 export type LogVerdict = "sound" | "tampered" | "incomplete" | "key";
 
@@ -32,7 +33,8 @@ export function reportText({ verdict, findings, remarks, standing }: LogReport):
   for (const finding of findings) lines.push("", ...findingLines(finding));
   if (standing) lines.push("", ...standingLines(standing));
   lines.push(...remarks);
-  return `${lines.join("\n")}\n`;
+  // A line may quote whoever edited the log, and a terminal obeys what it cannot show.
+  return `${lines.map(visibleText).join("\n")}\n`;
 }
 
 function findingLines({ at, kind, message, expected, found }: Finding): string[] {

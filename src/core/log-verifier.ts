@@ -77,6 +77,9 @@ export function createLogVerifier(options: {
   let compared = 0;
   let agreed = 0;
 
+  /** Keys of other logs can speak neither for nor against this one, however sound its chain is. */
+  const isOfNoKey = options.keys.length > 0 && !options.keys.some(({ name }) => name === origin);
+
   const isWhole = (): boolean => start.seq === 0;
 
   /** Whether what was seen outside for this size is what stands here, once all that belongs to it was read. */
@@ -172,6 +175,11 @@ export function createLogVerifier(options: {
       const beyond = outside[awaited];
       if (beyond && beyond.size > (options.existing ?? 0)) return [cutOff(here, beyond)];
       const findings: Finding[] = [...unknownKeys];
+      if (isOfNoKey && unknownKeys.length === 0) {
+        const names = [...new Set(options.keys.map(({ name }) => name))].join(", ");
+        const message = `The log calls itself ${origin}, and the keys that were given are those of ${names}.`;
+        findings.push({ class: "key", kind: "unknown-key", at: here, message });
+      }
       const removed = isMissing();
       if (removed) findings.push(incomplete("lagging", here, missing(here, removed).message));
       if (size < (options.existing ?? 0)) {
