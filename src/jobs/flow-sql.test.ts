@@ -33,6 +33,7 @@ describe("a statement that only looks", () => {
     ],
     ["select $1 = $2 or a = $1 from t", 2],
     ["select updated_at, settings from tasks limit (2)", 0],
+    ["select 1.5, 2., .5, 1e-3, 1_000, 1.5e+10, straße, naïve$1 from t where a = 2 and b", 0],
   ])("%s", (sql, valueCount) => {
     expect(sqlProblem(sql, valueCount)).toBeUndefined();
   });
@@ -97,6 +98,14 @@ describe("a statement that could do more", () => {
   test("hides nothing behind what only looks like a text", () => {
     expect(sqlProblem("select 'a' || $1 || ' ; ' , pg_sleep(1)", 1)).toMatch(/not known/);
     expect(sqlProblem("select a$b$c, pg_sleep(1), d$b$", 0)).toMatch(/not known/);
+    // A snowman and a space without a break are letters of a name to PostgreSQL, and so is the dollar behind them.
+    expect(sqlProblem("select 1 as ☃$$, pg_sleep(1) as ☃$$", 0)).toMatch(/not known/);
+    expect(sqlProblem("select 1 as \u00a0$$, pg_sleep(1) as \u00a0$$", 0)).toMatch(/not known/);
+    expect(sqlProblem("select 1 as 🙂$a$, pg_sleep(1) as 🙂$a$", 0)).toMatch(/not known/);
+    expect(sqlProblem("select 1x$$, pg_sleep(1) as y$$", 0)).toMatch(/runs into a name/);
+    expect(sqlProblem("select $1x$$, pg_sleep(1) as y$$", 1)).toMatch(/runs into a name/);
+    expect(sqlProblem(String.raw`select 1e'\', pg_sleep(1), '`, 0)).toMatch(/runs into a name/);
+    expect(sqlProblem("select ☃(1)", 0)).toMatch(/not known/);
   });
 });
 

@@ -61,7 +61,7 @@ function wordProblem(words: readonly Word[], word: Word, index: number): string 
   if (!isQuoted && text === "for" && ["share", "key", "no"].includes(next?.text ?? "")) {
     return `for ${next?.text} locks rows; expected a statement that only looks`;
   }
-  if (next?.text !== "(" || !/^[\p{L}_]/u.test(text)) return undefined;
+  if (next?.text !== "(" || !/^[A-Za-z_\u0080-\uffff]/.test(text)) return undefined;
   const isQualified = words[index - 1]?.text === ".";
   if (!isQuoted && !isQualified && (HARMLESS.has(text) || BEFORE_BRACKETS.has(text))) {
     return undefined;
@@ -84,11 +84,14 @@ const PLAIN_TEXT = /'(?:[^']|'')*'/y;
 const PREFIXED_TEXT = /[bBxXnN]'(?:[^']|'')*'/y;
 /** `E'…'` and `U&'…'` end elsewhere than a text does, and whoever misreads where could be shown code as a text. */
 const ESCAPES = /(?:[eE]|[uU]&)['"]/y;
-const DOLLAR_QUOTE = /\$(?:[\p{L}_][\p{L}\p{N}_]*)?\$/uy;
+/** To PostgreSQL whatever is not ASCII is a letter, spaces and signs too; otherwise a name could hide where a text begins. */
+const DOLLAR_QUOTE = /\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/y;
 const QUOTED_NAME = /"((?:[^"]|"")*)"/y;
-const PLAIN_NAME = /[\p{L}_][\p{L}\p{N}_$]*/uy;
+const PLAIN_NAME = /[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*/y;
 const PLACEHOLDER = /\$\d+/y;
-const NUMBER = /\d[\w.]*/y;
+const NUMBER = /\d+(?:_\d+)*(?:\.\d*)?(?:[eE][+-]?\d+)?/y;
+/** Older servers read a number that runs into a name as two words, newer ones not at all. */
+const LETTER = /[\w$\u0080-\uffff]/y;
 
 /** The statement without texts and comments, which may hold anything. */
 function wordsOf(sql: string): { readonly words: readonly Word[] } | { readonly problem: string } {
@@ -127,7 +130,10 @@ function wordsOf(sql: string): { readonly words: readonly Word[] } | { readonly 
       continue;
     }
     if (sql[at] === "'" || sql[at] === '"') return { problem: "holds a text without an end" };
-    const word = take(PLACEHOLDER)?.[0] ?? take(PLAIN_NAME)?.[0] ?? take(NUMBER)?.[0];
+    const number = take(PLACEHOLDER)?.[0] ?? take(NUMBER)?.[0];
+    if (number !== undefined && take(LETTER))
+      return { problem: "holds a number that runs into a name" };
+    const word = number ?? take(PLAIN_NAME)?.[0];
     if (word !== undefined) {
       words.push({ text: word.toLowerCase(), isQuoted: false });
       continue;
