@@ -109,9 +109,8 @@ function kindOf(expectation: object): Look["kind"] {
 function lookProblems(look: Look | FlowStep, path: Path): FlowProblem[] {
   switch (look.kind) {
     case "http": {
-      const origin = /^https?:\/\/[^/?#]*/.exec(look.url)?.[0] ?? "";
       const problems: FlowProblem[] = [];
-      if (origin.includes("{{")) {
+      if (URL.parse(look.url)?.host.includes("{{") !== false) {
         const message = "expected variables in the path and the query alone, not in the host";
         problems.push({ path: [...path, "url"], message });
       }

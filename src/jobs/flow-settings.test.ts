@@ -229,6 +229,13 @@ describe("a flow", () => {
       [{ ...get, url: "https://{{run}}.example.com/" }],
       "steps.0.url: expected variables in the path and the query alone",
     ],
+    ...["HTTPS://{{run}}/x", "https:{{run}}/x", " https://{{run}}/x", "https:/\\{{run}}/x"].map(
+      (address): [string, object[], string] => [
+        `a variable in the host, spelt ${address}`,
+        [{ ...get, url: address }],
+        "steps.0.url: expected variables in the path and the query alone",
+      ],
+    ),
     [
       "a variable in a header",
       [{ ...get, headers: { "X-Chat": "{{run}}" } }],

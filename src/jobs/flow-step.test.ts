@@ -213,6 +213,10 @@ describe("an answer that is not as it should be", () => {
     ["holds a mapping", answer(200, { id: { a: 1 } }), "a value for item, is a mapping of 1"],
     ["holds an empty text", answer(200, { id: "" }), "a value for item, is empty"],
     ["holds a very long text", answer(200, { id: "x".repeat(600) }), "is a text of 600 characters"],
+    ["holds a number without end", answer(200, '{"id":1e999}'), "a number too large to be kept"],
+    ["holds a rounded number", answer(200, '{"id":9007199254740993}'), "a number too large"],
+    ["holds half a character", answer(200, String.raw`{"id":"a\ud83d"}`), "half a character"],
+    ["holds a NUL", answer(200, { id: "a\0" }), "a NUL in it"],
     ["holds a secret of ours", answer(200, { id: "canary-0123456789" }), "looks like a secret"],
     ["holds a token", answer(200, { id: `7000000001:${"A".repeat(35)}` }), "looks like a secret"],
   ])("fails the step that captures when it %s", async (_what, given, words) => {

@@ -2,6 +2,7 @@ import { spelt, valueAt } from "../checks/json-expectation.ts";
 import { formatDuration } from "../core/duration.ts";
 import type { Observation } from "../core/status.ts";
 import { pause } from "../core/waiting.ts";
+import { storableText } from "../storage/storable.ts";
 import { SystemError } from "../systems/system-error.ts";
 import { see, type FlowSystems, type Sight } from "./flow-look.ts";
 import { isReading } from "./flow-problems.ts";
@@ -229,9 +230,15 @@ function capture(
 }
 
 function unfitness(value: unknown, scrub: (text: string) => string): string | undefined {
-  if (typeof value === "number" || typeof value === "boolean") return undefined;
+  if (typeof value === "boolean") return undefined;
+  if (typeof value === "number") {
+    // JSON's numbers have no end and ours do: what was rounded would name something else.
+    const isExact = Number.isFinite(value) && Math.abs(value) <= Number.MAX_SAFE_INTEGER;
+    return isExact ? undefined : "a number too large to be kept exactly";
+  }
   if (typeof value !== "string") return spelt(value);
   if (value === "") return "empty";
+  if (storableText(value) !== value) return "a text with half a character or a NUL in it";
   if (value.length > CAPTURE_LIMIT) return `a text of ${value.length} characters`;
   return scrub(value) === value ? undefined : "something that looks like a secret, and is not kept";
 }

@@ -3,7 +3,16 @@ import { describe, expect, test } from "vitest";
 import { Secret } from "../core/secret.ts";
 import { filled, filledText, filledUrl, hasStrayBraces, namesIn } from "./flow-variables.ts";
 
-const variables = { run: "R-7", count: 3, id: "a/b c?", done: true, up: "..", none: "" };
+const variables = {
+  run: "R-7",
+  count: 3,
+  id: "a/b c?",
+  done: true,
+  up: "..",
+  far: "x/../../admin",
+  back: "..\\admin",
+  none: "",
+};
 
 describe("a variable", () => {
   test.each<[unknown, unknown]>([
@@ -26,11 +35,14 @@ describe("a variable", () => {
     );
   });
 
-  test.each(["up", "none"])("that would lead elsewhere is refused in an address: %s", (name) => {
-    expect(() => filledUrl(`http://h/tasks/{{${name}}}`, variables)).toThrow(
-      `the value of ${name} cannot stand in an address`,
-    );
-  });
+  test.each(["up", "far", "back", "none"])(
+    "that would lead elsewhere is refused in an address: %s",
+    (name) => {
+      expect(() => filledUrl(`http://h/tasks/{{${name}}}`, variables)).toThrow(
+        `the value of ${name} cannot stand in an address`,
+      );
+    },
+  );
 
   test.each(["constructor", "__proto__", "toString", "missing"])(
     "%s is not there by itself",

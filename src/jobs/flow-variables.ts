@@ -53,7 +53,8 @@ export function filledText(text: string, variables: Variables): string {
 export function filledUrl(url: string, variables: Variables): string {
   return url.replaceAll(REFERENCE, (_whole, name: string) => {
     const value = String(valueOf(name, variables));
-    if (value === "" || /^\.{1,2}$/.test(value)) {
+    // A server may take encoded slashes for real ones before it looks where an address leads.
+    if (value === "" || /(?:^|[\\/])\.{1,2}(?:$|[\\/])/.test(value)) {
       throw new UnfitValueError(`the value of ${name} cannot stand in an address`);
     }
     return encodeURIComponent(value);
