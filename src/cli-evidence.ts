@@ -1,4 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
+import { resolve } from "node:path";
 
 import {
   understandVerify,
@@ -16,7 +17,7 @@ import { verifyFiles, type LogPart } from "./core/log-verification.ts";
 import { createScrubber } from "./core/redaction.ts";
 import { parseVerifier, type NoteVerifier } from "./core/signed-note.ts";
 import { openFlightdeck } from "./flightdeck.ts";
-import { fileOfLog, filesOfLog } from "./jobs/files-of-log.ts";
+import { fileOfLog, filesOfLog, NoLogFileError } from "./jobs/files-of-log.ts";
 import { together, verifyBoth, type WhatIsKnown } from "./jobs/log-verdict.ts";
 import { createLogger } from "./logger.ts";
 import { originOf } from "./storage/settings.ts";
@@ -55,7 +56,7 @@ export async function verifyEvidence(
     );
     return EXIT_OF[report.verdict];
   } catch (error) {
-    if (!(error instanceof VerifyUsageError)) throw error;
+    if (!(error instanceof VerifyUsageError || error instanceof NoLogFileError)) throw error;
     terminal.stderr(`${error.message}\n`);
     return EXIT.usage;
   }
@@ -69,7 +70,9 @@ async function judge(
   configFiles: readonly [string, ...string[]],
 ): Promise<Judged> {
   const keys = await readKeys(options.key);
-  const parts = (await Promise.all(options.files.map(partsAt))).flat();
+  const named = (await Promise.all(options.files.map(partsAt))).flat();
+  // A folder and a file in it are one log, and not a log in which everything stands twice.
+  const parts = [...new Map(named.map((part) => [resolve(part.name), part])).values()];
   const sightings = [
     ...(options.chat === undefined ? [] : await sightingsInFile(options.chat)),
     ...(options.git === undefined ? [] : await sightingsInGit(options.git, terminal.signal)),

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -126,6 +127,13 @@ describe("flightdeck evidence verify", () => {
     expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
   });
 
+  test("exits 3 for what is no file, instead of waiting for its end", async () => {
+    const pipe = join(folder, "pipe.md");
+    execFileSync("mkfifo", [pipe]);
+    const { code, stderr } = await verify(pipe, "--key", key);
+    expect({ code, stderr }).toMatchObject({ code: 3, stderr: expect.stringContaining(pipe) });
+  });
+
   test("exits 3 for a file of keys with a damaged one, or none", async () => {
     const damaged = await file("damaged.vkey", `${vkey}\n${vkey.replace("alpha", "alphb")}\n`);
     expect((await verify(log, "--key", damaged)).stderr).toContain(
@@ -147,6 +155,7 @@ describe("flightdeck evidence verify", () => {
     expect(alone.code).toBe(2);
     expect(alone.stdout).toContain("The parts with #1 to #7 were not given");
     expect(await verify(folder, "--key", key)).toMatchObject({ code: 0 });
+    expect(await verify(rotated, join(rotated, "log.md"), "--key", key)).toMatchObject({ code: 0 });
     const { stderr } = await verify(join(rotated, "log"), "--key", key);
     expect(stderr).toContain("holds no log.md");
   });
