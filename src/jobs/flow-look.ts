@@ -8,7 +8,13 @@ import type { HttpAnswer } from "../systems/http-api.ts";
 import type { Systems } from "../systems/index.ts";
 import { SystemError } from "../systems/system-error.ts";
 import type { FlowStep, Look } from "./flow-settings.ts";
-import { filled, filledUrl, UnfitValueError, type Variables } from "./flow-variables.ts";
+import {
+  filled,
+  filledText,
+  filledUrl,
+  UnfitValueError,
+  type Variables,
+} from "./flow-variables.ts";
 
 export type FlowSystems = Pick<Systems, "http" | "postgres" | "redis">;
 
@@ -160,10 +166,11 @@ async function seeRows(
 
 async function seeList(
   { redis }: FlowSystems,
-  { url, list }: Extract<Asked, { readonly kind: "redis" }>,
+  { url, list: named }: Extract<Asked, { readonly kind: "redis" }>,
   variables: Variables,
   signal: AbortSignal,
 ): Promise<Sight> {
+  const list = filledText(named, variables);
   const [reply] = await redis.read({ url, commands: [["llen", list]] }, signal);
   if (reply?.ok !== true || typeof reply.value !== "number") {
     throw new SystemError("redis", "malformed", `${list} is no list, so it has no length`);

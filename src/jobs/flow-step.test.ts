@@ -321,6 +321,20 @@ describe("a look into a store", () => {
     ]);
   });
 
+  test("asks for the list that a variable names", async () => {
+    const asked: unknown[] = [];
+    const { systems, scrub } = partsOf({});
+    const redis = {
+      read: async ({ commands }: { readonly commands: unknown }) => {
+        asked.push(commands);
+        return [{ ok: true, value: 0 } as const];
+      },
+    };
+    const flow = flowOf([{ name: "own", kind: "redis", url: redisUrl, list: "of {{run}}" }]);
+    await perform(flowSteps(flow, { scrub, systems: { ...systems, redis } }));
+    expect(asked).toEqual([[["llen", "of R-7"]]]);
+  });
+
   test("says so when what was captured is not the number that is needed", async () => {
     const flow = flowOf([
       post,
