@@ -1,8 +1,11 @@
 /** Where secrets of this test file are looked for. What is found fails the test: see canary-setup.ts. */
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { readFile, readdir, stat } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 
 import { Redis } from "ioredis";
@@ -92,19 +95,31 @@ function watchOutput(sink: string, output: Readable): void {
   };
 }
 
-/** Every command that anybody gives this Redis: keys, jobs and what is deleted again. */
+/**
+ * Every command that anybody gives this Redis: keys, jobs and what is deleted again. A plain socket hears them, because a
+ * client that also asks something of its own may take what it hears for the answer.
+ */
 export async function watchRedis(url: string): Promise<Disposable> {
-  const redis = new Redis(url, { disableClientInfo: true });
-  const monitor = await redis.monitor();
-  monitor.on("monitor", (_time: string, words: readonly string[]) =>
-    look(`the command ${words[0]?.toUpperCase()} to Redis`, words.join("\n")),
+  const { path, host, port } = new Redis(url, { lazyConnect: true }).options;
+  const socket = path === undefined ? connect(port ?? 6379, host) : connect(path);
+  const lines = createInterface({ input: socket });
+  socket.write("MONITOR\r\n");
+  await once(lines, "line");
+  lines.on("line", (line: string) => {
+    const [, name = "?"] = /\] "([^"]*)"/.exec(line) ?? [];
+    look(`the command ${name.toUpperCase()} to Redis`, withoutEscapes(line));
+  });
+  return { [Symbol.dispose]: () => void socket.destroy() };
+}
+
+/** Redis quotes what it tells: line breaks, quotes and bytes are spelt. */
+function withoutEscapes(line: string): string {
+  const known: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };
+  return line.replaceAll(/\\(?:x([0-9a-f]{2})|(.))/g, (_all, hex?: string, plain?: string) =>
+    hex === undefined
+      ? (known[plain ?? ""] ?? plain ?? "")
+      : String.fromCharCode(parseInt(hex, 16)),
   );
-  return {
-    [Symbol.dispose]: () => {
-      monitor.disconnect();
-      redis.disconnect();
-    },
-  };
 }
 
 /** Every row of every table, as text. */
