@@ -555,4 +555,35 @@ describe("what entries say of each other", () => {
     const file = blocksOf(chained(said)).flat().join("");
     expect(await found(file)).toBe(`tampered, contradictory, #${said.length}`);
   });
+
+  const again: readonly Said[] = [
+    { kind: "run.intent", ...run },
+    { kind: "step.intent", ...step },
+  ];
+  const adoption: Said = { kind: "log.adopted", operation: "evidence", cause: "adopt-1" };
+
+  test("begins anew with an older database, whose rows may end what had ended, or never do", async () => {
+    const later = { ...run, run: "R-10" };
+    const ended: readonly Said[] = [
+      { kind: "step.outcome", ...step },
+      { kind: "run.result", ...run },
+    ];
+    for (const said of [
+      [...again, adoption],
+      [...again, adoption, ...again, ...ended],
+      [...again, ...ended, adoption, ...ended],
+      [...again, adoption, { kind: "run.intent", ...later }, { kind: "run.result", ...later }],
+    ] satisfies Said[][]) {
+      expect(await found(blocksOf(chained(said)).flat().join(""))).toBe("sound");
+    }
+  });
+
+  test("holds again for what is asked for after that", async () => {
+    const later = again.map((words) => ({ ...words, run: "R-10" }));
+    const file = (said: readonly Said[]): string => blocksOf(chained(said)).flat().join("");
+    expect(await found(file([...again, adoption, ...later]))).toBe("incomplete, open, #4");
+    expect(await found(file([...again, adoption, ...later, ...later]))).toBe(
+      "tampered, contradictory, #6",
+    );
+  });
 });

@@ -16,10 +16,21 @@ export function openIntentAccount(): IntentAccount {
   const runs = new Map<string, string>();
   const steps = new Map<string, Map<string, string>>();
   const mutating = new Set<string>();
+  let newest = "";
+  /** The newest run that was known when a person went on after a database was lost. */
+  let adopted = "";
 
   return {
     take({ kind, seq, operation, run, step = "" }) {
-      if (run === undefined) return undefined;
+      if (kind === "log.adopted") {
+        // What the restored rows know of earlier runs is older than the log: they may end twice, or never.
+        adopted = newest;
+        runs.clear();
+        steps.clear();
+        return undefined;
+      }
+      if (run === undefined || isUpTo(run, adopted)) return undefined;
+      if (!isUpTo(run, newest)) newest = run;
       switch (kind) {
         case "run.intent":
           if (runs.has(run)) return `${run} is asked for a second time.`;
@@ -57,4 +68,9 @@ export function openIntentAccount(): IntentAccount {
       return [...asked, ...begun].toSorted((one, other) => Number(one.seq) - Number(other.seq));
     },
   };
+}
+
+/** The names of runs are numbers that only grow, in digits that sort as they count. */
+function isUpTo(run: string, other: string): boolean {
+  return run.length === other.length ? run <= other : run.length < other.length;
 }

@@ -1,5 +1,8 @@
+import { z } from "zod";
+
 import type { Checkpoint } from "../core/checkpoint.ts";
 import type { Recorded } from "../core/log-text.ts";
+import { parseRunName } from "../core/run-name.ts";
 import type { Transaction } from "./database.ts";
 
 /** Puts entries back as they were, behind the last one there is; the head's lock is held. */
@@ -34,6 +37,18 @@ export async function restoreEntries(
     last.hash,
     last.entry.at,
   ]);
+  await nameRunsBehind(tx, entries);
+}
+
+/** The rows of these runs are lost, and their names stay theirs: the log could not be read if they came again. */
+async function nameRunsBehind(tx: Transaction, entries: readonly Recorded[]): Promise<void> {
+  const named = entries.flatMap(({ entry }) => parseRunName(entry.run ?? "") ?? []);
+  await tx.rows(
+    z.unknown(),
+    `select setval('run_id_seq', newest) from run_id_seq, (select max(id) as newest from unnest($1::bigint[]) as id) as named
+     where newest > last_value`,
+    [named],
+  );
 }
 
 /** Puts a checkpoint back if it is not there. False: it is. */

@@ -5,8 +5,10 @@ import { Client } from "pg";
 import { expect, inject, onTestFinished, test } from "vitest";
 
 import { checkpointIn } from "../../src/core/note-checkpoint.ts";
+import { runName } from "../../src/core/run-name.ts";
 import { blocksOf, closedFile, headerOf, partsOf, startOf } from "../../src/jobs/log-part.ts";
 import { rotate, rotations } from "../../src/storage/evidence-rotation.ts";
+import { append } from "../../src/storage/evidence.ts";
 import { logItems } from "../../src/storage/log-items.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
 import { openOwnDatabase } from "../support/own-database.ts";
@@ -127,6 +129,34 @@ test("what came back is signed again without a word of doubt", async () => {
   expect(await old.log.checkpointer.sign()).toMatchObject({ kind: "signed", size: 8 });
   await old.record(1);
   expect((await readEntries(dump.url)).at(-1)?.seq).toBe("9");
+});
+
+test("no run is called as one was that only the files remember", async () => {
+  const own = await startLog();
+  const dump = await dumpOf(own.url);
+  await own.database.transaction(async (tx, now) =>
+    append(tx, now, TARGET, "run-4711", {
+      kind: "run.result",
+      target: TARGET,
+      actor: ada,
+      operation: "preflight",
+      run: runName("4711"),
+      config: "",
+      build: "test",
+      instance: "test",
+      facts: {},
+    }),
+  );
+  await render(own);
+  const old = await restore(own, dump);
+  expect(await old.log.adopt(order)).toMatchObject({ kind: "adopted", entries: 1 });
+  const { rows } = await query(
+    dump.url,
+    `insert into run (target, operation, input, mutating, cause, actor, config_hash, created_at)
+     values ($1, 'preflight', '{}', false, 'tg-1', '{}', '', now()) returning id`,
+    [TARGET],
+  );
+  expect(rows).toEqual([{ id: "4712" }]);
 });
 
 test("a torn end of the file takes nothing of the rest away", async () => {
