@@ -84,7 +84,7 @@ export function createCheckpointer(parts: CheckpointerParts): Checkpointer {
             case "signed":
               known = signing.known;
               pass("checkpoint.signed", `${target}:${signing.known.tree.size}`);
-              if (keys.signers.length > 1) await dropOldSigningKeys(place, newestOf(keys));
+              if (keys.signers.length > 1) await dropOldKeys(newestOf(keys));
               return { kind: "signed", size: signing.known.tree.size, note: signing.note };
             default:
               return signing;
@@ -107,6 +107,14 @@ export function createCheckpointer(parts: CheckpointerParts): Checkpointer {
     );
     await introduce(keys);
     return keys;
+  }
+
+  /** Under the head's lock, as every change of the keys: a person may add one at this moment. */
+  async function dropOldKeys(newest: NoteSigner): Promise<void> {
+    await database.transaction(async (tx) => {
+      await lockHead(tx, target);
+      await dropOldSigningKeys(place, newest);
+    });
   }
 
   /** A new key is an entry before it signs, by whoever comes first, should the one who made it not live to say so. */

@@ -3,6 +3,7 @@ import { formatVerifier, openNote } from "../core/signed-note.ts";
 import { pass } from "../core/trace.ts";
 import type { Database } from "../storage/database.ts";
 import { newestCheckpoint } from "../storage/evidence-checkpoint.ts";
+import { lockHead } from "../storage/evidence.ts";
 import { addSigningKey, loadSigningKeys, type KeyPlace } from "../storage/signing-key.ts";
 import { keyCause, type Checkpointer, type Signing } from "./checkpointer.ts";
 import type { RecordEvent } from "./run-record.ts";
@@ -50,7 +51,11 @@ export async function rotateKey(
     );
     return { vkey: formatVerifier(present.verifier), signing: await checkpointer.sign() };
   }
-  const added = await addSigningKey(place, signers, order);
+  const added = await database.transaction(async (tx) => {
+    // One person at a time: of two who read the same keys, one would write away what the other was told.
+    await lockHead(tx, place.target);
+    return addSigningKey(place, (await loadSigningKeys(place)).signers, order);
+  });
   pass("key.added", `${place.target}:${added.verifier.keyId}`);
   return { vkey: formatVerifier(added.verifier), signing: await checkpointer.sign() };
 }

@@ -91,10 +91,13 @@ export async function addSigningKey(
   return signer;
 }
 
-/** The newest key has signed together with the old ones; these are gone for good. */
+/** This key has signed together with those in front of it; they are gone for good. One that came meanwhile stays. */
 export async function dropOldSigningKeys(place: KeyPlace, newest: NoteSigner): Promise<void> {
   if (place.given) return;
-  await replaceFile(pathOf(place), `${lineOf(newest)}\n`);
+  const kept = (await readPrivateFile(pathOf(place))) ?? "";
+  const lines = kept.split("\n").map((line) => line.trim());
+  const from = lines.indexOf(lineOf(newest));
+  if (from > 0) await replaceFile(pathOf(place), lines.slice(from).join("\n"));
 }
 
 /** What was signed last, as the signer itself remembers it, whatever became of the database. */

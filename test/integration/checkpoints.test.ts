@@ -343,6 +343,26 @@ describe("the signing key", () => {
     expect(kept.trim().split("\n")).toHaveLength(1);
   });
 
+  test("is lost by nobody when people rotate it at the same moment", async () => {
+    const own = await startLog();
+    await using other = await openSignedLog({
+      url: own.url,
+      folder: join(own.dataFolder, ".."),
+    });
+    const turns = [own, other, own, other, own, other];
+    const rotated = await Promise.all(
+      turns.map(async ({ log }, turn) => log.rotateKey({ actor: ada, reason: `turn ${turn}` })),
+    );
+    expect(await own.log.publicKeys()).toEqual(
+      expect.arrayContaining(rotated.map(({ vkey }) => vkey)),
+    );
+    await own.record(1);
+    const signing = await own.log.checkpointer.sign();
+    if (signing.kind !== "signed") throw new Error(signing.kind);
+    const newest = (await own.log.publicKeys()).at(-1)!;
+    expect(openNote(signing.note, [parseVerifier(newest)!]).kind).toBe("signed");
+  });
+
   test("of the configuration is rotated by a second line behind the first", async () => {
     const own = await openOwnDatabase();
     onTestFinished(async () => own[Symbol.asyncDispose]());
