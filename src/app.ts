@@ -9,6 +9,7 @@ import { ownUsername } from "./bot/introduction.ts";
 import { keepMenus } from "./bot/menus.ts";
 import { pollUpdates } from "./bot/polling.ts";
 import { createRefusalTally } from "./bot/refusal-tally.ts";
+import { keepRoundups } from "./bot/roundup.ts";
 import { routeInbox } from "./bot/router.ts";
 import { sayNow } from "./bot/say-now.ts";
 import { sendDue } from "./bot/sender.ts";
@@ -47,6 +48,7 @@ import { EVIDENCE_CHANNEL } from "./storage/evidence.ts";
 import { createInbox, INBOX_CHANNEL } from "./storage/inbox.ts";
 import { startLeadership, type Duties } from "./storage/leadership.ts";
 import { answer, forgetSent, OUTBOX_CHANNEL } from "./storage/outbox.ts";
+import { forgetRoundups } from "./storage/roundup.ts";
 import type { Run } from "./storage/run.ts";
 import { forgetSamples } from "./storage/sample.ts";
 import { forgetSlots } from "./storage/schedule.ts";
@@ -204,6 +206,7 @@ export async function startApp(parts: Parts): Promise<App> {
       inbox.forget,
       forgetSamples,
       forgetSent,
+      forgetRoundups,
       forgetSlots,
       forgetCalls,
       forgetAlerts,
@@ -215,6 +218,7 @@ export async function startApp(parts: Parts): Promise<App> {
         webhook ? keepWebhook({ ...shared, botId, webhook }, until) : fetchUpdates(until),
       async (until) => routeInbox({ ...shared, ...routing }, until),
       async (until) => sendDue({ ...shared, ...sending }, until),
+      async (until) => keepRoundups(shared, until),
       async (until) => reconcile({ ...shared, queue, engine, settings: timing }, until),
       async (until) => keepSchedules({ ...shared, ...scheduling }, until),
       async (until) => closeChecklists({ ...shared, ...scheduling }, until),

@@ -1,6 +1,8 @@
 import { join, resolve } from "node:path";
 
 import packageJson from "../package.json" with { type: "json" };
+import { drawRoundup } from "./bot/roundup-drawing.ts";
+import { roundupMessageOf, type RoundupMessage } from "./bot/roundup-subject.ts";
 import type { DrawSubject } from "./bot/sender.ts";
 import { createChecks } from "./checks/create-checks.ts";
 import { CHECK_CHART, drawCheckChart } from "./commands/alerts.ts";
@@ -260,6 +262,8 @@ function subjects(engine: Engine, targets: readonly OpenTarget[]): DrawSubject {
       return card && { card };
     }
     if (kind === ALERT_SUBJECT) return drawAlert(tx, now, name, targets);
+    const told = roundupMessageOf(subject);
+    if (told) return drawRoundupCard(tx, now, told, targets);
     const meant = targets.find((one) => one.context.target === name);
     if (!meant) return undefined;
     const { context, log } = meant;
@@ -281,6 +285,22 @@ async function drawAlert(
   if (!about || !scene) return undefined;
   const card = alertCard(await alertViewOf(tx, now, about, scene));
   return { card: targets.length > 1 ? addressedTo(about.target, card) : card };
+}
+
+async function drawRoundupCard(
+  tx: Transaction,
+  now: Date,
+  message: RoundupMessage,
+  targets: readonly OpenTarget[],
+): Promise<Drawing | undefined> {
+  const drawn = await drawRoundup(
+    tx,
+    now,
+    message,
+    (target) => targets.find(({ context }) => context.target === target)?.watched.scene,
+  );
+  if (!drawn) return undefined;
+  return { card: targets.length > 1 ? addressedTo(drawn.target, drawn.card) : drawn.card };
 }
 
 async function drawBoard(

@@ -1,22 +1,27 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { createLaneBudget, type LaneBudget } from "./lane-budget.ts";
+import { alertsShare, createLaneBudget, type LaneBudget, type Purpose } from "./lane-budget.ts";
 
 const MINUTE_MS = 60_000;
 const START_MS = 5_000_000;
 
 /** When calls are made by somebody who always has one to make, and pauses now and then. */
-function callsOf(budget: LaneBudget, pausesMs: readonly number[], untilMs: number): number[] {
+function callsOf(
+  budget: LaneBudget,
+  pausesMs: readonly number[],
+  untilMs: number,
+  purpose: Purpose = "answer",
+): number[] {
   const calls: number[] = [];
   let nowMs = START_MS;
   for (let index = 0; nowMs < START_MS + untilMs; index += 1) {
-    const waitMs = budget.waitMs(nowMs);
+    const waitMs = budget.waitMs(nowMs, purpose);
     if (waitMs > 0) {
       nowMs += waitMs;
       continue;
     }
-    budget.spend(nowMs);
+    budget.spend(nowMs, purpose);
     calls.push(nowMs);
     nowMs += pausesMs[index % pausesMs.length] ?? 0;
   }
@@ -54,6 +59,27 @@ describe("a lane", () => {
     );
   });
 
+  test("leaves a quarter for answers, however many alerts there are", () => {
+    const budget = createLaneBudget(20);
+    const alerts = callsOf(budget, [0], 10 * MINUTE_MS, "alert");
+    expect(mostWithin(alerts, MINUTE_MS)).toBe(15);
+    expect(mostWithin(alerts, 5_000)).toBe(4);
+    // Right after the last of them, whoever asks is answered at once.
+    expect(budget.waitMs(alerts.at(-1) ?? 0, "answer")).toBe(0);
+    expect(budget.waitMs(alerts.at(-1) ?? 0, "alert")).toBeGreaterThan(0);
+  });
+
+  test("keeps alerts out of a burst that others make", () => {
+    const budget = createLaneBudget(undefined);
+    for (let n = 0; n < 4; n += 1) budget.spend(START_MS + n, "answer");
+    expect(budget.waitMs(START_MS + 10, "alert")).toBe(4_990);
+    expect(budget.waitMs(START_MS + 10, "answer")).toBe(0);
+  });
+
+  test("always leaves alerts something, even in the quietest of groups", () => {
+    expect([1, 2, 4, 20].map(alertsShare)).toEqual([1, 2, 3, 15]);
+  });
+
   test("of a group never makes more calls within any minute than it bears", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 60 }), pauses, (perMinute, pausesMs) => {
@@ -72,9 +98,9 @@ describe("a lane", () => {
     const budget = createLaneBudget(20);
     budget.quietUntil(START_MS + 30_000);
     budget.quietUntil(START_MS + 10_000);
-    expect(budget.waitMs(START_MS)).toBe(30_000);
-    expect(budget.waitMs(START_MS + 29_999)).toBe(1);
-    expect(budget.waitMs(START_MS + 30_000)).toBe(0);
+    expect(budget.waitMs(START_MS, "answer")).toBe(30_000);
+    expect(budget.waitMs(START_MS + 29_999, "answer")).toBe(1);
+    expect(budget.waitMs(START_MS + 30_000, "answer")).toBe(0);
   });
 
   test("asks for no wait that leads to another wait, beyond a rounding", () => {
@@ -83,7 +109,8 @@ describe("a lane", () => {
         const budget = createLaneBudget(20);
         const calls = callsOf(budget, pausesMs, MINUTE_MS);
         const nowMs = (calls.at(-1) ?? START_MS) + 1;
-        expect(budget.waitMs(nowMs + budget.waitMs(nowMs))).toBeLessThanOrEqual(1);
+        const waitMs = budget.waitMs(nowMs, "answer");
+        expect(budget.waitMs(nowMs + waitMs, "answer")).toBeLessThanOrEqual(1);
       }),
     );
   });

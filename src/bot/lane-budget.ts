@@ -2,27 +2,40 @@
 const BURST = 5;
 const PER_SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
+/** What alerts may use of it. The rest is kept for people who asked something, however many alerts there are. */
+const ALERTS_SHARE = 3 / 4;
+
+/** For whom a call is made: somebody who asked, or an alert that tells by itself. */
+export type Purpose = "answer" | "alert";
 
 export type LaneBudget = {
-  /** How long to wait before the next call may be made, in milliseconds. */
-  waitMs(nowMs: number): number;
-  /** A call is about to be made. */
-  spend(nowMs: number): void;
+  /** How long to wait before the next call for this purpose may be made, in milliseconds. */
+  waitMs(nowMs: number, purpose: Purpose): number;
+  /** A call has been made. Told after it: the other side counts from when it heard of it. */
+  spend(nowMs: number, purpose: Purpose): void;
   /** Telegram asked for quiet. */
   quietUntil(untilMs: number): void;
 };
 
 /** What may be spent, and a pause, by a monotonic clock that the caller reads. Without `perMinute` it is no group. */
 export function createLaneBudget(perMinute: number | undefined): LaneBudget {
-  const bounds = [
+  const isGroup = perMinute !== undefined;
+  const forAll = [
     createBucket(BURST, PER_SECOND_MS),
-    ...(perMinute === undefined ? [] : [createWindow(perMinute, MINUTE_MS)]),
+    ...(isGroup ? [createWindow(perMinute, MINUTE_MS)] : []),
   ];
+  // Alerts stay out of a burst that others make, so that the next who asks finds room in it.
+  const besideAll = createWindow(alertsShare(BURST), BURST * PER_SECOND_MS);
+  const forAlerts = isGroup ? [createWindow(alertsShare(perMinute), MINUTE_MS)] : [];
   let quietMs = 0;
   return {
-    waitMs: (nowMs) => Math.max(0, quietMs - nowMs, ...bounds.map((bound) => bound.waitMs(nowMs))),
-    spend(nowMs) {
-      for (const bound of bounds) bound.spend(nowMs);
+    waitMs(nowMs, purpose) {
+      const bounds = purpose === "alert" ? [...forAll, besideAll, ...forAlerts] : forAll;
+      return Math.max(0, quietMs - nowMs, ...bounds.map((bound) => bound.waitMs(nowMs)));
+    },
+    spend(nowMs, purpose) {
+      const bounds = purpose === "alert" ? [...forAll, ...forAlerts] : forAll;
+      for (const bound of [...bounds, besideAll]) bound.spend(nowMs);
     },
     quietUntil(untilMs) {
       quietMs = Math.max(quietMs, untilMs);
@@ -30,7 +43,15 @@ export function createLaneBudget(perMinute: number | undefined): LaneBudget {
   };
 }
 
-type Bound = Pick<LaneBudget, "waitMs" | "spend">;
+/** How many of so many calls alerts may make. */
+export function alertsShare(capacity: number): number {
+  return Math.ceil(capacity * ALERTS_SHARE);
+}
+
+type Bound = {
+  waitMs(nowMs: number): number;
+  spend(nowMs: number): void;
+};
 
 /** So many within any stretch of this length; a bucket that refills would allow twice as many in its first. */
 function createWindow(capacity: number, lengthMs: number): Bound {
@@ -42,7 +63,8 @@ function createWindow(capacity: number, lengthMs: number): Bound {
       return oldestMs === undefined ? 0 : Math.ceil(oldestMs + lengthMs - nowMs);
     },
     spend(nowMs) {
-      spentAtMs = [...spentAtMs, nowMs];
+      // No more than these can ever matter.
+      spentAtMs = [...spentAtMs, nowMs].slice(-capacity);
     },
   };
 }

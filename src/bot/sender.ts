@@ -1,4 +1,5 @@
 import type { Chart, Drawing } from "../core/chart.ts";
+import { stormLimit } from "../core/roundup.ts";
 import { pass } from "../core/trace.ts";
 import { pause, type Bell } from "../core/waiting.ts";
 import type { Database, Transaction } from "../storage/database.ts";
@@ -14,7 +15,8 @@ import {
 } from "../storage/outbox.ts";
 import { SystemError } from "../systems/system-error.ts";
 import { deliver, type Attachment, type Courier, type Delivery } from "./delivery.ts";
-import { createLaneBudget, type LaneBudget } from "./lane-budget.ts";
+import { alertsShare, createLaneBudget, type LaneBudget } from "./lane-budget.ts";
+import { gatherAlerts } from "./roundup.ts";
 import { describeFailure, isAboutMessage, telegramError } from "./telegram.ts";
 
 const LOOK_EVERY_MS = 1_000;
@@ -46,13 +48,12 @@ export type SenderParts = Courier & {
  * call at a time, the most important first, and a pause asked for by Telegram pauses that lane alone.
  */
 export async function sendDue(parts: SenderParts, signal: AbortSignal): Promise<void> {
-  const lanes = new Map<number, Promise<void>>();
-  const budgets = new Map<number, LaneBudget>();
-  const budgetOf = (chatId: number): LaneBudget => {
-    const budget =
-      budgets.get(chatId) ?? createLaneBudget(chatId < 0 ? parts.groupPerMinute : undefined);
-    budgets.set(chatId, budget);
-    return budget;
+  const running = new Map<number, Promise<void>>();
+  const lanes = new Map<number, Lane>();
+  const laneOf = (chatId: number): Lane => {
+    const lane = lanes.get(chatId) ?? openLane(chatId, parts.groupPerMinute);
+    lanes.set(chatId, lane);
+    return lane;
   };
   while (!signal.aborted) {
     const chats = await parts.database.transaction(dueChats).catch((error: unknown) => {
@@ -60,50 +61,69 @@ export async function sendDue(parts: SenderParts, signal: AbortSignal): Promise<
       return [];
     });
     for (const chatId of chats) {
-      if (lanes.has(chatId)) continue;
-      const lane = runLane(parts, chatId, budgetOf(chatId), signal)
+      if (running.has(chatId)) continue;
+      const run = runLane(parts, laneOf(chatId), signal)
         .catch((error: unknown) => parts.onError(error, `sending to chat ${chatId}`))
-        .finally(() => lanes.delete(chatId));
-      lanes.set(chatId, lane);
+        .finally(() => running.delete(chatId));
+      running.set(chatId, run);
     }
     await parts.bell.wait(LOOK_EVERY_MS, signal);
   }
-  await Promise.all(lanes.values());
+  await Promise.all(running.values());
 }
 
-async function runLane(
-  parts: SenderParts,
-  chatId: number,
-  budget: LaneBudget,
-  signal: AbortSignal,
-): Promise<void> {
+/** What is remembered of a chat for as long as this process sends to it. */
+type Lane = {
+  readonly chatId: number;
+  readonly budget: LaneBudget;
+  /** How many alerts may wait before one card stands for them. */
+  readonly alertsAtOnce: number;
+  /** How many calls in a row got no answer. A silence of Telegram is about no message in particular. */
+  silences: number;
+};
+
+function openLane(chatId: number, groupPerMinute: number): Lane {
+  const perMinute = chatId < 0 ? groupPerMinute : undefined;
+  return {
+    chatId,
+    budget: createLaneBudget(perMinute),
+    alertsAtOnce: stormLimit(alertsShare(perMinute ?? Number.POSITIVE_INFINITY)),
+    silences: 0,
+  };
+}
+
+async function runLane(parts: SenderParts, lane: Lane, signal: AbortSignal): Promise<void> {
+  const { budget } = lane;
   while (!signal.aborted) {
-    const waitMs = budget.waitMs(performance.now());
+    const waitMs = budget.waitMs(performance.now(), "answer");
     if (waitMs > 0) {
       await pause(waitMs, signal);
       continue;
     }
-    // Chosen after the wait: something more important may have come in meanwhile.
-    const prepared = await prepare(parts, chatId);
+    // Chosen after the wait: something more important may have come in meanwhile. What may not be sent yet is left to
+    // the next look, so that a question that comes in now is answered now.
+    const prepared = await prepare(parts, lane);
     if (!prepared) return;
     if (prepared.drawing === undefined) continue;
     const { message, drawing } = prepared;
     const attachment = await attachmentOf(parts, message, drawing);
-    budget.spend(performance.now());
     const delivery = await deliver(parts, message, drawing.card, attachment);
+    budget.spend(performance.now(), message.purpose);
     if (delivery.kind === "sent") pass("message.accepted", message.subject);
-    await settle(parts, message, delivery, budget);
+    await settle(parts, message, delivery, lane);
   }
 }
 
 async function prepare(
   parts: SenderParts,
-  chatId: number,
+  { chatId, budget, alertsAtOnce }: Lane,
 ): Promise<{ readonly message: DueMessage; readonly drawing: Drawing | undefined } | undefined> {
   const chosen: { message?: DueMessage } = {};
   try {
     const prepared = await parts.database.transaction(async (tx, now) => {
-      const message = await nextDue(tx, now, chatId);
+      await gatherAlerts(tx, now, chatId, alertsAtOnce);
+      const alertsToo = budget.waitMs(performance.now(), "alert") === 0;
+      const message = await nextDue(tx, now, chatId, { alertsToo });
       if (!message) return undefined;
       chosen.message = message;
       const drawing = message.card
@@ -148,7 +168,7 @@ async function settle(
   parts: SenderParts,
   message: DueMessage,
   delivery: Delivery,
-  budget: LaneBudget,
+  lane: Lane,
 ): Promise<void> {
   await parts.database.transaction(async (tx, now) => {
     switch (delivery.kind) {
@@ -167,15 +187,16 @@ async function settle(
   });
   if (delivery.kind === "sent") pass("message.recorded", message.subject);
   if (delivery.kind === "unspeakable") parts.onError(delivery.error, `saying ${message.subject}`);
-  if (delivery.kind !== "failed") return;
-  const { failure } = delivery;
+  const failure = delivery.kind === "failed" ? delivery.failure : undefined;
+  const isSilence = failure?.kind === "in-doubt";
+  const quietMs = failure?.kind === "slow-down" ? failure.retryAfterMs : backoffMs(lane.silences);
+  lane.silences = isSilence ? lane.silences + 1 : 0;
+  if (!failure) return;
   parts.onError(telegramError(failure), `sending ${message.subject}`);
-  if (isAboutMessage(failure)) return;
   if (failure.kind === "moved") return parts.onMoved(message.chatId, failure.toChatId);
-  // A refusal may be about this one message's place; the others are not made to wait for it.
+  // A refusal may be about this one message's words or place; the others are not made to wait for it.
   if (failure.kind === "refused") return;
-  const quietMs = failure.kind === "slow-down" ? failure.retryAfterMs : backoffMs(message.attempts);
-  budget.quietUntil(performance.now() + quietMs);
+  lane.budget.quietUntil(performance.now() + quietMs);
 }
 
 async function settleFailure(

@@ -24,6 +24,8 @@ export type Manner = {
   readonly silent?: boolean;
   /** The subject whose message it answers; sent by itself when that has none. */
   readonly replyToSubject?: string;
+  /** Since when what it says has waited to be said, when that is longer than the message itself. */
+  readonly waitingSince?: Date;
 };
 
 const MESSAGE_KINDS = ["text", "document", "photo"] as const;
@@ -44,6 +46,7 @@ const dueRow = z
     message_id: z.string().nullable(),
     message_kind: z.enum(MESSAGE_KINDS).nullable(),
     silent: z.boolean(),
+    is_alert: z.boolean(),
   })
   .transform((row) => ({
     id: row.id,
@@ -59,6 +62,8 @@ const dueRow = z
     messageId: row.message_id === null ? undefined : Number(row.message_id),
     messageKind: row.message_kind,
     silent: row.silent,
+    /** Whether an alert tells this by itself, or somebody waits for it. */
+    purpose: row.is_alert ? ("alert" as const) : ("answer" as const),
   }));
 
 /** A subject whose message in the chat is behind its state. */
@@ -128,7 +133,7 @@ export async function stateChanged(tx: Transaction, now: Date, subject: string):
   await tx.change(
     `update outbox set wanted_version = wanted_version + 1, priority = $3, abandoned_because = null,
        not_before = case when attempts > 0 then not_before else $2 end
-     where subject = $1`,
+     where subject = $1 and not held`,
     [subject, now, PRIORITY.run],
   );
   await wake(tx);
@@ -137,40 +142,69 @@ export async function stateChanged(tx: Transaction, now: Date, subject: string):
 /** A subject made progress: its card follows, but never more often than the chat bears. */
 export async function progressMade(tx: Transaction, now: Date, subject: string): Promise<void> {
   await tx.change(
-    `update outbox set wanted_version = wanted_version + 1, priority = $4,
-       not_before = greatest(not_before, coalesce(sent_at, $2) + $3 * interval '1 millisecond')
-     where subject = $1 and wanted_version = sent_version`,
+    // What is due already goes when it is due; if it is on its way just now, another follows it.
+    `update outbox set wanted_version = wanted_version + 1,
+       priority = case when wanted_version = sent_version then $4 else priority end,
+       not_before = case when wanted_version > sent_version then not_before
+         else greatest(not_before, coalesce(sent_at, $2) + $3 * interval '1 millisecond') end
+     where subject = $1 and not held`,
     [subject, now, EDIT_SPACING_MS, PRIORITY.progress],
   );
 }
 
-/** The chats that have something due now, and when the next one comes due. */
+/** The chats that have something due now. */
 export async function dueChats(tx: Transaction, now: Date): Promise<readonly number[]> {
   const rows = await tx.rows(
     z.object({ chat_id: z.string() }),
     `select distinct chat_id from outbox
-     where wanted_version > sent_version and abandoned_because is null and not_before <= $1`,
+     where wanted_version > sent_version and abandoned_because is null and not held and not_before <= $1`,
     [now],
   );
   return rows.map((row) => Number(row.chat_id));
 }
 
+/** What alerts tell by themselves: their cards and words, and those that stand for many of them. */
+const IS_ALERT = `(o.alert_id is not null or o.subject ~ '^(word:)?(storm|away):')`;
+
+/**
+ * Whoever asked is answered first. Then come pages that nobody knows of, each card with its word behind it, then the
+ * ends of pages and what stands for many, then warnings and whatever merely makes progress.
+ */
+const RANK = `case
+  when not ${IS_ALERT} then case when o.priority = ${PRIORITY.progress} then 4 else 1 end
+  when o.message_id is null and o.alert_id is null then 2
+  when o.message_id is null and a.severity = 'page' and a.state <> 'resolved' then 2
+  when o.message_id is null and a.severity = 'page' then 3
+  when o.alert_id is null then 3
+  else 4 end`;
+
+/** So many tries of what it answers does a reply wait for; then it is said by itself. */
+const WAITS_FOR_TRIES = 3;
+
+/** The most important message that is due, of those that may be sent for these purposes. */
 export async function nextDue(
   tx: Transaction,
   now: Date,
   chatId: number,
+  { alertsToo }: { readonly alertsToo: boolean } = { alertsToo: true },
 ): Promise<DueMessage | undefined> {
   const [row] = await tx.rows(
     dueRow,
-    `select id, subject, chat_id, topic_id, card, wanted_version, attempts, sending_since, resent,
-       message_id, message_kind, silent,
-       coalesce(reply_to, (select other.message_id from outbox other
-         where other.subject = outbox.reply_to_subject and other.chat_id = outbox.chat_id)) as reply_to
-     from outbox
-     where chat_id = $1 and wanted_version > sent_version and abandoned_because is null and not_before <= $2
+    `select o.id, o.subject, o.chat_id, o.topic_id, o.card, o.wanted_version, o.attempts, o.sending_since,
+       o.resent, o.message_id, o.message_kind, o.silent, ${IS_ALERT} as is_alert,
+       coalesce(o.reply_to, answered.message_id) as reply_to
+     from outbox o
+     left join alert a on a.id = o.alert_id
+     left join outbox answered on answered.subject = o.reply_to_subject and answered.chat_id = o.chat_id
+     where o.chat_id = $1 and o.wanted_version > o.sent_version and o.abandoned_because is null
+       and not o.held and o.not_before <= $2 and ($3 or not ${IS_ALERT})
+       -- What is about to stand there is answered there.
+       and not (o.message_id is null and answered.id is not null and answered.message_id is null
+         and answered.wanted_version > answered.sent_version and answered.abandoned_because is null
+         and not answered.held and answered.attempts < ${WAITS_FOR_TRIES})
      -- What failed before waits behind what was not tried yet, or one message could silence its chat.
-     order by attempts > 0, priority, id limit 1`,
-    [chatId, now],
+     order by o.attempts > 0, ${RANK}, o.priority, o.id limit 1`,
+    [chatId, now, alertsToo],
   );
   return row;
 }
@@ -221,9 +255,11 @@ export async function forgetMessage(tx: Transaction, id: string): Promise<void> 
 
 /** What was said long ago and is settled need not be kept; what people typed stands in some of it. */
 export async function forgetSent(tx: Transaction, now: Date): Promise<void> {
-  await tx.change(`delete from outbox where sent_version = wanted_version and sent_at < $1`, [
-    new Date(now.getTime() - KEPT_MS),
-  ]);
+  await tx.change(
+    `delete from outbox where sent_version = wanted_version
+       and (sent_at < $1 or (held and created_at < $1))`,
+    [new Date(now.getTime() - KEPT_MS)],
+  );
 }
 
 export async function abandon(tx: Transaction, id: string, because: string): Promise<void> {
@@ -247,7 +283,7 @@ async function insert(
   await tx.change(
     `insert into outbox
        (subject, chat_id, topic_id, reply_to, card, priority, not_before, created_at, silent, reply_to_subject)
-     values ($1, coalesce((select to_chat_id from chat_move where from_chat_id = $2), $2), $3, $4, $5, $6, $7, $7, $8, $9)
+     values ($1, coalesce((select to_chat_id from chat_move where from_chat_id = $2), $2), $3, $4, $5, $6, $7, $10, $8, $9)
      on conflict (subject) do nothing`,
     [
       message.subject,
@@ -259,6 +295,7 @@ async function insert(
       now,
       message.manner.silent ?? false,
       message.manner.replyToSubject ?? null,
+      message.manner.waitingSince ?? now,
     ],
   );
   await wake(tx);
