@@ -25,10 +25,14 @@ const PING_TAKES_AT_MOST_MS = 10_000;
  * side to judge.
  */
 export async function keepHeartbeat(parts: HeartbeatParts, signal: AbortSignal): Promise<void> {
+  let tookMs = 0;
   while (!signal.aborted) {
+    // Whoever has just begun has proved nothing yet.
+    await pause(Math.max(0, parts.everyMs - tookMs), signal);
+    if (signal.aborted) return;
     const startedAt = performance.now();
     await beat(parts, signal);
-    await pause(Math.max(0, parts.everyMs - (performance.now() - startedAt)), signal);
+    tookMs = performance.now() - startedAt;
   }
 }
 
