@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { EXIT, loadFiles, type Terminal } from "./cli-terminal.ts";
 import type { Answer } from "./commands/command.ts";
 import { commands } from "./commands/index.ts";
+import { performCommand } from "./commands/perform-command.ts";
 import { targetMeant } from "./commands/served-target.ts";
 import { actorOf } from "./core/actor.ts";
 import { cardText } from "./core/card-text.ts";
@@ -56,30 +57,15 @@ export async function answerCommand(
   const meant = targetMeant(targets, typed, {});
   if (!meant.ok) return refuse(meant.message);
   const { context, line } = meant;
-  const { target } = context;
   const operator = context.operators.find((one) => one.os === osUser);
   if (!operator) return refuse(nobody(options, osUser));
   if (!mayActAs(operator.role, command.role)) {
     return refuse(`${command.name} needs the role ${command.role}; you are ${operator.role}.`);
   }
   const actor = actorOf(operator, "cli");
-  const cause = `cli-${randomUUID()}`;
+  const given = { command, line, context, actor, cause: `cli-${randomUUID()}` };
   const answer = await database.transaction(async (tx, now) =>
-    command.answer(
-      {
-        ...context,
-        tx,
-        now,
-        actor,
-        cause,
-        engine,
-        start: async (operation, input) =>
-          engine.admit(tx, now, { target, operation, input, cause, actor }),
-        record: async (event) =>
-          engine.recordCommand(tx, now, { target, operation: command.name, cause, actor, event }),
-      },
-      line,
-    ),
+    performCommand(engine, tx, now, given),
   );
   return await tell(terminal, flightdeck, answer, options.json);
 }

@@ -1,6 +1,7 @@
 import type { Api } from "grammy";
 
 import type { Answer, Command } from "../commands/command.ts";
+import { performCommand } from "../commands/perform-command.ts";
 import { targetMeant, type ServedTarget } from "../commands/served-target.ts";
 import { actorOf } from "../core/actor.ts";
 import { plainCard, type Card } from "../core/card.ts";
@@ -155,11 +156,10 @@ async function route(parts: RouterParts, routing: Routing): Promise<Answer | und
   if (text === undefined) return { kind: "refused", message: "This button is no longer known." };
   const meant = targetMeant(parts.targets, parseCommandLine(splitLine(text)), place);
   if (!meant.ok) return { kind: "refused", message: meant.message };
-  const { context: targetContext, line } = meant;
-  const { target } = targetContext;
-  const operator = targetContext.operators.find((one) => one.telegram === intake.userId);
+  const { context, line } = meant;
+  const operator = context.operators.find((one) => one.telegram === intake.userId);
   if (!operator) return undefined;
-  if (await isLocked(tx, target, intake.userId)) {
+  if (await isLocked(tx, context.target, intake.userId)) {
     parts.tally.count("locked");
     return undefined;
   }
@@ -175,22 +175,8 @@ async function route(parts: RouterParts, routing: Routing): Promise<Answer | und
   }
   const actor = actorOf(operator, "telegram");
   const cause = intake.kind === "tap" ? `tap-${intake.callbackId}` : `tg-${due.updateId}`;
-  const { engine } = parts;
-  return command.answer(
-    {
-      ...targetContext,
-      tx,
-      now,
-      actor,
-      cause,
-      engine,
-      start: async (operation, input) =>
-        engine.admit(tx, now, { target, operation, input, cause, actor, place }),
-      record: async (event) =>
-        engine.recordCommand(tx, now, { target, operation: command.name, cause, actor, event }),
-    },
-    line,
-  );
+  const given = { command, line, context, actor, cause, place };
+  return performCommand(parts.engine, tx, now, given);
 }
 
 /** The command line behind an update. What a button carries is as trusted as what its presser could have typed. */

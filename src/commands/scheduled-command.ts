@@ -7,6 +7,7 @@ import type { Performed, ScheduledTarget, SlotOrder } from "../jobs/scheduling.t
 import type { Transaction } from "../storage/database.ts";
 import { answer, showSubject, type Place } from "../storage/outbox.ts";
 import type { Command } from "./command.ts";
+import { performCommand } from "./perform-command.ts";
 import type { ServedTarget } from "./served-target.ts";
 
 export type ScheduledCommandParts = {
@@ -43,22 +44,14 @@ export async function performScheduled(
     return { kind: "refused", reason: `There is no command /${line.name}.` };
   }
   const place: Place = { chatId: served.chatId, topicId: served.topicId, replyTo: undefined };
-  const shown = schedule.announce === "always" ? place : undefined;
-  const answered = await command.answer(
-    {
-      ...served.context,
-      tx,
-      now,
-      actor,
-      cause,
-      engine,
-      start: async (operation, input) =>
-        engine.admit(tx, now, { target, operation, input, cause, actor, place: shown }),
-      record: async (event) =>
-        engine.recordCommand(tx, now, { target, operation: command.name, cause, actor, event }),
-    },
+  const answered = await performCommand(engine, tx, now, {
+    command,
     line,
-  );
+    context: served.context,
+    actor,
+    cause,
+    place: schedule.announce === "always" ? place : undefined,
+  });
   switch (answered.kind) {
     case "run": {
       const { admission } = answered;
