@@ -8,7 +8,8 @@ import { setTimeout as delay } from "node:timers/promises";
 
 export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
-type Output = "inherit" | "ignore" | "pipe" | number;
+/** A stream is another child's standard input: the two then talk without us. */
+type Output = "inherit" | "ignore" | "pipe" | number | Writable;
 
 export type GuardedOptions = {
   readonly cwd?: string;

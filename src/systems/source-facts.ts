@@ -189,7 +189,7 @@ const STRUCTURE = `
   left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
   where r.relkind in ('r', 'p', 'f', 'c') and a.attnum > 0 and not a.attisdropped
   union all
-  select 'constraint', r.name || '.' || c.conname, pg_get_constraintdef(c.oid) || ' ' || c.convalidated
+  select 'constraint', r.name || '.' || c.conname, concat_ws(' ', pg_get_constraintdef(c.oid), c.convalidated)
   from relation r join pg_constraint c on c.conrelid = r.oid
   union all
   select 'index', r.name, pg_get_indexdef(r.oid)
@@ -206,7 +206,7 @@ const STRUCTURE = `
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace
   where ${OURS} and ${notOfAnExtension("pg_proc", "p.oid")}
   union all
-  select 'trigger', r.name || '.' || t.tgname, pg_get_triggerdef(t.oid) || ' ' || t.tgenabled
+  select 'trigger', r.name || '.' || t.tgname, concat_ws(' ', pg_get_triggerdef(t.oid), t.tgenabled)
   from relation r join pg_trigger t on t.tgrelid = r.oid where not t.tgisinternal
   union all
   select 'type', n.nspname || '.' || t.typname,

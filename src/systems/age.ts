@@ -1,0 +1,72 @@
+import { Decrypter, Encrypter, identityToRecipient } from "age-encryption";
+
+import type { Secret } from "../core/secret.ts";
+import { SystemError, safeCause } from "./system-error.ts";
+
+/** What is wrong with a recipient, if anything. It is public, so it may be quoted. */
+export function recipientProblem(text: string): string | undefined {
+  if (text.startsWith("AGE-SECRET-KEY-")) {
+    return "this is an identity, which opens backups; expected its recipient, which starts with age1";
+  }
+  try {
+    new Encrypter().addRecipient(text);
+    return undefined;
+  } catch {
+    return "expected a recipient such as age1… from age-keygen";
+  }
+}
+
+/** What is wrong with an identity, if anything; quotes none of it. */
+export function identityProblem(revealed: string): string | undefined {
+  try {
+    new Decrypter().addIdentity(identityIn(revealed));
+    return undefined;
+  } catch {
+    return "expected the file that age-keygen writes, or its line AGE-SECRET-KEY-1…";
+  }
+}
+
+/** The recipient that an identity opens for. */
+export async function recipientOf(identity: Secret): Promise<string> {
+  return identityToRecipient(identityIn(identity.reveal()));
+}
+
+/**
+ * What was sealed, piece by piece as it is opened. Reading to the end proves every byte; a piece that was changed, and an
+ * end that is missing, are errors.
+ */
+export async function* unsealed(
+  sealed: AsyncIterable<Uint8Array>,
+  identity: Secret,
+): AsyncGenerator<Uint8Array> {
+  const decrypter = new Decrypter();
+  decrypter.addIdentity(identityIn(identity.reveal()));
+  let sourceError: unknown;
+  const source = ReadableStream.from(
+    (async function* () {
+      try {
+        yield* sealed;
+      } catch (error) {
+        sourceError = error;
+        throw error;
+      }
+    })(),
+  );
+  try {
+    const opened = await decrypter.decrypt(source);
+    for await (const chunk of opened) yield chunk;
+  } catch (error) {
+    // Not being able to read is not the same as having read something wrong.
+    if (sourceError !== undefined) throw sourceError;
+    const cause = safeCause(error);
+    throw new SystemError("age", "malformed", `cannot open what is sealed: ${cause.message}`, {
+      cause,
+    });
+  }
+}
+
+/** age-keygen writes comments above the line that matters. */
+function identityIn(text: string): string {
+  const lines = text.split("\n").map((line) => line.trim());
+  return lines.find((line) => line !== "" && !line.startsWith("#")) ?? "";
+}
