@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Brings a fresh machine to where every npm script works, and says nothing when it is there already:
-# Node's packages, a Node that runs TypeScript, PostgreSQL and Redis, and with SETUP_BROWSER=1 a browser for the tests.
+# Node's packages, a Node that runs TypeScript, PostgreSQL, Redis, zstd and age, and with SETUP_BROWSER=1 a browser for
+# the tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -29,6 +30,9 @@ missing=() apt=() brew=()
 need() { missing+=("$1") apt+=($2) brew+=($3); }
 has_postgres || need PostgreSQL "postgresql postgresql-client" "postgresql@17"
 has redis-server || need Redis redis-server redis
+# Backups are packed by one and sealed by the other.
+has zstd || need zstd zstd zstd
+has age || need age age age
 # The sandbox makes certificates of its own.
 has openssl || need OpenSSL openssl openssl
 # A browser alone brings no font, and without one the pages have no letters.
