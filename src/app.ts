@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { join } from "node:path";
 
 import { chartPicture } from "./bot/chart-picture.ts";
 import { leaveForeignChat } from "./bot/foreign-chat.ts";
@@ -20,7 +19,7 @@ import { outlastWebhook } from "./bot/webhook-removal.ts";
 import { performScheduled, scheduledTargets } from "./commands/scheduled-command.ts";
 import type { ServedTarget } from "./commands/served-target.ts";
 import { plainCard, type Card } from "./core/card.ts";
-import { Secret } from "./core/secret.ts";
+import type { Secret } from "./core/secret.ts";
 import { createBell, together } from "./core/waiting.ts";
 import { openFlightdeck, type Flightdeck, type Parts } from "./flightdeck.ts";
 import { createAlertDesk } from "./jobs/alert-desk.ts";
@@ -40,7 +39,7 @@ import { reconcile } from "./jobs/reconciler.ts";
 import { keepSchedules } from "./jobs/scheduling.ts";
 import { keepSilences } from "./jobs/silence-ends.ts";
 import { watch, type WatchedTarget } from "./jobs/watch.ts";
-import { startRedis } from "./servers/redis.ts";
+import { ownRedis } from "./own-servers.ts";
 import { forgetAlerts } from "./storage/alert.ts";
 import { forgetCalls } from "./storage/call.ts";
 import { moveChat } from "./storage/chat-move.ts";
@@ -70,7 +69,8 @@ export async function startApp(parts: Parts): Promise<App> {
   const { logger } = parts;
   await using starting = new AsyncDisposableStack();
   const flightdeck = starting.use(await openFlightdeck(parts, "start"));
-  const { database, engine, commands, targets, draw, scrub, report: onError } = flightdeck;
+  const { database, dataFolder, engine, commands, targets, draw, scrub } = flightdeck;
+  const { report: onError } = flightdeck;
   const { telegram, engine: timing, ...settings } = parts.config.settings;
 
   const logs = flightdeck.logs.map((log) => ({ log, bell: createBell() }));
@@ -81,7 +81,8 @@ export async function startApp(parts: Parts): Promise<App> {
   // What is still recorded while the queue closes is vouched for too.
   starting.defer(async () => signLogs(flightdeck));
 
-  const redisUrl = settings.redis ?? (await ownRedis(parts, flightdeck.dataFolder, starting));
+  const redisUrl =
+    settings.redis ?? (await ownRedis({ dataFolder, signal: parts.signal, opening: starting }));
   const queue = starting.use(
     startQueue({
       url: redisUrl,
@@ -100,7 +101,7 @@ export async function startApp(parts: Parts): Promise<App> {
   // Loaded only by those whom somebody asks.
   const metrics = settings.http && (await import("./metrics.ts")).createMetrics();
   const calls = observeCalls(api, (method, outcome) => metrics?.telegramCall(method, outcome));
-  const sealKey = settings.sealKey ?? (await keptSealKey(flightdeck.dataFolder));
+  const sealKey = settings.sealKey ?? (await keptSealKey(dataFolder));
   const botId = botIdOf(telegram.token);
   const inbox = createInbox(botId, createSeal(sealKey));
   const inboxBell = createBell();
@@ -326,16 +327,6 @@ function gateRules(targets: readonly ServedTarget[], botUsername: string): GateR
     operators: targets.flatMap(({ context }) => context.operators),
     botUsername,
   };
-}
-
-async function ownRedis(
-  parts: Parts,
-  dataFolder: string,
-  starting: AsyncDisposableStack,
-): Promise<Secret> {
-  const directory = join(dataFolder, "redis");
-  const server = starting.use(await startRedis({ directory, durable: true, signal: parts.signal }));
-  return new Secret(server.url());
 }
 
 /** Telegram puts the bot's user id in front of the token's colon. */

@@ -1,0 +1,131 @@
+import { resolve } from "node:path";
+
+import { createChecks } from "./checks/create-checks.ts";
+import type { ServedTarget } from "./commands/served-target.ts";
+import type { TargetConfig } from "./config/load-config.ts";
+import { quietWindow } from "./core/maintenance.ts";
+import { rosterAt } from "./core/on-call.ts";
+import type { AlertScene } from "./jobs/alert-view.ts";
+import type { Caller } from "./jobs/calling.ts";
+import { createChecklists } from "./jobs/checklist-settings.ts";
+import type { EngineTarget } from "./jobs/engine.ts";
+import { planSmoke } from "./jobs/flow-plan.ts";
+import { createOperations } from "./jobs/index.ts";
+import { createMaintenance } from "./jobs/maintenance-settings.ts";
+import type { Operation } from "./jobs/operation.ts";
+import { recordCommand, type RecordOrigin } from "./jobs/run-record.ts";
+import { createSchedules } from "./jobs/schedule-settings.ts";
+import { createTargetLog, type TargetLog } from "./jobs/target-log.ts";
+import type { WatchedTarget } from "./jobs/watch.ts";
+import { presentChat } from "./storage/chat-move.ts";
+import type { Database } from "./storage/database.ts";
+import { openLog } from "./storage/evidence.ts";
+import { earlierSamples, type EarlierSample } from "./storage/sample.ts";
+import { originOf } from "./storage/settings.ts";
+import { createSystems } from "./systems/index.ts";
+
+const MEBIBYTE = 1024 * 1024;
+
+/** What the targets of a process share. */
+export type TargetParts = {
+  readonly database: Database;
+  /** Absolute. */
+  readonly dataFolder: string;
+  /** Where a target is talked about that has no chat of its own. */
+  readonly chat: number;
+  readonly caller: Caller;
+  readonly origin: RecordOrigin;
+  readonly scrub: (text: string) => string;
+  readonly report: (error: unknown, during: string) => void;
+  /** Beside our own. */
+  readonly operations: readonly Operation[];
+};
+
+/** A target as each of those knows it who have to do with it. */
+export type Target = AsyncDisposable &
+  ServedTarget & {
+    readonly engine: EngineTarget;
+    readonly watched: WatchedTarget;
+    readonly log: TargetLog;
+  };
+
+/**
+ * Opens one target: its systems, its checks, its log and the operations that use them.
+ *
+ * @throws {ForeignLogError} when its log was begun under another origin
+ */
+export async function openTarget(config: TargetConfig, parts: TargetParts): Promise<Target> {
+  const { settings } = config;
+  const { database, scrub } = parts;
+  const { target, timeZone, operators } = settings;
+  const chatId = await database.transaction(async (tx) => {
+    await openLog(tx, target, originOf(settings.evidence, target));
+    return presentChat(tx, settings.place.chat ?? parts.chat);
+  });
+  const topicId = settings.place.topic;
+  const known = {
+    timeZone,
+    configHash: config.hash,
+    place: { chatId, topicId, replyTo: undefined },
+    rosterAt: (now: Date) => rosterAt(settings, now),
+  };
+
+  const systems = createSystems(settings.systems);
+  const previous = async (check: string, lastMs: number): Promise<readonly EarlierSample[]> =>
+    database.transaction(async (tx, now) => earlierSamples(tx, now, { target, check, lastMs }));
+  const checks = createChecks(settings.checks, { systems, previous, scrub });
+  const log = logOf(config, parts, { ...known, git: systems.git });
+  const { smoke, deadLetters } = settings;
+  const { productWebhook } = systems;
+  const own = { checks, database, target, productWebhook, smoke, deadLetters, systems, scrub, log };
+  const operations = [...createOperations(own), ...parts.operations];
+
+  const plan = planSmoke(smoke);
+  const maintenance = createMaintenance(settings.maintenance, timeZone);
+  const scene: AlertScene = {
+    ...known,
+    escalation: settings.escalation,
+    runbookOf: (name) => checks.find((check) => check.name === name)?.runbook,
+    hasSmokeFlow: plan.flow !== undefined,
+    maintenanceOf: (check, now) => quietWindow(maintenance, check, now),
+  };
+  return {
+    context: {
+      target,
+      timeZone,
+      checks: checks.map((check) => check.name),
+      board: checks,
+      smoke: plan,
+      rosterAt: known.rosterAt,
+      caller: parts.caller,
+      checklists: createChecklists(settings.checklists, timeZone),
+      schedules: createSchedules(settings.schedules, timeZone),
+      operators,
+      maintenance,
+    },
+    chatId,
+    topicId,
+    engine: { ...known, operations },
+    watched: { target, checks, ownChecks: [], scene },
+    log,
+    [Symbol.asyncDispose]: async () => systems[Symbol.asyncDispose](),
+  };
+}
+
+function logOf(
+  { settings: { target, evidence }, hash }: TargetConfig,
+  { database, dataFolder, origin, report }: TargetParts,
+  known: Pick<Parameters<typeof createTargetLog>[0], "timeZone" | "place" | "git">,
+): TargetLog {
+  return createTargetLog({
+    ...known,
+    database,
+    keys: { dataFolder, target, origin: originOf(evidence, target), given: evidence.key },
+    directory: resolve(evidence.directory),
+    rotateAtBytes: evidence.rotateAtMebibytes * MEBIBYTE,
+    witness: evidence.witness,
+    record: async (tx, now, done) =>
+      recordCommand(tx, now, origin, { target, config: hash, ...done }),
+    onError: report,
+  });
+}
