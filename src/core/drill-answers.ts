@@ -120,10 +120,10 @@ export type DrillRecord = Readonly<Record<string, string>>;
 
 const NEEDED = [
   "backup",
-  "backup-sha256",
+  "backup-digest",
   "backup-run",
   "snapshot-at",
-  "started-at",
+  "decided-at",
   "ended-at",
   "server",
   "programs",

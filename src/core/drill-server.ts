@@ -12,19 +12,27 @@ export type ThrowAwayServer = {
   readonly objects: readonly string[];
 };
 
+/**
+ * The major version that an archive is restored to: the source's, unless a newer pg_dump wrote it, whose archive older
+ * programs cannot read.
+ */
+export function majorFor(source: {
+  readonly serverVersionNumber: number;
+  readonly clientVersion: string;
+}): number {
+  const client = Number.parseInt(source.clientVersion, 10);
+  return Math.max(Math.floor(source.serverVersionNumber / 10_000), client || 0);
+}
+
 /** Where a drill restores to must be new, of the same major, out of everybody's reach, and never what was backed up. */
 export function judgeServer(
-  source: { readonly serverVersionNumber: number; readonly systemIdentifier: string | null },
+  source: Parameters<typeof majorFor>[0] & { readonly systemIdentifier: string | null },
   server: ThrowAwayServer,
 ): readonly Observation[] {
   const { systemIdentifier } = server;
   const isSource = source.systemIdentifier === systemIdentifier;
   return [
-    sameness(
-      "major version",
-      String(Math.floor(source.serverVersionNumber / 10_000)),
-      String(server.major),
-    ),
+    sameness("major version", String(majorFor(source)), String(server.major)),
     {
       what: "cluster",
       expected: "another than the one that was backed up",

@@ -1,0 +1,109 @@
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { copyFile, open, readFile, readdir } from "node:fs/promises";
+import { join } from "node:path";
+
+import { artifactNames, idOfManifest, manifestSchema, type Manifest } from "../core/manifest.ts";
+import { SystemError, codeOf, safeCause } from "../systems/system-error.ts";
+
+/** A place where backups are kept, as somebody sees it who has to restore one. */
+export type BackupShelf = {
+  /** Such as `bucket flightdeck` or `folder /var/backups`. */
+  readonly name: string;
+  readonly isOffSite: boolean;
+  /** The names of all files. */
+  list(signal: AbortSignal): Promise<readonly string[]>;
+  /** A small file whole; undefined when there is none. */
+  read(name: string, signal: AbortSignal): Promise<string | undefined>;
+  /** Puts a file where `to` says; false when there is none. */
+  fetch(name: string, to: string, signal: AbortSignal): Promise<boolean>;
+};
+
+/** Backups that have a manifest, the oldest first; what has none never happened. */
+export async function backupsOn(
+  shelf: BackupShelf,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const names = await shelf.list(signal);
+  return names.flatMap((name) => idOfManifest(name) ?? []).toSorted();
+}
+
+export async function manifestOn(
+  shelf: BackupShelf,
+  id: string,
+  signal: AbortSignal,
+): Promise<Manifest> {
+  const { manifest } = artifactNames(id);
+  const text = await shelf.read(manifest, signal);
+  if (text === undefined) {
+    throw new SystemError("backups", "rejected", `${shelf.name} has no ${manifest}`);
+  }
+  return readManifest(text, manifest);
+}
+
+/** @throws {SystemError} that says what is wrong with it, and where */
+export function readManifest(text: string, name: string): Manifest {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new SystemError("backups", "malformed", `${name} is no JSON`, {
+      cause: safeCause(cause),
+    });
+  }
+  const parsed = manifestSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const where = issue?.path.join(".") ?? "";
+  throw new SystemError(
+    "backups",
+    "malformed",
+    `${name} is no manifest that this version knows: ${where === "" ? "" : `${where}: `}${issue?.message}`,
+  );
+}
+
+/** A folder of this machine. It is not off-site, whatever is mounted there. */
+export function folderShelf(directory: string): BackupShelf {
+  return {
+    name: `folder ${directory}`,
+    isOffSite: false,
+    list: async () => readdir(directory).catch(failedTo(`list ${directory}`)),
+    read: async (name) =>
+      readFile(join(directory, name), "utf8").catch(unlessMissing(`read ${name}`)),
+    fetch: async (name, to) => {
+      const copied = await copyFile(join(directory, name), to, constants.COPYFILE_EXCL)
+        .then(() => true)
+        .catch(unlessMissing(`read ${name}`));
+      return copied ?? false;
+    },
+  };
+}
+
+function failedTo(attempt: string): (error: unknown) => never {
+  return (error) => {
+    const cause = safeCause(error);
+    throw new SystemError("backups", "rejected", `cannot ${attempt}: ${cause.message}`, {
+      cause,
+      code: codeOf(error),
+    });
+  };
+}
+
+function unlessMissing(attempt: string): (error: unknown) => undefined {
+  return (error) => (codeOf(error) === "ENOENT" ? undefined : failedTo(attempt)(error));
+}
+
+/** Size and digest of a file as it lies there now. */
+export async function weigh(
+  path: string,
+): Promise<{ readonly bytes: number; readonly sha256: string }> {
+  await using file = await open(path, "r").catch(failedTo(`read ${path}`));
+  const hash = createHash("sha256");
+  let bytes = 0;
+  for await (const chunk of file.createReadStream({ autoClose: false, highWaterMark: 1 << 20 })) {
+    const piece = chunk as Buffer;
+    hash.update(piece);
+    bytes += piece.length;
+  }
+  return { bytes, sha256: hash.digest("hex") };
+}
