@@ -1,11 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import {
-  botMessages,
-  madeUpChecks,
-  startAlertingBot,
-  type AlertingBot,
-} from "../support/alerting-bot.ts";
+import { botMessages, startAlertingBot, type AlertingBot } from "../support/alerting-bot.ts";
+import { madeUpChecks } from "../support/made-up-checks.ts";
 import { query } from "../support/records.ts";
 
 const MINUTE_MS = 60_000;

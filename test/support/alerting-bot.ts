@@ -2,17 +2,11 @@ import { inject } from "vitest";
 
 import { startWorld, type World } from "../../sandbox/world.ts";
 import { startApp, type App } from "../../src/app.ts";
-import type { CheckResult } from "../../src/core/status.ts";
-import { createAlertDesk } from "../../src/jobs/alert-desk.ts";
-import { createAlertNews } from "../../src/jobs/alert-news.ts";
-import type { WatchedCheck } from "../../src/jobs/watch.ts";
 import { createLogger } from "../../src/logger.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import { createTestDatabase } from "../database.ts";
 import { FAST_ENGINE, testConfig } from "./config.ts";
-
-/** A check that a test answers for. */
-export type MadeUpCheck = Pick<WatchedCheck, "name" | "severity">;
+import { lookAt, type MadeUpCheck } from "./made-up-checks.ts";
 
 export type AlertingBot = AsyncDisposable & {
   readonly world: World;
@@ -61,58 +55,17 @@ export async function startAlertingBot({
       overrides: { clock: (now) => new Date(now.getTime() + passedMs) },
     }),
   );
-  const { watched, database: storage, caller, origin } = app.flightdeck;
+  const { watched, ...desk } = app.flightdeck;
   const [{ target, scene }] = watched;
-  const tell = createAlertNews({ scenes: new Map([[target, scene]]), caller, origin });
   const kept = opened.move();
   return {
     world,
     app,
     databaseUrl: database.url,
     pass: (durationMs) => (passedMs += durationMs),
-    async look(checks, status) {
-      const watchedChecks = checks.map((check): WatchedCheck => ({
-        ...check,
-        everyMs: 30_000,
-        forMs: 0,
-        resolveAfterMs: 0,
-        dependsOn: [],
-        ask: async () => resultOf(status),
-      }));
-      const desk = createAlertDesk({
-        targets: [{ target, checks: watchedChecks, ownChecks: [], scene }],
-        tell,
-      });
-      for (let first = 0; first < watchedChecks.length; first += AT_ONCE) {
-        const looks = watchedChecks
-          .slice(first, first + AT_ONCE)
-          .map((check) => ({ target, check, result: resultOf(status) }));
-        await storage.transaction(async (tx, now) => desk.decide(tx, now, looks));
-      }
-    },
+    look: async (checks, status) => lookAt({ ...desk, target, scene }, checks, status),
     [Symbol.asyncDispose]: async () => kept.disposeAsync(),
   };
-}
-
-/** As many as the watch keeps in one transaction. */
-const AT_ONCE = 500;
-
-function resultOf(status: "fail" | "pass"): CheckResult {
-  const actual = status === "pass" ? "200" : "500";
-  return {
-    status,
-    observations: [{ what: "status", expected: "200", actual, ok: status === "pass" }],
-    measurements: [],
-    durationMs: 1,
-  };
-}
-
-/** So many checks of a severity: `page-1`, `page-2`… */
-export function madeUpChecks(count: number, severity: "page" | "warn"): readonly MadeUpCheck[] {
-  return Array.from({ length: count }, (_none, index) => ({
-    name: `${severity}-${index + 1}`,
-    severity,
-  }));
 }
 
 /** What stands in the chat by the bot's hand. */
