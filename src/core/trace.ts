@@ -10,6 +10,7 @@ export type Moment =
   | "act.returned"
   | "step.closed"
   | "run.ended"
+  | "looks.kept"
   | "message.sending"
   | "message.accepted"
   | "message.recorded"

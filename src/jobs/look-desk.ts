@@ -1,4 +1,5 @@
 import type { CheckResult } from "../core/status.ts";
+import { pass } from "../core/trace.ts";
 import { pause } from "../core/waiting.ts";
 import type { WatchedCheck } from "./watch.ts";
 
@@ -40,6 +41,7 @@ export function createLookDesk({ keep, signal, onError }: LookDeskParts): TakeLo
       const looks = batch.map(({ look }) => look);
       // The next look tells the same; a look is no loss, an alert that was decided on would be.
       await keep(looks).catch((error: unknown) => onError(error, "keeping what the checks saw"));
+      pass("looks.kept", looks.map(({ check }) => check.name).join(" "));
       for (const { done } of batch) done();
     }
     working = false;

@@ -14,6 +14,8 @@ const root = join(import.meta.dirname, "../..");
 export type BotOptions = {
   readonly environment: Readonly<Record<string, string>>;
   readonly more: string;
+  /** Every check is asked each second, and its trouble is told. */
+  readonly watches?: boolean;
   /** `moment#n` or `moment@step#n`: where it is struck. */
   readonly killAt?: string;
   readonly killWith?: "SIGKILL" | "SIGSTOP";
@@ -34,7 +36,7 @@ export async function spawnBot(options: BotOptions): Promise<Bot> {
   const file = join(directory, "config.yaml");
   await writeFile(
     file, // By reference, so that all bots of a test have the same configuration.
-    configText({ data: "${env:OWN_DATA}", more: options.more }),
+    configText({ data: "${env:OWN_DATA}", more: options.more, watches: options.watches ?? false }),
   );
   const started: ChildProcess = spawn(
     process.execPath,
