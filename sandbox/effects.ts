@@ -26,6 +26,10 @@ const effectNames = [
   "rollbacks",
   "applicationsStopped",
   "variablesWritten",
+  "uploadsBegun",
+  "uploadsAbandoned",
+  "objectsStored",
+  "objectsDeleted",
 ] as const;
 
 type Effect = (typeof effectNames)[number];

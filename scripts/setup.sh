@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings a fresh machine to where every npm script works, and says nothing when it is there already:
-# Node's packages, a Node that runs TypeScript, PostgreSQL, Redis, zstd and age, and with SETUP_BROWSER=1 a browser for
-# the tests.
+# Node's packages, a Node that runs TypeScript, PostgreSQL, Redis, zstd and age, and for the
+# tests with SETUP_BROWSER=1 a browser and with SETUP_STORE=1 an S3-compatible store.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,6 +35,9 @@ has zstd || need zstd zstd zstd
 has age || need age age age
 # The sandbox makes certificates of its own.
 has openssl || need OpenSSL openssl openssl
+# The tests meet an S3-compatible store that somebody else wrote; where there is no package of it they do without.
+[[ ${SETUP_STORE:-} != 1 ]] || has swift-proxy-server || ! has apt-get ||
+  need "OpenStack Swift" "swift-proxy swift-account swift-container swift-object memcached" ""
 # A browser alone brings no font, and without one the pages have no letters.
 [[ ${SETUP_BROWSER:-} != 1 ]] || has_browser ||
   need "a browser (Chromium or Google Chrome)" "chromium fonts-dejavu-core fonts-noto-color-emoji" "--cask google-chrome"
@@ -58,10 +61,14 @@ if [[ ! -e $policy ]]; then
   chmod +x "$policy"
 fi
 redis_was_there=$(command -v redis-server || true)
+memcached_was_there=$(command -v memcached || true)
 apt-get -qq update
 apt-get -qq install -y --no-install-recommends "$@" >/dev/null </dev/null
 if [[ -z $redis_was_there && -d /run/systemd/system ]]; then
   systemctl disable --quiet redis-server 2>/dev/null || true
+fi
+if [[ -z $memcached_was_there && -d /run/systemd/system ]]; then
+  systemctl disable --quiet memcached 2>/dev/null || true
 fi
 AS_ROOT
 }

@@ -308,8 +308,12 @@ function nameOf(error: unknown): string | undefined {
 
 function kindOf(error: unknown): SystemErrorKind {
   const status = statusOf(error);
-  if (nameOf(error) === "TimeoutError") return "timeout";
-  if (status === undefined) return codeOf(error) === undefined ? "malformed" : "unreachable";
+  const code = codeOf(error);
+  // The client calls every broken connection a timeout, and keeps the code that tells them apart.
+  if (nameOf(error) === "TimeoutError" && (code === undefined || code === "ETIMEDOUT")) {
+    return "timeout";
+  }
+  if (status === undefined) return code === undefined ? "malformed" : "unreachable";
   if (status === 401 || status === 403) return "unauthorized";
   if (status === 429 || status === 503) return "rate-limited";
   return status >= 500 ? "unreachable" : "rejected";
@@ -325,7 +329,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 function reasonOf(error: unknown, cause: Error): string {
   const status = statusOf(error);
-  const known = REASONS[cause.name];
+  const known = kindOf(error) === "unreachable" ? undefined : REASONS[cause.name];
   const words = cause.message === "" ? cause.name : cause.message;
   return `${known ?? words}${status === undefined ? "" : ` (${status} ${cause.name})`}`;
 }
