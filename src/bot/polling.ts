@@ -3,9 +3,11 @@ import type { Update } from "grammy/types";
 
 import { pause } from "../core/waiting.ts";
 import { SystemError } from "../systems/system-error.ts";
-import type { GateRules } from "./gate.ts";
+import type { RulesFor } from "./gate-rules.ts";
 import { ALLOWED_UPDATES, takeIn, type IntakeParts } from "./intake.ts";
+import { ownUsername } from "./introduction.ts";
 import { failureOf, telegramError, type CallFailure } from "./telegram.ts";
+import { outlastWebhook } from "./webhook-removal.ts";
 
 const LONG_POLL_SECONDS = 25;
 const BACKOFF_MS = [500, 1_000, 2_000, 5_000, 15_000] as const;
@@ -14,9 +16,8 @@ const STORE_RETRY_MS = 1_000;
 
 export type PollingParts = IntakeParts & {
   readonly api: Api;
-  readonly rules: GateRules;
-  /** Returns once no webhook stands in the way any more. */
-  readonly outlastWebhook: (signal: AbortSignal) => Promise<void>;
+  readonly botId: number;
+  readonly rulesFor: RulesFor;
   readonly onError: (error: unknown, during: string) => void;
 };
 
@@ -25,6 +26,9 @@ export type PollingParts = IntakeParts & {
  * that stored what came in: killed at any moment, an update is either still at Telegram or already here.
  */
 export async function pollUpdates(parts: PollingParts, signal: AbortSignal): Promise<void> {
+  const botUsername = await ownUsername(parts.api, parts.onError, signal);
+  if (botUsername === undefined) return;
+  const rules = parts.rulesFor(botUsername);
   let offset = 0;
   let failures = 0;
   while (!signal.aborted) {
@@ -40,7 +44,7 @@ export async function pollUpdates(parts: PollingParts, signal: AbortSignal): Pro
     }
     failures = 0;
     try {
-      await takeIn(parts, parts.rules, fetched.updates);
+      await takeIn(parts, rules, fetched.updates);
       offset = (fetched.updates.at(-1)?.update_id ?? offset - 1) + 1;
     } catch (error) {
       // The offset stays, so Telegram hands the same updates out again.
@@ -78,7 +82,7 @@ function isAboutWebhook(failure: CallFailure): boolean {
 
 async function outlast(parts: PollingParts, signal: AbortSignal): Promise<void> {
   try {
-    await parts.outlastWebhook(signal);
+    await outlastWebhook(parts, signal);
   } catch (error) {
     parts.onError(
       error instanceof SystemError ? error : telegramError(failureOf(error)),

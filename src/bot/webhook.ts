@@ -1,7 +1,7 @@
 import type { Api } from "grammy";
 
 import { untilAborted } from "../core/waiting.ts";
-import type { GateRules } from "./gate.ts";
+import type { RulesFor } from "./gate-rules.ts";
 import type { Door } from "./http.ts";
 import { takeIn, type IntakeParts } from "./intake.ts";
 import { ownUsername } from "./introduction.ts";
@@ -11,7 +11,7 @@ import type { WebhookSettings } from "./webhook-settings.ts";
 export type WebhookParts = IntakeParts & {
   readonly api: Api;
   readonly webhook: WebhookSettings;
-  readonly rulesFor: (botUsername: string) => GateRules;
+  readonly rulesFor: RulesFor;
   /** Something was brought and is stored. */
   readonly onHeard: () => void;
   readonly onError: (error: unknown, during: string) => void;

@@ -70,8 +70,11 @@ export type ProofParts = {
   readonly askRedis: () => Promise<unknown>;
   /** Resolves when Telegram answered us, now or a moment ago. */
   readonly askTelegram: (signal: AbortSignal) => Promise<void>;
-  /** What the watch looks at, and how often it does at least; none when it is switched off. */
-  readonly watched: readonly { readonly target: string; readonly everyMs: number }[];
+  /** What the watch looks at; none when it is switched off. */
+  readonly watched: readonly {
+    readonly target: string;
+    readonly checks: readonly { readonly everyMs: number }[];
+  }[];
 };
 
 /** What has to be true before anybody is told that all is well. */
@@ -108,7 +111,9 @@ export function fullLoop(parts: ProofParts): readonly Proof[] {
       prove: async () => {
         const unwatched = await database.transaction(async (tx, now) => {
           const late: string[] = [];
-          for (const { target, everyMs } of watched) {
+          for (const { target, checks } of watched) {
+            // A target is looked at as often as its most frequent check.
+            const everyMs = Math.min(...checks.map((check) => check.everyMs));
             const since = new Date(now.getTime() - Math.max(LOOKS_MAY_LAG_MS, 2 * everyMs));
             late.push(...(await targetsNotLookedAt(tx, [target], since)));
           }

@@ -12,6 +12,7 @@ export type SayNow = (
   target: string,
   scene: AlertScene,
   said: { readonly once: string; readonly what: string; readonly isOver: boolean },
+  signal: AbortSignal,
 ) => Promise<void>;
 
 export type LoneWatchParts = {
@@ -37,10 +38,15 @@ export async function watchAlone(parts: LoneWatchParts, signal: AbortSignal): Pr
   const since = new Date();
   for (const { target, scene } of parts.targets) {
     const what = "Flightdeck's own database is away: it watches on, but takes no commands";
-    await parts.say(target, scene, { once: `alone:${since.getTime()}`, what, isOver: false });
+    await parts.say(
+      target,
+      scene,
+      { once: `alone:${since.getTime()}`, what, isOver: false },
+      signal,
+    );
   }
   const keep = async (looks: readonly TakenLook[]): Promise<void> => {
-    for (const look of looks) await takeAlone(parts, alerts, look, new Date());
+    for (const look of looks) await takeAlone(parts, alerts, look, signal);
   };
   await watch({ ...parts, keep, onError: () => undefined }, signal);
 }
@@ -49,8 +55,9 @@ async function takeAlone(
   { targets, say }: LoneWatchParts,
   alerts: Map<string, Alert>,
   { target, check, result }: TakenLook,
-  now: Date,
+  signal: AbortSignal,
 ): Promise<void> {
+  const now = new Date();
   // What would be silent in the chat can wait for the database.
   if (check.severity !== "page") return;
   const scene = targets.find((one) => one.target === target)?.scene;
@@ -71,7 +78,7 @@ async function takeAlone(
   if (!news.some(isWorthSaying) || (alert.state !== "pending" && !alert.toldAt)) return;
   const what = alertPhrase({ check: check.name, alert, now, timeZone: scene.timeZone });
   const once = `alone:${key}:${alert.state}:${now.getTime()}`;
-  await say(target, scene, { once, what, isOver: alert.state === "resolved" });
+  await say(target, scene, { once, what, isOver: alert.state === "resolved" }, signal);
 }
 
 function isWorthSaying(news: AlertNews): boolean {

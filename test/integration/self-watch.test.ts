@@ -60,8 +60,8 @@ describe("a proof that all is well", () => {
 
   test("wants samples of every target, none older than the watch should let them get", async () => {
     const watched = [
-      { target: "production", everyMs: 30_000 },
-      { target: "staging", everyMs: 600_000 },
+      { target: "production", checks: [{ everyMs: 900_000 }, { everyMs: 30_000 }] },
+      { target: "staging", checks: [{ everyMs: 600_000 }] },
     ];
     expect(await missing({ watched })).toEqual(["the watch looks"]);
     const look = async (target: string, minutesAgo: number) =>
