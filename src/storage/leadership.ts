@@ -13,7 +13,7 @@ const ANSWER_WITHIN_MS = 5_000;
 const BEATS_PER_LEASE = 3;
 
 /** What a leader does for as long as it leads: runs until the signal and lets go of everything before it returns. */
-export type Duties = (
+type Duties = (
   signal: AbortSignal,
   notified: (channel: string, listener: () => void) => void,
 ) => Promise<void>;
