@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { afterAll, beforeAll, describe, expect, test as base } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 import { startS3, type S3Server } from "../../sandbox/s3/server.ts";
 import { Secret } from "../../src/core/secret.ts";
@@ -79,7 +79,7 @@ const stores = [
   ["OpenStack Swift", hasSwift],
 ] as const;
 describe.each(stores)("with %s", (which, isThere) => {
-  const test = base.skipIf(!isThere);
+  beforeEach((context) => context.skip(!isThere, `${which} is not installed`));
   const store = (): Store =>
     which !== "our double" && swift ? swift : { url: s3.url, bucket: s3.bucket, keys };
   let bucket: Bucket;
@@ -181,7 +181,7 @@ describe("a store that misbehaves", () => {
   });
   afterAll(async () => bucket.close());
 
-  base("cuts an upload at its second part: an error, and nothing is left", async () => {
+  test("cuts an upload at its second part: an error, and nothing is left", async () => {
     const file = await fileOf(40 * MEBIBYTE);
     s3.mood.cutsAtPart = 2;
     try {
@@ -194,7 +194,7 @@ describe("a store that misbehaves", () => {
     expect(s3.keys()).not.toContain("alpha/cut");
   });
 
-  base("loses the answer to the last call: the object is there, so it was done", async () => {
+  test("loses the answer to the last call: the object is there, so it was done", async () => {
     const file = await fileOf(20 * MEBIBYTE);
     s3.mood.losesCompletion = true;
     try {
@@ -205,7 +205,7 @@ describe("a store that misbehaves", () => {
     expect(await digestOf(await bucket.read("lost", soon()))).toBe(file.sha256);
   });
 
-  base("does not let go of what is locked", async () => {
+  test("does not let go of what is locked", async () => {
     await bucket.putOnce("locked", "x", soon());
     s3.mood.locked = true;
     try {
@@ -216,7 +216,7 @@ describe("a store that misbehaves", () => {
     expect(await bucket.readText("locked", soon())).toBe("x");
   });
 
-  base("answers 500 three times: unreachable", async () => {
+  test("answers 500 three times: unreachable", async () => {
     s3.mood.failing = true;
     try {
       await expect(bucket.list(soon())).rejects.toMatchObject({ kind: "unreachable" });
@@ -225,7 +225,7 @@ describe("a store that misbehaves", () => {
     }
   });
 
-  base("is full: said, and no object", async () => {
+  test("is full: said, and no object", async () => {
     s3.mood.full = true;
     try {
       await expect(bucket.putOnce("more", "x", soon())).rejects.toThrow(/InsufficientStorage/);
