@@ -31,6 +31,7 @@ import {
   type RestorePrograms,
 } from "../systems/restore-programs.ts";
 import {
+  createUntrustedExtensions,
   openAsApplication,
   openRestored,
   type RestoredDatabase,
@@ -64,12 +65,16 @@ export type DrillOrder = {
   readonly identity: Secret | undefined;
   readonly migrationTable: string;
   readonly settings: DrillSettings;
+  /** Where the programs of PostgreSQL are; PATH and the usual places unless given. */
+  readonly programDirectories?: readonly string[];
 };
 
 /** What was used, for whoever reads the result later. */
 export type DrillTools = { readonly server: string; readonly programs: string };
 
 const DATABASE = "restored";
+/** Owns what is restored, and may do nothing else: what is restored brings functions of its own, which may run. */
+const OWNER = "restorer";
 const MEBIBYTE = 1024 * 1024;
 /** A server that nobody has used yet. */
 const EMPTY_CLUSTER_BYTES = 128 * MEBIBYTE;
@@ -95,15 +100,20 @@ export async function proveBackup(
   const none = { server: "", programs: "" };
   if (!(await proveArtifact(order, journal, signal))) return none;
   const programs = await journal.phase("find programs", "recovery", async () =>
-    findPostgresPrograms(majorFor(manifest.source), `the backup ${manifest.id}`),
+    findPostgresPrograms(
+      majorFor(manifest.source),
+      `the backup ${manifest.id}`,
+      order.programDirectories,
+    ),
   );
   if (programs.kind !== "seen") {
     journal.judge("archive-is-whole", programs, () => []);
     return none;
   }
   const tools = createRestorePrograms(programs.value.directory);
-  if (!(await proveArchive(order, tools, journal, signal))) return none;
-  return proveRestore(order, programs.value, tools, journal, signal);
+  const extensions = await proveArchive(order, tools, journal, signal);
+  if (!extensions) return none;
+  return proveRestore({ ...order, extensions }, programs.value, tools, journal, signal);
 }
 
 async function proveArtifact(
@@ -137,16 +147,19 @@ async function proveArtifact(
   );
 }
 
+/** The extensions that the archive asks for; undefined when it cannot be read. What is missing in it is still restored. */
 async function proveArchive(
   { manifest, workspace }: DrillOrder,
   tools: RestorePrograms,
   journal: DrillJournal,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<readonly string[] | undefined> {
   const { source, artifact } = manifest;
   const archive = await journal.phase("read", "proof", async () => {
     const list = await tools.list(workspace.archive, signal);
-    if (!("lines" in list)) return { listed: 0, tables: [], complaint: wordsOf(list) };
+    if (!("lines" in list)) {
+      return { listed: 0, tables: [], extensions: [], complaint: wordsOf(list) };
+    }
     const read = await tools.read(workspace.archive, signal);
     const tables = source.tables.filter(({ schema, name }) =>
       list.lines.some((line) => line.includes(` TABLE DATA ${schema} ${name} `)),
@@ -154,15 +167,18 @@ async function proveArchive(
     return {
       listed: list.listed,
       tables: tables.map(qualified),
+      extensions: list.lines.flatMap((line) => / EXTENSION - (\S+)/.exec(line)?.[1] ?? []),
       complaint: read.exitCode === 0 && read.complaints.length === 0 ? undefined : wordsOf(read),
     };
   });
   const kept = { listed: artifact.listed, tables: source.tables.map(qualified) };
-  return journal.judge("archive-is-whole", archive, (value) => judgeArchive(kept, value));
+  journal.judge("archive-is-whole", archive, (value) => judgeArchive(kept, value));
+  const isReadable = archive.kind === "seen" && archive.value.complaint === undefined;
+  return isReadable ? archive.value.extensions : undefined;
 }
 
 async function proveRestore(
-  order: DrillOrder,
+  order: DrillOrder & { readonly extensions: readonly string[] },
   programs: PostgresPrograms,
   tools: RestorePrograms,
   journal: DrillJournal,
@@ -187,12 +203,14 @@ async function proveRestore(
       {
         environment: variables,
         database: DATABASE,
+        owner: OWNER,
         encoding: source.encoding,
         roles: settings.roles,
       },
       signal,
     );
     demandSuccess("make the database", prepared);
+    await createUntrustedExtensions(url, order.extensions, signal);
     const place = { url, statementTimeoutMs: settings.timeout };
     const database = opened.use(await openRestored(place, signal));
     return { place, database, environment: variables, facts: await serverFacts(server, database) };
@@ -208,15 +226,17 @@ async function proveRestore(
   const { place, database, environment } = started.value;
 
   const restored = await journal.phase("restore", "recovery", async () => {
-    const manner = { kind: "jobs", count: settings.jobs } as const;
-    return tools.restore({ archive: workspace.archive, environment, manner }, signal);
+    const manner = { kind: "rehearsal", jobs: settings.jobs } as const;
+    const asOwner = settings.superuser ? environment : { ...environment, PGUSER: OWNER };
+    return tools.restore({ archive: workspace.archive, environment: asOwner, manner }, signal);
   });
   if (!journal.judge("restore-ends-without-error", restored, judgeRestore)) return used;
   await journal.phase("analyze", "recovery", async () =>
     demandSuccess("analyze", await tools.analyze(environment, settings.jobs, signal)),
   );
   const answers = await journal.phase("ask the application's questions", "recovery", async () => {
-    await using application = await openAsApplication(place, signal);
+    const asOwner = new Secret(place.url.reveal().replace("user=postgres", `user=${OWNER}`));
+    await using application = await openAsApplication({ ...place, url: asOwner }, signal);
     return await askQueries(application, settings.queries);
   });
   journal.judge(

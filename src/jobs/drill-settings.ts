@@ -54,6 +54,10 @@ export const drillSetting = z
       .meta({
         description: "Roles that policies of the schema name; they are made before a restore",
       }),
+    superuser: z.boolean().default(false).meta({
+      description:
+        "Restores with the rights of a superuser, for schemas that need them: whoever may write functions in production then runs them here",
+    }),
     timeout: durationSetting({ minimumMs: 10_000, maximumMs: 24 * HOUR_MS })
       .default(2 * HOUR_MS)
       .meta({ description: "A drill that has no end by then is stopped, and cleaned up after" }),

@@ -22,7 +22,7 @@ export type RestorePrograms = {
   list(archive: string, signal: AbortSignal): Promise<ArchiveList | ProgramEnd>;
   /** Reads the archive to its last byte and keeps nothing. */
   read(archive: string, signal: AbortSignal): Promise<ProgramEnd>;
-  /** Makes an empty database of that encoding, and roles that may not log in. */
+  /** Makes an empty database of that encoding, the role that owns it, and roles that may not log in. */
   prepare(order: PrepareOrder, signal: AbortSignal): Promise<ProgramEnd>;
   /** Stops at the first error. */
   restore(order: RestoreOrder, signal: AbortSignal): Promise<ProgramEnd>;
@@ -39,6 +39,7 @@ export type PrepareOrder = {
   /** Of a superuser. */
   readonly environment: Environment;
   readonly database: string;
+  readonly owner: string;
   readonly encoding: string;
   readonly roles: readonly string[];
 };
@@ -46,10 +47,13 @@ export type PrepareOrder = {
 export type RestoreOrder = {
   readonly archive: string;
   readonly environment: Environment;
-  /** All or nothing, one after the other; or as fast as these jobs go. */
+  /**
+   * A real restore is all or nothing, one statement after the other. A rehearsal goes as fast as its jobs do, and does
+   * without what carries no data and asks for the rights of a superuser.
+   */
   readonly manner:
-    | { readonly kind: "transaction" }
-    | { readonly kind: "jobs"; readonly count: number };
+    | { readonly kind: "real" }
+    | { readonly kind: "rehearsal"; readonly jobs: number };
 };
 
 const LIST_LIMIT_BYTES = 64 * 1024 * 1024;
@@ -73,20 +77,25 @@ export function createRestorePrograms(directory: string): RestorePrograms {
     async read(archive, signal) {
       return endOf(await run("pg_restore", ["--file=/dev/null", "--", archive], { signal }));
     },
-    async prepare({ environment, database, encoding, roles }, signal) {
-      for (const role of roles) {
-        const made = await run("createuser", ["--no-login", "--", role], { environment, signal });
+    async prepare({ environment, database, owner, encoding, roles }, signal) {
+      const wanted = [["--login", owner] as const, ...roles.map((role) => ["--no-login", role])];
+      for (const [login = "", role = ""] of wanted) {
+        const made = await run("createuser", [login, "--", role], { environment, signal });
         if (made.exitCode !== 0) return endOf(made);
       }
       // Text in another encoding than UTF-8 fits no locale but C.
       const locale = encoding === "UTF8" ? [] : ["--locale=C"];
-      const args = ["--template=template0", `--encoding=${encoding}`, ...locale, "--", database];
+      const owned = ["--template=template0", `--owner=${owner}`, `--encoding=${encoding}`];
+      const args = [...owned, ...locale, "--", database];
       return endOf(await run("createdb", args, { environment, signal }));
     },
     async restore({ archive, environment, manner }, signal) {
-      const how = manner.kind === "transaction" ? "--single-transaction" : `--jobs=${manner.count}`;
+      const how =
+        manner.kind === "real"
+          ? ["--single-transaction"]
+          : [`--jobs=${manner.jobs}`, "--no-comments", "--no-publications", "--no-subscriptions"];
       const args = [
-        how,
+        ...how,
         "--exit-on-error",
         // Roles belong to a cluster and not to a dump: what is restored belongs to whoever restores it.
         "--no-owner",

@@ -1,4 +1,4 @@
-import { Client } from "pg";
+import { Client, escapeIdentifier } from "pg";
 import { z } from "zod";
 
 import { rowText } from "../core/manifest.ts";
@@ -14,6 +14,39 @@ export type RestoredDatabase = AsyncDisposable & {
   ): Promise<z.output<Schema>[]>;
 };
 
+/** Makes those of the extensions that only a superuser may make, so that the restore itself needs no such rights. */
+export async function createUntrustedExtensions(
+  url: Secret,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  const client = new Client({
+    ...postgresOptions(url),
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: EXTENSION_TIMEOUT_MS,
+  });
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ name: string }>(
+      `select e.name from pg_available_extensions e
+       join pg_available_extension_versions v on v.name = e.name and v.version = e.default_version
+       where e.name = any($1) and v.superuser and not v.trusted order by 1`,
+      [names],
+    );
+    for (const { name } of rows) {
+      await client.query(`create extension if not exists ${escapeIdentifier(name)} cascade`);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw postgresError("postgres", `create the extensions ${names.join(", ")}`, error, url);
+  } finally {
+    client.connection.stream.destroy();
+  }
+}
+
+const EXTENSION_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 15_000;
 
 export type RestoredPlace = {
