@@ -7,6 +7,7 @@ import { start } from "./cli-start.ts";
 import { EXIT, loadFiles, type Terminal } from "./cli-terminal.ts";
 import { configSchema } from "./config/load-config.ts";
 import { parseCommandLine, type CommandLine } from "./core/command-line.ts";
+import { visibleBlock } from "./core/visible-text.ts";
 
 const DEFAULT_FILE = "ops/production.yaml";
 
@@ -28,7 +29,9 @@ FILE is ${DEFAULT_FILE} by default; --config FILE names another, as often as the
 `;
 
 /** Runs one command line to its end and returns the exit code. */
-export async function runCommandLine(terminal: Terminal): Promise<number> {
+export async function runCommandLine(given: Terminal): Promise<number> {
+  // An error may quote a file or an answer, and a terminal obeys what it cannot show.
+  const terminal = { ...given, stderr: (text: string) => given.stderr(visibleBlock(text)) };
   const { files, json, rest } = takeOptions(terminal.argv);
   const line = parseCommandLine(rest);
   try {

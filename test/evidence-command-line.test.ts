@@ -158,6 +158,8 @@ describe("flightdeck evidence verify", () => {
     expect(await verify(rotated, join(rotated, "log.md"), "--key", key)).toMatchObject({ code: 0 });
     const { stderr } = await verify(join(rotated, "log"), "--key", key);
     expect(stderr).toContain("holds no log.md");
+    const absent = await verify("\u001b[2Jlog.md", "--key", key);
+    expect(absent.stderr).toBe("There is no ⟨U+001B⟩[2Jlog.md.\n");
   });
 });
 
