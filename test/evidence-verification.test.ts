@@ -449,6 +449,16 @@ describe("keys", () => {
     expect(await found(rotated, { keys })).toBe("sound");
   });
 
+  test("that were replaced may have been stolen, so a newest one that signed nothing is told", async () => {
+    const { verdict, remarks } = await verify(blocks.join(""), {
+      keys: [signer.verifier, successor.verifier],
+    });
+    expect(verdict).toBe("sound");
+    expect(remarks).toContain(
+      `The newest key that was given, ${successor.verifier.keyId}, has signed nothing here; an older one signed last.`,
+    );
+  });
+
   test("that were replaced and not given are asked for", async () => {
     expect(await found(rotated)).toBe("key, unknown-key, #9");
     expect((await verify(rotated)).standing?.lastTrusted?.size).toBe(9);

@@ -78,7 +78,8 @@ export function createLogVerifier(options: {
   let agreed = 0;
 
   /** Keys of other logs can speak neither for nor against this one, however sound its chain is. */
-  const isOfNoKey = options.keys.length > 0 && !options.keys.some(({ name }) => name === origin);
+  const ownKeys = options.keys.filter(({ name }) => name === origin);
+  const isOfNoKey = options.keys.length > 0 && ownKeys.length === 0;
 
   const isWhole = (): boolean => start.seq === 0;
 
@@ -203,6 +204,13 @@ export function createLogVerifier(options: {
       if (since > 0) {
         remarks.push(
           `${since === 1 ? "1 entry" : `${since} entries`} at the end: chained, and vouched for by no signature yet.`,
+        );
+      }
+      const newestKey = ownKeys.at(-1)?.keyId;
+      // Whoever has stolen a key that was replaced can tell the whole log anew, as it might have been before.
+      if (lastTrusted && lastTrusted.keyId !== newestKey) {
+        remarks.push(
+          `The newest key that was given, ${newestKey}, has signed nothing here; an older one signed last.`,
         );
       }
       if (jumps.length > 0) {
