@@ -21,11 +21,11 @@ export function judgeStructure(
   const foundExtensions = restored.extensions.map(versioned);
   return [
     comparison(`${kept.size} objects of the schema`, {
-      missing: [...kept.keys()].filter((label) => !found.has(label)),
+      missing: tablesFirst([...kept.keys()].filter((label) => !found.has(label))),
       changed: [...kept]
         .filter(([label, digest]) => found.has(label) && found.get(label) !== digest)
         .map(([label]) => label),
-      strange: [...found.keys()].filter((label) => !kept.has(label)),
+      strange: tablesFirst([...found.keys()].filter((label) => !kept.has(label))),
     }),
     comparison(`${extensions.length} extensions`, {
       missing: extensions.filter((one) => !foundExtensions.includes(one)),
@@ -101,6 +101,18 @@ function comparison(what: string, { missing, changed, strange }: Differences): O
     ok: told.length === 0,
   };
 }
+
+/** Whoever misses a table need not be told of each of its columns. */
+function tablesFirst(labels: readonly string[]): readonly string[] {
+  const tables = labels.filter((label) => label.startsWith(TABLE));
+  const parts = tables.map((label) => ` ${label.slice(TABLE.length)}.`);
+  const others = labels.filter(
+    (label) => !label.startsWith(TABLE) && !parts.some((part) => label.includes(part)),
+  );
+  return [...tables, ...others];
+}
+
+const TABLE = "table ";
 
 function labelOf({ kind, name }: StructureObject): string {
   return `${kind} ${name}`;

@@ -16,6 +16,7 @@ import {
   type Manifest,
 } from "../../src/core/manifest.ts";
 import { sourceFacts } from "../../src/systems/source-facts.ts";
+import { query } from "./records.ts";
 
 export type BackupKeys = {
   readonly drill: string;
@@ -49,9 +50,12 @@ export type BackupOrder = {
   readonly folder: string;
   readonly keys: BackupKeys;
   readonly at?: Date;
+  /** What is done to the database after it was counted and before it is dumped. */
+  readonly between?: string;
   /** More arguments for pg_dump. */
   readonly dumpOptions?: readonly string[];
   /** What befalls the archive, the packed archive and the sealed one before the manifest is written. */
+  readonly sealFor?: readonly string[];
   readonly spoil?: Partial<Record<"archive" | "packed" | "sealed", (bytes: Buffer) => Buffer>>;
 };
 
@@ -71,6 +75,7 @@ export async function makeBackup(order: BackupOrder): Promise<MadeBackup> {
   } finally {
     await client.end();
   }
+  if (order.between !== undefined) await query(url, order.between);
   const file = join(folder, "dump");
   await promisify(execFile)(join(programs, "pg_dump"), [
     "-Fc",
@@ -86,8 +91,9 @@ export async function makeBackup(order: BackupOrder): Promise<MadeBackup> {
     zstdCompressSync(archive, { params: { [constants.ZSTD_c_checksumFlag]: 1 } }),
   );
   const encrypter = new Encrypter();
-  encrypter.addRecipient(keys.recipients.drill);
-  encrypter.addRecipient(keys.recipients.recovery);
+  for (const recipient of order.sealFor ?? Object.values(keys.recipients)) {
+    encrypter.addRecipient(recipient);
+  }
   const sealed = (spoil.sealed ?? asItIs)(Buffer.from(await encrypter.encrypt(packed)));
   const id = backupIdOf(at);
   const names = artifactNames(id);
