@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -129,7 +128,7 @@ describe("flightdeck evidence verify", () => {
 
   test("exits 3 for what is no file, instead of waiting for its end", async () => {
     const pipe = join(folder, "pipe.md");
-    execFileSync("mkfifo", [pipe]);
+    await runProgram("mkfifo", [pipe]);
     const { code, stderr } = await verify(pipe, "--key", key);
     expect({ code, stderr }).toMatchObject({ code: 3, stderr: expect.stringContaining(pipe) });
   });
