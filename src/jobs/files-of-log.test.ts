@@ -1,9 +1,10 @@
+import { execFile } from "node:child_process";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { run } from "../../test/support/run-program.ts";
 import type { LogPart } from "../core/log-verification.ts";
 import { temporaryDirectory } from "../servers/temporary-directory.ts";
 import { fileOfLog, filesOfLog } from "./files-of-log.ts";
@@ -17,7 +18,7 @@ beforeAll(async () => {
   await writeFile(join(folder, "secret"), "what nobody should read");
   await writeFile(join(folder, "log.md"), "x".repeat(200_000));
   await symlink(join(folder, "secret"), join(folder, "log", "1-10.md"));
-  await run("mkfifo", [join(folder, "log", "11-20.md")]);
+  await promisify(execFile)("mkfifo", [join(folder, "log", "11-20.md")]);
   await mkdir(join(folder, "log", "21-30.md"));
 });
 afterAll(async () => {

@@ -1,9 +1,10 @@
+import { execFile } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 
 import { expect, onTestFinished, test } from "vitest";
 
-import { run } from "../../test/support/run-program.ts";
 import { checkpointBlock } from "../core/log-text.ts";
 import { temporaryDirectory } from "../servers/temporary-directory.ts";
 import { lastNoteInFiles } from "./log-tail.ts";
@@ -43,6 +44,6 @@ test("a file made to be searched without end is searched once", async () => {
 
 test("a pipe in the place of the file holds no note, and nobody waits for it", async () => {
   const folder = await startFolder();
-  await run("mkfifo", [join(folder, "log.md")]);
+  await promisify(execFile)("mkfifo", [join(folder, "log.md")]);
   expect(await lastNoteInFiles(folder)).toBeUndefined();
 });
