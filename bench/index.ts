@@ -1,3 +1,4 @@
+import { alertStorm } from "./alert-storm.ts";
 import type { Bench } from "./bench.ts";
 import { evidenceFile } from "./evidence-file.ts";
 import { firstAnswer } from "./first-answer.ts";
@@ -14,4 +15,5 @@ export const benches: readonly Bench[] = [
   startToFirstPoll,
   evidenceFile,
   verifyLog,
+  alertStorm,
 ];
