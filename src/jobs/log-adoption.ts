@@ -10,6 +10,7 @@ import type { Recorded } from "../core/log-text.ts";
 import { verifyFiles, type LogPart } from "../core/log-verification.ts";
 import { emptyTree, rootOf, withLeaves } from "../core/merkle.ts";
 import { checkpointIn } from "../core/note-checkpoint.ts";
+import { runName } from "../core/run-name.ts";
 import { parseVerifier } from "../core/signed-note.ts";
 import { pass } from "../core/trace.ts";
 import type { Database, Transaction } from "../storage/database.ts";
@@ -19,6 +20,7 @@ import { rotations } from "../storage/evidence-rotation.ts";
 import { lockHead } from "../storage/evidence.ts";
 import { hasLeader } from "../storage/leadership.ts";
 import { restoreCheckpoint, restoreEntries, restoreRotation } from "../storage/log-restoring.ts";
+import { endOpenRuns } from "../storage/run.ts";
 import { abandonMemory, lastSigned, type KeyPlace } from "../storage/signing-key.ts";
 import type { RecordEvent } from "./run-record.ts";
 
@@ -131,6 +133,8 @@ async function settle(
       "There is nothing to adopt: the database holds all that the files and the signer know.",
     );
   }
+  // The rows may be of a time before an effect that has happened since; to go on with them would repeat it.
+  const ended = await endOpenRuns(tx, now, log, "an older database was restored under it");
   const abandoned = abandonedBy(read, forkedAt, forgetMemory ? signed : undefined, size);
   await of.record(tx, now, {
     operation: "evidence",
@@ -140,7 +144,10 @@ async function settle(
     event: {
       kind: "log.adopted",
       result: "adopted",
-      facts: factsOf(of, before, restored, abandoned),
+      facts: {
+        ...factsOf(of, before, restored, abandoned),
+        ...(ended.length > 0 ? { "runs-ended": ended.map(({ id }) => runName(id)).join(" ") } : {}),
+      },
     },
   });
   const putAside = forkedAt === undefined ? [] : await filesBeyond(tx, log, of.files, forkedAt);

@@ -193,6 +193,21 @@ export async function endRun(
   );
 }
 
+/** Ends whatever has not ended of a target, because these rows cannot tell what became of it; gives back what that was. */
+export async function endOpenRuns(
+  tx: Transaction,
+  now: Date,
+  target: string,
+  reason: string,
+): Promise<readonly Run[]> {
+  return tx.rows(
+    runRow,
+    `update run set state = 'failed', reason = $2, ended_at = $3, owner = null, lease_until = null
+     where target = $1 and state in ('waiting', 'running', 'unknown') returning ${COLUMNS}`,
+    [target, storableText(reason), now],
+  );
+}
+
 export async function suspendRun(tx: Transaction, runId: string, reason: string): Promise<void> {
   await tx.change(
     `update run set state = 'unknown', reason = $2, owner = null, lease_until = null where id = $1`,

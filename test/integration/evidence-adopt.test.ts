@@ -131,6 +131,29 @@ test("what came back is signed again without a word of doubt", async () => {
   expect((await readEntries(dump.url)).at(-1)?.seq).toBe("9");
 });
 
+test("a run that these rows know as under way is not gone on with: its effect may have happened since", async () => {
+  const own = await startLog();
+  const { rows } = await query<{ id: string }>(
+    own.url,
+    `insert into run (target, operation, input, mutating, cause, actor, config_hash, created_at, state)
+     values ($1, 'deploy', '{}', true, 'test-open', '{"via":"flightdeck","name":"test"}', '', now(), 'running')
+     returning id`,
+    [TARGET],
+  );
+  const dump = await dumpOf(own.url);
+  await grow(own, 2);
+  await render(own);
+  const old = await restore(own, dump);
+  expect(await old.log.adopt(order)).toMatchObject({ kind: "adopted" });
+  const left = await query(dump.url, "select state, reason from run");
+  expect(left.rows).toEqual([
+    { state: "failed", reason: "an older database was restored under it" },
+  ]);
+  expect((await readEntries(dump.url)).at(-1)?.facts["runs-ended"]).toBe(
+    runName(rows[0]?.id ?? ""),
+  );
+});
+
 test("no run is called as one was that only the files remember", async () => {
   const own = await startLog();
   const dump = await dumpOf(own.url);
