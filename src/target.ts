@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 
 import { createChecks } from "./checks/create-checks.ts";
 import type { ServedTarget } from "./commands/served-target.ts";
@@ -6,6 +6,7 @@ import type { TargetConfig } from "./config/load-config.ts";
 import { quietWindow } from "./core/maintenance.ts";
 import { rosterAt } from "./core/on-call.ts";
 import type { AlertScene } from "./jobs/alert-view.ts";
+import type { BackupParts } from "./jobs/backup-parts.ts";
 import type { Caller } from "./jobs/calling.ts";
 import { createChecklists } from "./jobs/checklist-settings.ts";
 import type { EngineTarget } from "./jobs/engine.ts";
@@ -22,7 +23,7 @@ import type { Database } from "./storage/database.ts";
 import { openLog } from "./storage/evidence.ts";
 import { earlierSamples, type EarlierSample } from "./storage/sample.ts";
 import { originOf } from "./storage/settings.ts";
-import { createSystems } from "./systems/index.ts";
+import { createSystems, type Systems } from "./systems/index.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -70,14 +71,15 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
     rosterAt: (now: Date) => rosterAt(settings, now),
   };
 
-  const systems = createSystems(settings.systems);
+  const systems = createSystems(settings.systems, target);
   const previous = async (check: string, lastMs: number): Promise<readonly EarlierSample[]> =>
     database.transaction(async (tx, now) => earlierSamples(tx, now, { target, check, lastMs }));
   const checks = createChecks(settings.checks, { systems, previous, scrub });
   const log = logOf(config, parts, { ...known, git: systems.git });
   const { smoke, deadLetters } = settings;
-  const { productWebhook } = systems;
-  const own = { checks, database, target, productWebhook, smoke, deadLetters, systems, scrub, log };
+  const backup = backupOf(config, parts, systems);
+  const shared = { checks, database, target, systems, scrub, log, backup };
+  const own = { ...shared, productWebhook: systems.productWebhook, smoke, deadLetters };
   const operations = [...createOperations(own), ...parts.operations];
 
   const plan = planSmoke(smoke);
@@ -102,6 +104,7 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
       schedules: createSchedules(settings.schedules, timeZone),
       operators,
       maintenance,
+      backup: settings.backup,
     },
     chatId,
     topicId,
@@ -109,6 +112,27 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
     watched: { target, checks, ownChecks: [], scene },
     log,
     [Symbol.asyncDispose]: async () => systems[Symbol.asyncDispose](),
+  };
+}
+
+function backupOf(
+  { settings: { target, evidence, backup }, hash }: TargetConfig,
+  { database, dataFolder, origin }: TargetParts,
+  { bucket, postgres }: Pick<Systems, "bucket" | "postgres">,
+): BackupParts | undefined {
+  if (backup === undefined) return undefined;
+  return {
+    database,
+    target,
+    bucket,
+    postgres,
+    settings: backup,
+    origin: originOf(evidence, target),
+    configHash: hash,
+    build: origin.build,
+    folder: resolve(backup.folder ?? join(dataFolder, "backups"), target),
+    record: async (tx, now, done) =>
+      recordCommand(tx, now, origin, { target, config: hash, ...done }),
   };
 }
 

@@ -4,6 +4,7 @@ import { nearest } from "../core/nearest.ts";
 import type { Operator } from "../core/operator.ts";
 import type { Schedule } from "../core/schedule.ts";
 import type { BoardCheck } from "../core/status-board.ts";
+import type { BackupSettings } from "../jobs/backup-settings.ts";
 import type { Caller } from "../jobs/calling.ts";
 import type { Checklist } from "../jobs/checklist-settings.ts";
 import type { SmokePlan } from "../jobs/flow-plan.ts";
@@ -26,6 +27,8 @@ export type TargetContext = {
   /** Who can be called at a moment, whoever is on call first. */
   readonly rosterAt: (now: Date) => readonly Operator[];
   readonly caller: Caller;
+  /** Undefined when none is configured. */
+  readonly backup: BackupSettings | undefined;
 };
 
 /** A target and where in the chat it is talked about. Without a topic it has all of the chat that no other target has. */

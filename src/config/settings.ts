@@ -11,6 +11,7 @@ import { nearest } from "../core/nearest.ts";
 import { onCallSetting } from "../core/on-call.ts";
 import { operatorsSetting } from "../core/operator.ts";
 import { textSetting } from "../core/setting.ts";
+import { backupSetting, type BackupSettings } from "../jobs/backup-settings.ts";
 import { checklistsSetting, type ChecklistsSettings } from "../jobs/checklist-settings.ts";
 import { deadLettersSetting } from "../jobs/dead-letter.ts";
 import { smokeSetting } from "../jobs/flow-settings.ts";
@@ -51,6 +52,7 @@ const targetSettings = {
   deadLetters: deadLettersSetting,
   checklists: checklistsSetting,
   schedules: schedulesSetting,
+  backup: backupSetting,
 };
 
 /** The first file: its target, and what the process itself runs on. */
@@ -71,6 +73,7 @@ export const settingsSchema = z
   })
   .superRefine(checksFitSystems)
   .superRefine(namesExist)
+  .superRefine(backupHasBucket)
   .superRefine(peopleExist)
   .superRefine(watcherIsWatched);
 
@@ -79,6 +82,7 @@ export const furtherSchema = z
   .strictObject(targetSettings)
   .superRefine(checksFitSystems)
   .superRefine(namesExist)
+  .superRefine(backupHasBucket)
   .superRefine(peopleExist);
 
 export type Settings = z.output<typeof settingsSchema>;
@@ -96,6 +100,19 @@ function checksFitSystems(
       context.addIssue({ code: "custom", path: ["checks", name, ...path], message });
     }
   }
+}
+
+/** What lies beside the database dies with it, so a backup that goes nowhere else is not configured but refused. */
+function backupHasBucket(
+  {
+    backup,
+    systems,
+  }: { readonly backup?: BackupSettings | undefined; readonly systems: SystemsSettings },
+  context: z.RefinementCtx,
+): void {
+  if (context.issues.length > 0 || backup === undefined || systems.bucket !== undefined) return;
+  const message = "needs systems.bucket: a backup that stays on this machine is lost with it";
+  context.addIssue({ code: "custom", path: ["backup"], message });
 }
 
 /** What only the whole file shows: that a schedule gives a command that is none, or a list or window names a check that is none. */

@@ -41,6 +41,7 @@ export const entrySchema = z.strictObject({
     "alert.resolved",
     "silence.set",
     "silence.ended",
+    "backup.deleted",
   ]),
   target: z.string(),
   actor: actorSchema,

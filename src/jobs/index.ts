@@ -1,4 +1,8 @@
 import { createAlertDetails, type AlertDetailsParts } from "./alert-details.ts";
+import type { BackupParts } from "./backup-parts.ts";
+import { createBackupPrune } from "./backup-pruning.ts";
+import { createBackupVerify } from "./backup-verify.ts";
+import { createBackup } from "./backup.ts";
 import { createChecklist } from "./checklist.ts";
 import { createEvidenceVerify, type EvidenceVerifyParts } from "./evidence-verify.ts";
 import type { Operation } from "./operation.ts";
@@ -8,8 +12,13 @@ import { createWebhookLook, createWebhookSet, type WebhookParts } from "./webhoo
 
 /** Everything Flightdeck does, one line each. */
 export function createOperations(
-  parts: PreflightParts & AlertDetailsParts & SmokeParts & WebhookParts & EvidenceVerifyParts,
+  parts: PreflightParts &
+    AlertDetailsParts &
+    SmokeParts &
+    WebhookParts &
+    EvidenceVerifyParts & { readonly backup: BackupParts | undefined },
 ): readonly Operation[] {
+  const { backup } = parts;
   return [
     createPreflight(parts),
     createAlertDetails(parts),
@@ -18,5 +27,8 @@ export function createOperations(
     createWebhookLook(parts),
     createWebhookSet(parts),
     createEvidenceVerify(parts),
+    ...(backup
+      ? [createBackup(backup), createBackupVerify(backup), createBackupPrune(backup)]
+      : []),
   ];
 }

@@ -60,7 +60,8 @@ export type CommandEvent = {
     | "checkpoint.posted"
     | "alert.acknowledged"
     | "silence.set"
-    | "silence.ended";
+    | "silence.ended"
+    | "backup.deleted";
   readonly result: string;
   readonly facts: Readonly<Record<string, string>>;
 };

@@ -1,3 +1,4 @@
+import { createBucket } from "./bucket.ts";
 import { createCoolify } from "./coolify.ts";
 import { createGit } from "./git.ts";
 import { createHttpApi } from "./http-api.ts";
@@ -10,9 +11,10 @@ import { createTelegramBot } from "./telegram-bot.ts";
 import { createTls } from "./tls.ts";
 
 /** Everything outside that a check or an operation can talk to: one line a system. */
-export function createSystems(settings: SystemsSettings = {}) {
+export function createSystems(settings: SystemsSettings = {}, target = "") {
   const http = createHttpApi();
   const telegramBot = createTelegramBot(http);
+  const bucket = createBucket(settings.bucket, target);
   return {
     http,
     postgres: createPostgres(),
@@ -23,8 +25,10 @@ export function createSystems(settings: SystemsSettings = {}) {
     tls: createTls(),
     coolify: createCoolify(http, settings.coolify),
     git: createGit(),
+    bucket,
     async [Symbol.asyncDispose]() {
       await http.close();
+      await bucket.close();
     },
   };
 }

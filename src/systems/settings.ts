@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { bucketSetting } from "./bucket-settings.ts";
 import { coolifySetting } from "./coolify-settings.ts";
 import { productWebhookSetting } from "./product-webhook-settings.ts";
 
@@ -7,6 +8,7 @@ import { productWebhookSetting } from "./product-webhook-settings.ts";
 export const systemsSetting = z
   .strictObject({
     coolify: coolifySetting.optional(),
+    bucket: bucketSetting.optional(),
     productWebhook: productWebhookSetting.optional(),
   })
   .prefault({})

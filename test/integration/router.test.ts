@@ -120,6 +120,7 @@ describe("every command, from every person, at every age", () => {
       checklists: [],
       schedules: [],
       maintenance: [],
+      backup: undefined,
       operators,
       rosterAt: () => operators,
       caller: createCaller([], (text) => text),
