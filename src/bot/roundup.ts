@@ -93,7 +93,7 @@ export async function keepRoundups(
   }
 }
 
-export async function tendAll(tx: Transaction, now: Date): Promise<void> {
+async function tendAll(tx: Transaction, now: Date): Promise<void> {
   for (const id of await unclosedRoundups(tx)) {
     const roundup = await tend(tx, now, id);
     if (roundup?.endedAt === undefined) continue;

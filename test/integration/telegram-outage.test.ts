@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { Fault } from "../../sandbox/telegram/faults.ts";
+import { wordsUnheard } from "../../src/storage/readings.ts";
 import { botMessages, startAlertingBot, type AlertingBot } from "../support/alerting-bot.ts";
 import { tries } from "../support/long-run.ts";
 import { madeUpChecks } from "../support/made-up-checks.ts";
@@ -112,8 +113,13 @@ describe("after an outage", () => {
     const checks = madeUpChecks(30, "page");
     await bot.look(checks, "fail");
     await expect.poll(roundups, SOON).toEqual(["storm"]);
+    const [before] = await bot.app.flightdeck.database.transaction(wordsUnheard);
     bot.pass(6 * 60 * MINUTE_MS);
     await expect.poll(roundups, SOON).toEqual(["away"]);
+    // Whoever watches over deliveries sees one word, which has waited as long as the oldest that it stands for.
+    expect(await bot.app.flightdeck.database.transaction(wordsUnheard)).toEqual([
+      { chatId: bot.world.telegram.chatId, since: before?.since, count: 1 },
+    ]);
     await bot.look(checks.slice(3), "pass");
     outage[Symbol.dispose]();
     bot.pass(MINUTE_MS);
