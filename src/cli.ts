@@ -3,6 +3,7 @@ import { isOffline } from "./cli-evidence-options.ts";
 import { verifyEvidence } from "./cli-evidence.ts";
 import { init } from "./cli-init.ts";
 import { isAboutLog, keepLog, LOG_USAGE } from "./cli-log.ts";
+import { restoreBackup } from "./cli-restore.ts";
 import { start } from "./cli-start.ts";
 import { EXIT, loadFiles, type Terminal } from "./cli-terminal.ts";
 import { configSchema } from "./config/load-config.ts";
@@ -18,6 +19,7 @@ flightdeck preflight [check…] [--json]   0 GO, 1 NO-GO, 2 UNKNOWN, 3 usage
 flightdeck smoke [FLOW] [--dry-run]      the same codes; uses the target for real
 flightdeck evidence show [N]             the newest entries
 ${LOG_USAGE}flightdeck evidence verify FILE… --key K 0 sound, 1 tampered, 2 incomplete, 3 usage or key; needs the file alone
+flightdeck restore FILE|BACKUP --to ADDRESS --identity KEYFILE   the way back; needs the file and the key alone
 flightdeck runs [RUN] · cancel RUN · lock NAME · unlock NAME · whoami
 flightdeck calls [test]                  who is on call, and the last calls; or one to try it
 flightdeck webhook [set]                 the product's webhook: shown, or registered with Telegram
@@ -47,6 +49,8 @@ export async function runCommandLine(given: Terminal): Promise<number> {
       case "start":
         if (Object.keys(line.flags).length > 0) return misuse(terminal);
         return await start(terminal, filesNamed(line.words, files));
+      case "restore":
+        return await restoreBackup(terminal, line, files);
       case "evidence":
         if (isAboutLog(line)) return await keepLog(terminal, line, files);
         if (isOffline(line)) return await verifyEvidence(terminal, line, { files, json });

@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
-import { constants } from "node:fs";
+import { constants, createWriteStream } from "node:fs";
 import { copyFile, open, readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
 
 import { artifactNames, idOfManifest, manifestSchema, type Manifest } from "../core/manifest.ts";
+import type { Bucket } from "../systems/bucket.ts";
 import { SystemError, codeOf, safeCause } from "../systems/system-error.ts";
 
 /** A place where backups are kept, as somebody sees it who has to restore one. */
@@ -75,6 +77,25 @@ export function folderShelf(directory: string): BackupShelf {
         .then(() => true)
         .catch(unlessMissing(`read ${name}`));
       return copied ?? false;
+    },
+  };
+}
+
+/** The bucket, as it would be read if this machine were gone. */
+export function bucketShelf(
+  bucket: Pick<Bucket, "place" | "list" | "readText" | "read">,
+): BackupShelf {
+  return {
+    name: `bucket ${bucket.place}`,
+    isOffSite: true,
+    list: async (signal) => (await bucket.list(signal)).map(({ name }) => name),
+    read: async (name, signal) => bucket.readText(name, signal),
+    async fetch(name, to, signal) {
+      const body = await bucket.read(name, signal);
+      if (!body) return false;
+      const file = createWriteStream(to, { flags: "wx", mode: 0o600 });
+      await pipeline(body, file, { signal });
+      return true;
     },
   };
 }
