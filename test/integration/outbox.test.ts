@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { plainCard } from "../../src/core/card.ts";
+import { openAlert } from "../../src/storage/alert.ts";
 import { moveChat } from "../../src/storage/chat-move.ts";
 import type { Database } from "../../src/storage/database.ts";
 import {
@@ -11,6 +12,7 @@ import {
   markSending,
   markSent,
   nextDue,
+  openSubject,
   putOff,
   stateChanged,
 } from "../../src/storage/outbox.ts";
@@ -65,6 +67,81 @@ describe("what is due in a chat", () => {
     expect((await next(-3))?.perhapsSent).toBe(true);
     await database.transaction(async (tx, now) => markSending(tx, now, first?.id ?? ""));
     expect((await next(-3))?.resent).toBe(true);
+  });
+});
+
+describe("what is more important", () => {
+  const openAt = async (chatId: number, severity: "page" | "warn"): Promise<string> =>
+    database.transaction(async (tx, now) => {
+      const alert = {
+        since: now,
+        lookedAt: now,
+        trouble: { kind: "down" as const, seen: "status 500" },
+        goodSince: undefined,
+        relapses: 0,
+        behind: undefined,
+        state: "firing" as const,
+        firedAt: now,
+        toldAt: now,
+        owesWord: false,
+      };
+      const check = `${severity}${chatId}`;
+      const id = await openAlert(tx, { target: "sandbox", check, severity }, alert);
+      await openSubject(tx, now, `alert:${id}`, placeIn(chatId), { silent: true });
+      return id;
+    });
+  const sent = async (chatId: number): Promise<string> =>
+    database.transaction(async (tx, now) => {
+      const message = await nextDue(tx, now, chatId);
+      if (!message) return "";
+      const { id, wantedVersion: version } = message;
+      await markSent(tx, now, { id, version, messageId: Number(id), messageKind: "text" });
+      return message.subject;
+    });
+
+  test("goes first: answers, then pages with their words behind them, then warnings", async () => {
+    const warning = await openAt(-6, "warn");
+    const page = await openAt(-6, "page");
+    await database.transaction(async (tx, now) => {
+      const manner = { replyToSubject: `alert:${page}` };
+      const word = `word:alert:${page}:fired:1`;
+      await answer(tx, now, word, placeIn(-6), plainCard("fires"), manner);
+    });
+    await say("reply:asked", -6);
+    const order = [await sent(-6), await sent(-6), await sent(-6), await sent(-6)];
+    const subjects = ["reply:asked", `alert:${page}`, `word:alert:${page}:fired:1`];
+    expect(order).toEqual([...subjects, `alert:${warning}`]);
+  });
+
+  test("may leave alerts out, when only answers are borne", async () => {
+    const page = await openAt(-7, "page");
+    const due = async (alertsToo: boolean) =>
+      database.transaction(async (tx, now) => nextDue(tx, now, -7, { alertsToo }));
+    expect(await due(false)).toBeUndefined();
+    expect((await due(true))?.subject).toBe(`alert:${page}`);
+    await say("reply:asked-too", -7);
+    expect((await due(false))?.subject).toBe("reply:asked-too");
+  });
+
+  test("does not let a reply go before what it answers, unless that fails again and again", async () => {
+    const page = await openAt(-8, "page");
+    const word = `word:alert:${page}:fired:1`;
+    await database.transaction(async (tx, now) => {
+      const manner = { replyToSubject: `alert:${page}` };
+      await answer(tx, now, word, placeIn(-8), plainCard("fires"), manner);
+    });
+    const card = await next(-8);
+    expect(card?.subject).toBe(`alert:${page}`);
+    const fail = async () =>
+      database.transaction(async (tx, now) => {
+        const later = new Date(now.getTime() + 60_000);
+        await putOff(tx, card?.id ?? "", later, true);
+      });
+    await fail();
+    expect(await next(-8)).toBeUndefined();
+    await fail();
+    await fail();
+    expect((await next(-8))?.subject).toBe(word);
   });
 });
 
