@@ -23,6 +23,7 @@ import { createAlertNews } from "./jobs/alert-news.ts";
 import { makeCalls } from "./jobs/calling.ts";
 import { closeChecklists } from "./jobs/checklist-closing.ts";
 import { watchDeliveries } from "./jobs/delivery-watch.ts";
+import { sweepDrills } from "./jobs/drill-workspace.ts";
 import { keepEscalating } from "./jobs/escalating.ts";
 import { fullLoop, keepHeartbeat } from "./jobs/heartbeat.ts";
 import { keepHouse } from "./jobs/housekeeping.ts";
@@ -76,6 +77,8 @@ export async function startApp(parts: Parts): Promise<App> {
     await log.checkKeys();
     await log.checkFile();
   }
+  // A drill that was killed has left rows of production in clear.
+  await sweepDrills(dataFolder).catch((error: unknown) => onError(error, "clearing up a drill"));
   // What is still recorded while the queue closes is vouched for too.
   starting.defer(async () => signLogs(flightdeck));
 

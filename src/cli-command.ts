@@ -25,8 +25,8 @@ export type CommandOptions = {
 };
 
 /** What operations say of what they looked at: something is wrong with it, or nobody can tell yet. */
-const BAD_VERDICTS: readonly string[] = ["NO-GO", "TAMPERED"];
-const OPEN_VERDICTS: readonly string[] = ["UNKNOWN", "INCOMPLETE", "NO KEY"];
+const BAD_VERDICTS: readonly string[] = ["NO-GO", "TAMPERED", "FAILED"];
+const OPEN_VERDICTS: readonly string[] = ["UNKNOWN", "INCOMPLETE", "NO KEY", "COULD NOT VERIFY"];
 
 const LOOK_AGAIN_MS = 500;
 

@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { join, resolve } from "node:path";
 
 import { createChecks } from "./checks/create-checks.ts";
@@ -9,6 +10,8 @@ import type { AlertScene } from "./jobs/alert-view.ts";
 import type { BackupParts } from "./jobs/backup-parts.ts";
 import type { Caller } from "./jobs/calling.ts";
 import { createChecklists } from "./jobs/checklist-settings.ts";
+import { bucketShelf } from "./jobs/drill-shelf.ts";
+import type { DrillParts } from "./jobs/drill.ts";
 import type { EngineTarget } from "./jobs/engine.ts";
 import { planSmoke } from "./jobs/flow-plan.ts";
 import { createOperations } from "./jobs/index.ts";
@@ -78,7 +81,8 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
   const log = logOf(config, parts, { ...known, git: systems.git });
   const { smoke, deadLetters } = settings;
   const backup = backupOf(config, parts, systems);
-  const shared = { checks, database, target, systems, scrub, log, backup };
+  const drill = drillOf(config, parts, systems);
+  const shared = { checks, database, target, systems, scrub, log, backup, drill };
   const own = { ...shared, productWebhook: systems.productWebhook, smoke, deadLetters };
   const operations = [...createOperations(own), ...parts.operations];
 
@@ -133,6 +137,26 @@ function backupOf(
     folder: resolve(backup.folder ?? join(dataFolder, "backups"), target),
     record: async (tx, now, done) =>
       recordCommand(tx, now, origin, { target, config: hash, ...done }),
+  };
+}
+
+function drillOf(
+  { settings: { target, backup, drill } }: TargetConfig,
+  { database, dataFolder, origin, scrub }: TargetParts,
+  { bucket }: Pick<Systems, "bucket">,
+): DrillParts | undefined {
+  if (backup === undefined) return undefined;
+  return {
+    database,
+    target,
+    dataFolder,
+    shelf: bucketShelf(bucket),
+    identity: backup.identity,
+    migrationTable: backup.migrationTable,
+    settings: drill,
+    tool: `flightdeck ${origin.build}`,
+    scrub,
+    anyOf: (count) => randomInt(count),
   };
 }
 

@@ -17,6 +17,11 @@ export const drill = defineCommand<DrillInput>({
     return { ok: false, message };
   },
   async run(context, input) {
+    if (context.backup === undefined) {
+      const message =
+        "No backup is configured, so there is none to restore. Put `backup:` and `systems.bucket` into the configuration.";
+      return { kind: "refused", message };
+    }
     return { kind: "run", admission: await context.start("drill", input) };
   },
 });

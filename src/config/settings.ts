@@ -14,6 +14,7 @@ import { textSetting } from "../core/setting.ts";
 import { backupSetting, type BackupSettings } from "../jobs/backup-settings.ts";
 import { checklistsSetting, type ChecklistsSettings } from "../jobs/checklist-settings.ts";
 import { deadLettersSetting } from "../jobs/dead-letter.ts";
+import { drillSetting } from "../jobs/drill-settings.ts";
 import { smokeSetting } from "../jobs/flow-settings.ts";
 import { heartbeatSetting } from "../jobs/heartbeat-settings.ts";
 import {
@@ -53,6 +54,7 @@ const targetSettings = {
   checklists: checklistsSetting,
   schedules: schedulesSetting,
   backup: backupSetting,
+  drill: drillSetting,
 };
 
 /** The first file: its target, and what the process itself runs on. */

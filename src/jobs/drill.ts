@@ -34,8 +34,8 @@ export type DrillParts = {
   readonly database: Database;
   readonly target: string;
   readonly dataFolder: string;
-  /** Where backups are fetched from as on the worst day; undefined when none are configured. */
-  readonly shelf: BackupShelf | undefined;
+  /** Where backups are fetched from, as on the worst day. */
+  readonly shelf: BackupShelf;
   /** The key that drills hold. */
   readonly identity: Secret | undefined;
   readonly migrationTable: string;
@@ -127,7 +127,6 @@ async function choose(
   { shelf, database, anyOf }: DrillParts,
   signal: AbortSignal,
 ): Promise<ChosenBackup> {
-  if (!shelf) throw new Error("no place for backups is configured; see `backup` in the file");
   const decidedAt = await database.transaction(async (_tx, now) => now);
   const began = performance.now();
   const backup = await named(which, shelf, anyOf, signal);
@@ -164,7 +163,6 @@ async function prove(
   report: (progress: Json) => void,
 ): Promise<ProvedBackup> {
   const { shelf, identity, migrationTable, settings, scrub, dataFolder, database } = parts;
-  if (!shelf) throw new Error("no place for backups is configured any more");
   const manifest = await manifestOn(shelf, chosen.backup, signal);
   const journal = createDrillJournal({ signal, now: () => new Date(), scrub, report });
   let places: readonly string[] = [];

@@ -4,6 +4,7 @@ import { createBackupPrune } from "./backup-pruning.ts";
 import { createBackupVerify } from "./backup-verify.ts";
 import { createBackup } from "./backup.ts";
 import { createChecklist } from "./checklist.ts";
+import { createDrill, type DrillParts } from "./drill.ts";
 import { createEvidenceVerify, type EvidenceVerifyParts } from "./evidence-verify.ts";
 import type { Operation } from "./operation.ts";
 import { createPreflight, type PreflightParts } from "./preflight.ts";
@@ -16,9 +17,12 @@ export function createOperations(
     AlertDetailsParts &
     SmokeParts &
     WebhookParts &
-    EvidenceVerifyParts & { readonly backup: BackupParts | undefined },
+    EvidenceVerifyParts & {
+      readonly backup: BackupParts | undefined;
+      readonly drill: DrillParts | undefined;
+    },
 ): readonly Operation[] {
-  const { backup } = parts;
+  const { backup, drill } = parts;
   return [
     createPreflight(parts),
     createAlertDetails(parts),
@@ -30,5 +34,6 @@ export function createOperations(
     ...(backup
       ? [createBackup(backup), createBackupVerify(backup), createBackupPrune(backup)]
       : []),
+    ...(drill ? [createDrill(drill)] : []),
   ];
 }
