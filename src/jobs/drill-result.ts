@@ -76,8 +76,8 @@ export function drillResult(results: Results, settings: DrillSettings, tool: str
     "snapshot-at": chosen.snapshotAt,
     "decided-at": chosen.decidedAt,
     "ended-at": proved.endedAt,
-    server: proved.server,
-    programs: proved.programs,
+    server: proved.server || "none was started",
+    programs: proved.programs || "none were used",
     tool,
     steps: phases
       .map(({ name, startedAt, durationMs }) => `${startedAt} ${name} ${durationMs}ms`)
