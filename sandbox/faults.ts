@@ -9,10 +9,13 @@ import {
   workerFaultsBut,
 } from "./gate-faults.ts";
 import { createQueueBacklog } from "./queue-backlog.ts";
+import { bucketFaults, type BucketFaultName } from "./s3/faults.ts";
+import type { S3Server } from "./s3/server.ts";
 import type { TelegramServer } from "./telegram/server.ts";
 import type { Xai } from "./xai.ts";
 
 export type FaultName =
+  | BucketFaultName
   | CoolifyFaultName
   | GateFaultName
   | "xai-key-revoked"
@@ -35,6 +38,7 @@ export type Breakable = GateBreakable & {
   readonly xai: Xai;
   readonly coolify: CoolifyServer;
   readonly telegram: Pick<TelegramServer, "faults">;
+  readonly s3: S3Server;
   readonly deadLetterEveryMs: number;
   /** A password that stands in what the dead jobs died of. */
   readonly indiscretion: string;
@@ -158,6 +162,7 @@ export function faultsOf(world: Breakable): readonly Fault<FaultName>[] {
     },
     ...gateFaults(world),
     ...coolifyFaults(world.coolify),
+    ...bucketFaults(world.s3.mood),
     telegramFault(telegram, {
       name: "telegram-rate-limits",
       title: "Telegram refuses messages: too many requests",

@@ -13,6 +13,8 @@ export type ProductPostgres = AsyncDisposable & {
   readonly ownerUrl: string;
   /** As the role with least rights that checks use. */
   readonly readerUrl: string;
+  /** As the role that may read everything, and nothing else. */
+  readonly backupUrl: string;
   /** Forgets that the last migration was applied, or remembers it. */
   setMigrated(upTo: "head" | "before"): Promise<void>;
   /** Over a connection of its own, so that a restart in between does not matter. */
@@ -27,6 +29,7 @@ export type ProductPostgres = AsyncDisposable & {
 const databaseName = "todoist_telegram";
 const owner = "product";
 const reader = "flightdeck_reader";
+const backup = "flightdeck_backup";
 const scripts: Readonly<Record<Revision, readonly string[]>> = {
   A: ["schema.sql", "seed.sql"],
   B: ["schema.sql", "seed.sql", "schema-of-b.sql"],
@@ -39,12 +42,13 @@ export async function startProductPostgres(options: {
   readonly directory: string;
   readonly ownerPassword: string;
   readonly readerPassword: string;
+  readonly backupPassword: string;
   /** Whose schema it has. */
   readonly revision: Revision;
   /** Gives up the first start. */
   readonly signal: AbortSignal;
 }): Promise<ProductPostgres> {
-  const { directory, ownerPassword, readerPassword, revision } = options;
+  const { directory, ownerPassword, readerPassword, backupPassword, revision } = options;
   const port = await quietPort();
   const launch = (signal?: AbortSignal) =>
     startPostgres({
@@ -70,7 +74,13 @@ export async function startProductPostgres(options: {
     password: readerPassword,
     database: databaseName,
   });
-  await withClient(adminUrl, (client) => createRoles(client, { ownerPassword, readerPassword }));
+  const backupUrl = server.urlFor({
+    user: backup,
+    password: backupPassword,
+    database: databaseName,
+  });
+  const passwords = { ownerPassword, readerPassword, backupPassword };
+  await withClient(adminUrl, (client) => createRoles(client, passwords));
   await withClient(ownerUrl, async (client) => {
     for (const name of scripts[revision]) {
       await client.query(await readFile(new URL(`product/${name}`, import.meta.url), "utf8"));
@@ -86,6 +96,7 @@ export async function startProductPostgres(options: {
   return {
     ownerUrl,
     readerUrl,
+    backupUrl,
     query,
     setMigrated: async (upTo) => {
       await query("update alembic_version set version_num = $1", [migrations[revision][upTo]]);
@@ -107,7 +118,11 @@ export async function startProductPostgres(options: {
 
 async function createRoles(
   client: Client,
-  passwords: { readonly ownerPassword: string; readonly readerPassword: string },
+  passwords: {
+    readonly ownerPassword: string;
+    readonly readerPassword: string;
+    readonly backupPassword: string;
+  },
 ): Promise<void> {
   await client.query(`
     create role ${owner} login password ${client.escapeLiteral(passwords.ownerPassword)};
@@ -115,6 +130,8 @@ async function createRoles(
     alter schema public owner to ${owner};
     create role ${reader} login in role pg_monitor password ${client.escapeLiteral(passwords.readerPassword)};
     alter role ${reader} set default_transaction_read_only = on;
+    create role ${backup} login in role pg_read_all_data password ${client.escapeLiteral(passwords.backupPassword)};
+    alter role ${backup} set default_transaction_read_only = on;
     grant usage on schema public to ${reader};
     alter default privileges for role ${owner} in schema public grant select on tables to ${reader};
   `);

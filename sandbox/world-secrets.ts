@@ -10,6 +10,9 @@ export type WorldSecrets = WorldCanaries & {
   readonly todoistToken: string;
   readonly databaseOwnerPassword: string;
   readonly databaseReaderPassword: string;
+  readonly databaseBackupPassword: string;
+  readonly bucketAccessKey: string;
+  readonly bucketSecretKey: string;
   readonly redisOwnerPassword: string;
   readonly redisReaderPassword: string;
   readonly coolifyToken: string;
@@ -43,6 +46,9 @@ export function newWorldSecrets(): WorldSecrets {
     xaiKey: `xai-${letters(80)}`,
     databaseOwnerPassword: letters(32),
     databaseReaderPassword: letters(32),
+    databaseBackupPassword: letters(32),
+    bucketAccessKey: letters(20),
+    bucketSecretKey: letters(40),
     redisOwnerPassword: letters(32),
     redisReaderPassword: letters(32),
     coolifyToken: `3|${letters(48)}`,

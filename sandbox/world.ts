@@ -16,6 +16,8 @@ import { startProductRedis } from "./product-redis.ts";
 import type { Revision } from "./product/revision.ts";
 import { type ProductTiming, realTiming } from "./product/settings.ts";
 import { startProduct } from "./product/start-product.ts";
+import { newBackupKeys, type BackupKeys } from "./s3/backup-keys.ts";
+import { type S3Server, startS3 } from "./s3/server.ts";
 import { type SecondPath, startSecondPath } from "./second-path.ts";
 import { createTelegramEffects } from "./telegram-effects.ts";
 import { createChanges } from "./telegram/changes.ts";
@@ -32,6 +34,10 @@ export type World = AsyncDisposable & {
   readonly productBot: ProductBot;
   /** Where calls and signs of life arrive. */
   readonly secondPath: SecondPath;
+  /** The bucket that keeps backups. */
+  readonly s3: S3Server;
+  /** Whom backups are sealed for; the recovery identity is in the safe, and in no environment. */
+  readonly backupKeys: BackupKeys;
   /** What a bot in this world finds in its environment; the names are those of ops/sandbox.yaml. */
   readonly environment: Readonly<Record<string, string>>;
   /** Every secret of this world, to look for where none may be. */
@@ -103,6 +109,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         directory: join(directory.path, "postgres"),
         ownerPassword: secrets.databaseOwnerPassword,
         readerPassword: secrets.databaseReaderPassword,
+        backupPassword: secrets.databaseBackupPassword,
         revision,
         signal,
       }),
@@ -125,12 +132,22 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       }),
     ),
     open(
+      startS3({
+        bucket: "flightdeck-backups",
+        keys: {
+          accessKeyId: secrets.bucketAccessKey,
+          secretAccessKey: secrets.bucketSecretKey,
+        },
+        effects,
+      }),
+    ),
+    open(
       startTelegram({ botToken: secrets.botToken, floodControl: options.floodControl ?? false }),
     ),
   ] as const;
   // Waits for all of them, so that what did open is closed when one of them could not.
   await Promise.allSettled(opening);
-  const [postgres, redis, xai, todoist, telegram] = await Promise.all(opening);
+  const [postgres, redis, xai, todoist, s3, telegram] = await Promise.all(opening);
   const product = opened.use(
     await startProduct(
       {
@@ -181,6 +198,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const frontDoor = opened.use(await startFrontDoor(directory.path, product.url));
   const pgDump = await createPgDumpProgram(directory.path, secrets.pgDumpOutput);
   const secondPath = opened.use(await startSecondPath());
+  const backupKeys = await newBackupKeys();
   const ending = new AbortController();
   opened.defer(() => ending.abort());
   const faults = createFaultRegistry(
@@ -195,6 +213,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       pgDump,
       coolify,
       telegram,
+      s3,
       deadLetterEveryMs: options.deadLetterEveryMs ?? 4_000,
       indiscretion: secrets.jobError,
       signal: ending.signal,
@@ -212,6 +231,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     todoist,
     productBot,
     secondPath,
+    s3,
+    backupKeys,
     environment: {
       ...secondPath.environment,
       FLIGHTDECK_BOT_TOKEN: secrets.botToken,
@@ -221,6 +242,13 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       SANDBOX_STAGING_API_TOKEN: secrets.stagingApiToken,
       SANDBOX_DATABASE_URL: postgres.readerUrl,
       SANDBOX_REDIS_URL: redis.readerUrl,
+      SANDBOX_BACKUP_DATABASE_URL: postgres.backupUrl,
+      SANDBOX_BUCKET_URL: s3.url,
+      SANDBOX_BUCKET_KEY: secrets.bucketAccessKey,
+      SANDBOX_BUCKET_SECRET: secrets.bucketSecretKey,
+      SANDBOX_DRILL_RECIPIENT: backupKeys.drill.recipient,
+      SANDBOX_DRILL_IDENTITY: backupKeys.drill.identity,
+      SANDBOX_RECOVERY_RECIPIENT: backupKeys.recovery.recipient,
       SANDBOX_FRONT_DOOR: frontDoor.address,
       SANDBOX_AUTHORITY: frontDoor.authority,
       SANDBOX_PG_DUMP: pgDump.path,
@@ -234,8 +262,17 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       SANDBOX_COOLIFY_TOKEN: secrets.coolifyToken,
       SANDBOX_COOLIFY_SENSITIVE_TOKEN: secrets.coolifySensitiveToken,
     },
-    secrets: [...Object.values(secrets), ...secondPath.secrets],
-    namedSecrets: secrets,
+    secrets: [
+      ...Object.values(secrets),
+      ...secondPath.secrets,
+      backupKeys.drill.identity,
+      backupKeys.recovery.identity,
+    ],
+    namedSecrets: {
+      ...secrets,
+      drillIdentity: backupKeys.drill.identity,
+      recoveryIdentity: backupKeys.recovery.identity,
+    },
     product: {
       apiUrl: product.url,
       apiToken: secrets.apiToken,

@@ -1,5 +1,6 @@
 import { ack } from "./ack.ts";
 import { alerts } from "./alerts.ts";
+import { backup } from "./backup.ts";
 import { calls } from "./calls.ts";
 import { cancel } from "./cancel.ts";
 import { checklist } from "./checklist.ts";
@@ -28,6 +29,7 @@ export const commands: readonly Command[] = [
   unsilence,
   calls,
   smoke,
+  backup,
   webhook,
   checklist,
   schedule,

@@ -85,7 +85,7 @@ export function createBucket(settings: BucketSettings | undefined, target: strin
   return {
     place: `${new URL(settings.url).host}/${settings.name}/${folder}`,
     async list(signal) {
-      return call("list", signal, async ({ s3, client }) => {
+      return call("list the backups", signal, async ({ s3, client }) => {
         const found: StoredObject[] = [];
         const pages = s3.paginateListObjectsV2({ client }, { ...of, Prefix: folder });
         for await (const { Contents = [] } of pages) {

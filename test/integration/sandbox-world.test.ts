@@ -15,6 +15,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { coolifyFaults } from "../../sandbox/coolify/faults.ts";
 import type { CoolifyFaultName } from "../../sandbox/coolify/faults.ts";
 import type { FaultName } from "../../sandbox/faults.ts";
+import type { BucketFaultName } from "../../sandbox/s3/faults.ts";
 import { type World, startWorld } from "../../sandbox/world.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -228,9 +229,9 @@ describe("a world", () => {
     expect([...left, await database(events)]).toEqual(["0", "0", "0"]);
     return "lost";
   };
-  /** What somebody outside sees of each fault, and of the world when it is well; Coolify's are shown with Coolify. */
+  /** What somebody outside sees of each fault, and of the world when it is well; those of Coolify and of the bucket are shown with these. */
   const sights: Record<
-    Exclude<FaultName, CoolifyFaultName>,
+    Exclude<FaultName, BucketFaultName | CoolifyFaultName>,
     { look: () => Promise<unknown>; well: unknown; broken: unknown }
   > = {
     "xai-key-revoked": { look: models, well: 200, broken: 400 },

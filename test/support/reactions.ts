@@ -154,6 +154,15 @@ export const reactions: Readonly<Record<FaultName, Reaction>> = {
   // How messages arrive is the sender's concern, and nothing that a check asks is a message.
   "telegram-rate-limits": { own: {} },
   "telegram-loses-answers": { own: {} },
+  // No check of the sandbox looks into its bucket, where there is no backup before somebody has made one.
+  "bucket-key-revoked": { own: {} },
+  "bucket-answers-500": { own: {} },
+  "bucket-hangs": { own: {} },
+  "bucket-full": { own: {} },
+  "bucket-locked": { own: {} },
+  "bucket-cuts-uploads": { own: {} },
+  "bucket-loses-answers": { own: {} },
+  "bucket-corrupts": { own: {} },
 };
 
 /** Every check that a fault changes, and how. */
