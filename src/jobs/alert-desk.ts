@@ -11,7 +11,7 @@ import {
   forgetAlert,
   newestAlerts,
   openAlert,
-  openAlerts,
+  troubledChecks,
   type KeptAlert,
 } from "../storage/alert.ts";
 import type { Transaction } from "../storage/database.ts";
@@ -77,7 +77,7 @@ async function decideAll(
   const newest = new Map(
     (await newestAlerts(tx, target, names)).map((kept) => [kept.check, kept] as const),
   );
-  const bad = new Set((await openAlerts(tx, target)).filter(isBad).map(({ check }) => check));
+  const bad = new Set(await troubledChecks(tx, target));
   const silences = await silencesOf(tx, now, target);
   const disturbed = await disturbedChecks(tx, now, target);
   for (const { check, result } of causesFirst(looks, checks)) {
@@ -92,7 +92,7 @@ async function decideAll(
     const before = newest.get(check.name);
     const decision = decideAlert(ruleOf(check), before?.alert, { at: now, trouble }, circumstances);
     const { alert } = decision;
-    if (alert && isBad({ alert })) bad.add(check.name);
+    if (alert && isBad(alert)) bad.add(check.name);
     else bad.delete(check.name);
     if (alert) desk.standing.set(`${target}:${check.name}`, alert);
     else desk.standing.delete(`${target}:${check.name}`);
@@ -160,7 +160,7 @@ function isNearlyAsBefore(before: Alert, after: Alert): boolean {
   );
 }
 
-function isBad({ alert }: { readonly alert: Alert }): boolean {
+function isBad(alert: Alert): boolean {
   return alert.state !== "resolved" && alert.goodSince === undefined;
 }
 

@@ -2,14 +2,14 @@ import type { Actor } from "../core/actor.ts";
 import { alertWord } from "../core/alert-card.ts";
 import type { Alert, AlertNews } from "../core/alert.ts";
 import { addressedTo, type Card } from "../core/card.ts";
-import { openAlertOf } from "../storage/alert.ts";
+import { countSteps, openAlertOf } from "../storage/alert.ts";
 import type { Transaction } from "../storage/database.ts";
 import { append } from "../storage/evidence.ts";
 import { answer, openSubject, progressMade, stateChanged } from "../storage/outbox.ts";
 import { alertSubject, type NewsAbout } from "./alert-subject.ts";
 import { alertViewOf, type AlertScene } from "./alert-view.ts";
 import type { Caller } from "./calling.ts";
-import { escalate } from "./escalating.ts";
+import { firstCalled } from "./escalating.ts";
 import type { RecordOrigin } from "./run-record.ts";
 
 /** Passes on what a decision means for people: card, words and entries, in the transaction of the decision. */
@@ -49,10 +49,9 @@ export function createAlertNews({ scenes, caller, origin }: AlertNewsParts): Tel
     if (word !== undefined && about.severity === "page" && hasSpoken(about.alert)) {
       // Whoever was called, or is about to be, need not come any more.
       if (word === "resolved") await caller.callOff(tx, now, subject);
-      const called =
-        word === "resolved"
-          ? []
-          : await escalate(tx, now, { caller, isAddressed }, scene, about, now, 0);
+      const first = word === "resolved" ? undefined : firstCalled(scene, now);
+      if (first && first.steps > 0) await countSteps(tx, [about.id], first.steps);
+      const called = first?.called ?? [];
       const card = alertWord(await alertViewOf(tx, now, about, scene), word, called);
       await say(tx, now, scene, about, word, isAddressed ? addressedTo(about.target, card) : card);
     }

@@ -1,7 +1,7 @@
 import type { AlertView } from "../core/alert-card.ts";
 import type { EscalationPolicy } from "../core/escalation.ts";
 import type { Operator } from "../core/operator.ts";
-import { openAlerts } from "../storage/alert.ts";
+import { alertsBehind } from "../storage/alert.ts";
 import type { Transaction } from "../storage/database.ts";
 import type { Place } from "../storage/outbox.ts";
 import { hides, silencesOf } from "../storage/silence.ts";
@@ -32,10 +32,7 @@ export async function alertViewOf(
   { id, target, check, severity, alert }: NewsAbout,
   scene: AlertScene,
 ): Promise<AlertView> {
-  const open = await openAlerts(tx, target);
-  const behindIt = open
-    .filter((other) => other.alert.behind === check)
-    .map((other) => ({ check: other.check, alert: other.alert }));
+  const behindIt = await alertsBehind(tx, target, check);
   const silence = (await silencesOf(tx, now, target)).find((one) => hides(one, check));
   const window = scene.maintenanceOf(check, now);
   const quiet = silence ?? (window && { until: window.until, setBy: window.name });

@@ -24,7 +24,8 @@ export type LookDeskParts = {
 
 /** Looks that end within a moment of each other are kept together. */
 const GATHER_MS = 25;
-const BATCH = 500;
+/** No more, because whoever writes into the evidence meanwhile waits for the end of the transaction. */
+const BATCH = 100;
 
 /** Takes looks in and keeps them many at a time; those of one check stay in order because it is asked one at a time. */
 export function createLookDesk({ keep, signal, onError }: LookDeskParts): TakeLook {

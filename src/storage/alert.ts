@@ -102,6 +102,31 @@ export async function openAlerts(tx: Transaction, target: string): Promise<reado
   );
 }
 
+/** What stands behind the alert of this check and does not speak for itself. */
+export async function alertsBehind(
+  tx: Transaction,
+  target: string,
+  check: string,
+): Promise<readonly KeptAlert[]> {
+  return tx.rows(
+    alertRow,
+    `select ${COLUMNS} from alert
+     where target = $1 and behind = $2 and state <> 'resolved' order by since, id`,
+    [target, check],
+  );
+}
+
+/** The checks that are in trouble and have not looked well since. */
+export async function troubledChecks(tx: Transaction, target: string): Promise<readonly string[]> {
+  const rows = await tx.rows(
+    z.object({ check_name: z.string() }),
+    `select check_name from alert
+     where target = $1 and state <> 'resolved' and good_since is null`,
+    [target],
+  );
+  return rows.map((row) => row.check_name);
+}
+
 export async function findAlert(
   tx: Transaction,
   id: string,
@@ -142,20 +167,36 @@ export async function openAlert(
   return row.id;
 }
 
-/** What sounds in the chat and nobody has taken, for whoever calls people; what another one calls for is left to it. */
-export async function soundingAlerts(
+/**
+ * What sounds in the chat, nobody has taken, and has its next step due: `afterMs` says how long after the word each step
+ * comes. What another alert calls for is left to it.
+ */
+export async function alertsToCallFor(
   tx: Transaction,
+  now: Date,
   target: string,
+  afterMs: readonly number[],
 ): Promise<readonly KeptAlert[]> {
   return tx.rows(
     alertRow,
     `select ${COLUMNS} from alert
-     where target = $1 and state = 'firing' and severity = 'page' and told_at is not null
-       and behind is null and good_since is null
+     where target = $1 and ${SOUNDING}
+       and told_at + ($3::float8[])[called + 1] * interval '1 millisecond' <= $2
      order by id for update skip locked`,
-    [target],
+    [target, now, afterMs],
   );
 }
+
+export async function doesSound(tx: Transaction, target: string): Promise<boolean> {
+  const [row] = await tx.rows(
+    z.object({ sounds: z.boolean() }),
+    `select exists (select from alert where target = $1 and ${SOUNDING}) as sounds`,
+    [target],
+  );
+  return row?.sounds ?? false;
+}
+
+const SOUNDING = `state = 'firing' and severity = 'page' and told_at is not null and behind is null and good_since is null`;
 
 /** Brings an alert to a new state; one that spoke begins to call people anew. */
 export async function changeAlert(
@@ -171,9 +212,13 @@ export async function changeAlert(
   );
 }
 
-/** Somebody more was called. */
-export async function countCall(tx: Transaction, id: string, called: number): Promise<void> {
-  await tx.change(`update alert set called = $2 where id = $1`, [id, called]);
+/** So many steps were done for these alerts. */
+export async function countSteps(
+  tx: Transaction,
+  ids: readonly string[],
+  called: number,
+): Promise<void> {
+  await tx.change(`update alert set called = $2 where id = any($1::bigint[])`, [ids, called]);
 }
 
 /** A trouble that passed before it was an alert leaves nothing behind. */

@@ -19,21 +19,25 @@ export async function keepSamples(
   target: string,
   samples: readonly Sample[],
 ): Promise<void> {
-  for (const sample of samples) {
-    await tx.change(
-      `insert into sample (target, check_name, at, status, duration_ms, reason, measurements)
-       values ($1, $2, $3, $4, $5, $6, $7)`,
-      [
-        target,
-        sample.check,
-        now,
-        sample.status,
-        Math.round(sample.durationMs),
-        sample.reason === undefined ? null : storableText(sample.reason),
-        storableJson(sample.measurements),
-      ],
-    );
-  }
+  await tx.change(
+    `insert into sample (target, check_name, at, status, duration_ms, reason, measurements)
+     select $1, look.check_name, $2, look.status, look.duration_ms, look.reason, look.measurements
+     from jsonb_to_recordset($3::jsonb) as
+       look(check_name text, status text, duration_ms integer, reason text, measurements jsonb)`,
+    [
+      target,
+      now,
+      storableJson(
+        samples.map((sample) => ({
+          check_name: sample.check,
+          status: sample.status,
+          duration_ms: Math.round(sample.durationMs),
+          reason: sample.reason === undefined ? null : storableText(sample.reason),
+          measurements: [...sample.measurements],
+        })),
+      ),
+    ],
+  );
 }
 
 export type EarlierSample = { readonly at: Date; readonly measurements: readonly Measurement[] };

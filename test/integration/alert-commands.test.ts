@@ -8,7 +8,7 @@ import { Secret } from "../../src/core/secret.ts";
 import { alertSubject } from "../../src/jobs/alert-subject.ts";
 import { createLogger } from "../../src/logger.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
-import { changeAlert, countCall, findAlert, openAlert } from "../../src/storage/alert.ts";
+import { changeAlert, countSteps, findAlert, openAlert } from "../../src/storage/alert.ts";
 import { openDatabase, type Database } from "../../src/storage/database.ts";
 import { openSubject } from "../../src/storage/outbox.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
@@ -128,7 +128,7 @@ async function raise(
     const about = { target: "sandbox", check, severity: "page" } as const;
     const made = await openAlert(tx, about, alert);
     // Nobody is left to be called for it, so what is said here is what commands say.
-    await countCall(tx, made, 99);
+    await countSteps(tx, [made], 99);
     const place = { chatId: OPS, topicId: undefined, replyTo: undefined };
     await openSubject(tx, now, alertSubject(made), place, { silent: true });
     return made;

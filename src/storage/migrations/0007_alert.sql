@@ -35,6 +35,7 @@ create table alert (
 create unique index alert_one_open on alert (target, check_name) where state <> 'resolved';
 create index alert_newest on alert (target, check_name, id desc);
 create index alert_open on alert (target, severity) where state <> 'resolved';
+create index alert_behind on alert (target, behind) where behind is not null and state <> 'resolved';
 
 -- What is not to be spoken of for a while, and by whose will.
 create table silence (
