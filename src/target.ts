@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import { join, resolve } from "node:path";
 
+import type { DrillsSoFar } from "./checks/check-kind.ts";
 import { createChecks } from "./checks/create-checks.ts";
 import type { ServedTarget } from "./commands/served-target.ts";
 import type { TargetConfig } from "./config/load-config.ts";
@@ -23,6 +24,7 @@ import { createTargetLog, type TargetLog } from "./jobs/target-log.ts";
 import type { WatchedTarget } from "./jobs/watch.ts";
 import { presentChat } from "./storage/chat-move.ts";
 import type { Database } from "./storage/database.ts";
+import { newestDrills } from "./storage/drill.ts";
 import { openLog } from "./storage/evidence.ts";
 import { earlierSamples, type EarlierSample } from "./storage/sample.ts";
 import { originOf } from "./storage/settings.ts";
@@ -77,7 +79,14 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
   const systems = createSystems(settings.systems, target);
   const previous = async (check: string, lastMs: number): Promise<readonly EarlierSample[]> =>
     database.transaction(async (tx, now) => earlierSamples(tx, now, { target, check, lastMs }));
-  const checks = createChecks(settings.checks, { systems, previous, scrub });
+  const drills = async (): Promise<DrillsSoFar> =>
+    database.transaction(async (tx, now) => ({ now, ...(await newestDrills(tx, target)) }));
+  const checks = createChecks(settings.checks, {
+    systems,
+    previous,
+    drills: settings.backup && drills,
+    scrub,
+  });
   const log = logOf(config, parts, { ...known, git: systems.git });
   const { smoke, deadLetters } = settings;
   const backup = backupOf(config, parts, systems);

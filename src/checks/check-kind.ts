@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import type { Limit, Measurement, Observation } from "../core/status.ts";
+import type { Drill } from "../storage/drill.ts";
 import type { Systems } from "../systems/index.ts";
 import type { SystemsSettings } from "../systems/settings.ts";
 import { commonSettings } from "./common-settings.ts";
@@ -17,10 +18,22 @@ export type CheckObserved = {
 /** What the same check read at an earlier moment. */
 export type EarlierLook = { readonly at: Date; readonly measurements: readonly Measurement[] };
 
+/** What one drill came to, as far as a check asks. */
+type KnownDrill = Pick<Drill, "verdict" | "backup" | "endedAt" | "recoveryMs">;
+
+/** What the drills of a target have come to until now. */
+export type DrillsSoFar = {
+  readonly now: Date;
+  readonly last: KnownDrill | undefined;
+  readonly verified: KnownDrill | undefined;
+};
+
 /** What a kind may ask for beside systems; a kind names what it takes. */
 export type Surroundings = {
   /** The check's own earlier looks, oldest first: those of the last `lastMs`, or the newest when none is that young. */
   readonly previous: (lastMs: number) => Promise<readonly EarlierLook[]>;
+  /** Undefined where no backups are configured. */
+  readonly drills: () => Promise<DrillsSoFar | undefined>;
 };
 
 /** What is wrong with a check's settings in the light of others, by the path below the check. */

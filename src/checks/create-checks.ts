@@ -1,6 +1,6 @@
 import type { CheckResult, Limit } from "../core/status.ts";
 import type { Systems } from "../systems/index.ts";
-import type { EarlierLook } from "./check-kind.ts";
+import type { DrillsSoFar, EarlierLook } from "./check-kind.ts";
 import type { Severity } from "./common-settings.ts";
 import { runCheck } from "./run-check.ts";
 import type { ChecksSettings } from "./settings.ts";
@@ -29,6 +29,8 @@ export type CheckParts = {
   readonly systems: Systems;
   /** What a check read in the last `lastMs`, or when it was last asked before that; oldest first. */
   readonly previous: (check: string, lastMs: number) => Promise<readonly EarlierLook[]>;
+  /** What drills have come to; left out where no backups are configured. */
+  readonly drills?: (() => Promise<DrillsSoFar>) | undefined;
   /** Masks every secret that this process holds. */
   readonly scrub: (text: string) => string;
 };
@@ -56,7 +58,10 @@ export function createChecks(settings: ChecksSettings, parts: CheckParts): reado
           observe: async (deadline) =>
             check.observe(
               parts.systems,
-              { previous: async (lastMs) => parts.previous(name, lastMs) },
+              {
+                previous: async (lastMs) => parts.previous(name, lastMs),
+                drills: async () => parts.drills?.(),
+              },
               deadline,
             ),
         },

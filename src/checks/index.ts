@@ -12,6 +12,7 @@ import { pgDump } from "./pg-dump.ts";
 import { postgres } from "./postgres.ts";
 import { redisQueue } from "./redis-queue.ts";
 import { redis } from "./redis.ts";
+import { restoreProven } from "./restore-proven.ts";
 import { telegramBot } from "./telegram-bot.ts";
 import { telegramWebhook } from "./telegram-webhook.ts";
 import { tlsCertificate } from "./tls-certificate.ts";
@@ -25,6 +26,7 @@ export const checkKinds = [
   defineCheckKind(postgres),
   defineCheckKind(redis),
   defineCheckKind(redisQueue),
+  defineCheckKind(restoreProven),
   defineCheckKind(telegramBot),
   defineCheckKind(telegramWebhook),
   defineCheckKind(tlsCertificate),
