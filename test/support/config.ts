@@ -46,6 +46,8 @@ function hastened(text: string): string {
     value?.set("every", "1s");
     value?.set("for", "0s");
     value?.set("resolveAfter", "1s");
+    // How long a worker may complete nothing while jobs wait.
+    if (value?.has("within")) value.set("within", "1s");
   }
   return document.toString();
 }
