@@ -6,7 +6,7 @@ export const drill = defineCommand<DrillInput>({
   name: "drill",
   summary: "Restore a backup into a throw-away server and prove that it is whole",
   role: "operator",
-  usage: "[newest|older|BACKUP]",
+  usage: "[newest | older | BACKUP]",
   effect: "read",
   words: { atMost: 1 },
   understand({ words: [which = "newest"] }) {

@@ -6,6 +6,7 @@ import { cancel } from "./cancel.ts";
 import { checklist } from "./checklist.ts";
 import type { Command } from "./command.ts";
 import { decide } from "./decide.ts";
+import { drill } from "./drill.ts";
 import { evidence } from "./evidence.ts";
 import { createHelp } from "./help.ts";
 import { lock, unlock } from "./lock.ts";
@@ -30,6 +31,7 @@ export const commands: readonly Command[] = [
   calls,
   smoke,
   backup,
+  drill,
   webhook,
   checklist,
   schedule,
