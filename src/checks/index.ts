@@ -1,3 +1,5 @@
+import { backupFresh } from "./backup-fresh.ts";
+import { backupOffSite } from "./backup-off-site.ts";
 import { defineCheckKind } from "./check-kind.ts";
 import { coolifyApp } from "./coolify-app.ts";
 import { coolifyDockerfile } from "./coolify-dockerfile.ts";
@@ -6,6 +8,7 @@ import { coolifyRollbackImage } from "./coolify-rollback-image.ts";
 import { coolifySeparation } from "./coolify-separation.ts";
 import { coolifyVariables } from "./coolify-variables.ts";
 import { coolify } from "./coolify.ts";
+import { diskRoom } from "./disk-room.ts";
 import { http } from "./http.ts";
 import { notConfigured } from "./not-configured.ts";
 import { pgDump } from "./pg-dump.ts";
@@ -20,6 +23,9 @@ import { workerProgress } from "./worker-progress.ts";
 
 /** Every kind of check that a configuration can name: one line a kind. */
 export const checkKinds = [
+  defineCheckKind(backupFresh),
+  defineCheckKind(backupOffSite),
+  defineCheckKind(diskRoom),
   defineCheckKind(http),
   defineCheckKind(notConfigured),
   defineCheckKind(pgDump),

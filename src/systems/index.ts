@@ -1,5 +1,6 @@
 import { createBucket } from "./bucket.ts";
 import { createCoolify } from "./coolify.ts";
+import { createDisk } from "./disk.ts";
 import { createGit } from "./git.ts";
 import { createHttpApi } from "./http-api.ts";
 import { createPgDump } from "./pg-dump.ts";
@@ -26,6 +27,7 @@ export function createSystems(settings: SystemsSettings = {}, target = "") {
     coolify: createCoolify(http, settings.coolify),
     git: createGit(),
     bucket,
+    disk: createDisk(),
     async [Symbol.asyncDispose]() {
       await http.close();
       await bucket.close();
