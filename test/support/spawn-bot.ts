@@ -14,6 +14,8 @@ const root = join(import.meta.dirname, "../..");
 export type BotOptions = {
   readonly environment: Readonly<Record<string, string>>;
   readonly more: string;
+  /** The folder of what must survive, where a next bot is to find it; one of its own by default. */
+  readonly data?: string;
   /** Every check is asked each second, and its trouble is told. */
   readonly watches?: boolean;
   /** `moment#n` or `moment@step#n`: where it is struck. */
@@ -47,7 +49,7 @@ export async function spawnBot(options: BotOptions): Promise<Bot> {
         PATH: process.env["PATH"] ?? "",
         ...environmentCanaries,
         ...options.environment,
-        OWN_DATA: directory,
+        OWN_DATA: options.data ?? directory,
         ...(options.killAt === undefined ? {} : { KILL_AT: options.killAt }),
         ...(options.killWith === undefined ? {} : { KILL_WITH: options.killWith }),
       },

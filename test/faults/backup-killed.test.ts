@@ -1,0 +1,225 @@
+import { createHash, randomInt } from "node:crypto";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  inject,
+  onTestFinished,
+  test,
+} from "vitest";
+
+import { startWorld, type World } from "../../sandbox/world.ts";
+import { idOfManifest, manifestSchema, type Manifest } from "../../src/core/manifest.ts";
+import {
+  temporaryDirectory,
+  type TemporaryDirectory,
+} from "../../src/servers/temporary-directory.ts";
+import { createTestDatabase, type TestDatabase } from "../database.ts";
+import { FAST_ENGINE } from "../support/config.ts";
+import { tries } from "../support/long-run.ts";
+import { readEntries } from "../support/records.ts";
+import { spawnBot, type Bot } from "../support/spawn-bot.ts";
+
+const RECOVERY_MS = 60_000;
+
+const opened = new AsyncDisposableStack();
+let world: World;
+let database: TestDatabase;
+let data: TemporaryDirectory;
+
+beforeAll(async () => {
+  world = opened.use(await startWorld());
+});
+afterAll(async () => opened.disposeAsync());
+beforeEach(async () => {
+  database = await createTestDatabase();
+  data = await temporaryDirectory("backup-killed");
+  for (const key of world.s3.keys()) world.s3.meddle(key, undefined);
+  onTestFinished(async () => {
+    await database[Symbol.asyncDispose]();
+    await data[Symbol.asyncDispose]();
+  });
+});
+
+const MOMENTS = [
+  "step.opened@prepare",
+  "step.closed@prepare",
+  "step.opened@dump",
+  "step.closed@dump",
+  "step.opened@upload",
+  "step.closed@upload",
+  "step.opened@read back",
+  "step.closed@read back",
+  "step.opened@commit",
+  "act.begins@commit",
+  "act.returned@commit",
+  "step.closed@commit",
+  "act.begins@retention",
+  "act.returned@retention",
+  "run.ended",
+] as const;
+
+/** Where it hurts most: enough of them for everybody's `npm test`. */
+const WORST: readonly string[] = [
+  "step.opened@dump",
+  "step.closed@upload",
+  "act.begins@commit",
+  "act.returned@commit",
+  "act.begins@retention",
+];
+const STRUCK = MOMENTS.filter(
+  (moment, index) => WORST.includes(moment) || index < tries({ short: 0, long: MOMENTS.length }),
+);
+
+describe("a bot that is killed with SIGKILL in the middle of a backup", () => {
+  test.each(STRUCK)(
+    "at %s: the next one goes on, and there is one whole backup and nothing else",
+    async (moment) => {
+      const messageId = await strike(moment);
+      await using survivor = await startBot();
+      await answer(messageId, /backup SAVED/, survivor);
+      const [only, ...others] = committed();
+      expect(others).toEqual([]);
+      expect(only).toBeDefined();
+      expect(world.s3.keys()).toHaveLength(2);
+      expect(world.s3.openUploads()).toEqual([]);
+      expect(await readdir(join(data.path, "backups", "sandbox"))).toHaveLength(2);
+      const results = (await readEntries(database.url)).map(({ kind, step, result }) => [
+        kind,
+        step,
+        result,
+      ]);
+      expect(results).toEqual([
+        ["run.intent", undefined, undefined],
+        ["step.intent", "commit", undefined],
+        ["step.outcome", "commit", "ok"],
+        ["step.intent", "retention", undefined],
+        ["step.outcome", "retention", "0 deleted, 0 not"],
+        ["run.result", undefined, "SAVED"],
+      ]);
+    },
+    120_000,
+  );
+
+  test.each(["step.closed@dump"])(
+    "at %s, when the next one has not its files: it says so, and commits nothing",
+    async (moment) => {
+      const messageId = await strike(moment);
+      await using elsewhere = await temporaryDirectory("backup-elsewhere");
+      await using survivor = await startBot({ data: elsewhere.path });
+      await answer(messageId, /not on this machine any more/, survivor);
+      expect(committed()).toEqual([]);
+      expect(world.s3.openUploads()).toEqual([]);
+    },
+    120_000,
+  );
+
+  test(
+    "at any time at all: what is committed is whole, and the next backup cleans up after all of them",
+    async () => {
+      const amount = tries({ short: 2, long: 200 });
+      for (let n = 0; n < amount; n += 1) {
+        const bot = await startBot();
+        world.as("operator").say("/backup");
+        await sleep(randomInt(50, 1_500));
+        bot.kill("SIGKILL");
+        await bot[Symbol.asyncDispose]();
+        // Reading a manifest proves its artifact, or throws.
+        committed();
+      }
+      await using survivor = await startBot();
+      await expect
+        .poll(
+          async () =>
+            (await readEntries(database.url)).filter(({ kind }) => kind === "run.intent").length -
+            (await readEntries(database.url)).filter(({ kind }) => kind === "run.result").length,
+          {
+            timeout: RECOVERY_MS,
+          },
+        )
+        .toBe(0);
+      const { messageId } = world.as("operator").say("/backup");
+      await answer(messageId, /backup SAVED/, survivor);
+      expect(committed().length).toBeGreaterThan(0);
+      expect(world.s3.openUploads()).toEqual([]);
+      const left = await readdir(join(data.path, "backups", "sandbox"));
+      expect(left.filter((name) => /partial|draft|tmp/.test(name))).toEqual([]);
+    },
+    tries({ short: 180_000, long: 3_600_000 }),
+  );
+});
+
+/** Every manifest in the bucket, each with the artifact that it names, byte by byte. */
+function committed(): readonly Manifest[] {
+  return world.s3
+    .keys()
+    .filter((key) => idOfManifest(key.split("/").at(-1) ?? "") !== undefined)
+    .map((key) => {
+      const manifest = manifestSchema.parse(JSON.parse(world.s3.object(key)?.toString() ?? ""));
+      const artifact = world.s3.object(`sandbox/${manifest.artifact.key}`);
+      if (
+        createHash("sha256")
+          .update(artifact ?? "")
+          .digest("hex") !== manifest.artifact.sha256
+      ) {
+        throw new Error(`${key} names an artifact that is not what it says.`);
+      }
+      return manifest;
+    });
+}
+
+async function strike(killAt: string): Promise<number> {
+  await using bot = await startBot({ killAt });
+  const { messageId } = world.as("operator").say("/backup");
+  await expect
+    .poll(async () => Promise.race([bot.exited, Promise.resolve("alive")]), { timeout: 30_000 })
+    .toBe("SIGKILL");
+  return messageId;
+}
+
+async function startBot(
+  change: { readonly killAt?: string; readonly data?: string } = {},
+): Promise<Bot> {
+  const bot = await spawnBot({
+    environment: {
+      ...world.environment,
+      OWN_DATABASE: database.url,
+      OWN_REDIS: inject("redisUrl"),
+      SEAL_KEY: Buffer.alloc(32, 7).toString("base64"),
+    },
+    more: [
+      "database: ${env:OWN_DATABASE}",
+      "redis: ${env:OWN_REDIS}",
+      "sealKey: ${env:SEAL_KEY}",
+      FAST_ENGINE,
+    ].join("\n"),
+    data: data.path,
+    ...change,
+  });
+  await expect
+    .poll(() => bot.log(), { timeout: 30_000, message: "the bot starts" })
+    .toContain('"ready"');
+  return bot;
+}
+
+async function answer(messageId: number, reads: RegExp, bot: Bot): Promise<void> {
+  try {
+    await world.telegram.waitFor(
+      () =>
+        world.telegram
+          .messages()
+          .find((message) => message.replyTo?.id === messageId && reads.test(message.text)),
+      { timeoutMs: RECOVERY_MS },
+    );
+  } catch (error) {
+    throw new Error(`No answer that reads ${reads}. The bot's log:\n${bot.log()}`, {
+      cause: error,
+    });
+  }
+}
