@@ -14,6 +14,7 @@ import { temporaryDirectory } from "./servers/temporary-directory.ts";
 import { identityProblem } from "./systems/age.ts";
 import { createBucket } from "./systems/bucket.ts";
 import { postgresUrlProblem } from "./systems/postgres.ts";
+import { SystemError } from "./systems/system-error.ts";
 
 /** What was asked cannot be done as it was asked; the message says what would be right. */
 class RestoreUsageError extends Error {
@@ -36,6 +37,10 @@ export async function restoreBackup(
   try {
     return await restore(terminal, understood.options, files);
   } catch (error) {
+    if (error instanceof SystemError) {
+      terminal.stderr(`${error.message}\nNothing was restored.\n`);
+      return EXIT.no;
+    }
     if (!(error instanceof RestoreUsageError)) throw error;
     terminal.stderr(`${error.message}\n`);
     return EXIT.usage;
@@ -63,8 +68,8 @@ function endOf(end: WayBackEnd, terminal: Terminal, scrub: (text: string) => str
       terminal.stderr(`${scrub(end.reason)}\n`);
       return EXIT.no;
     case "unproved":
-      terminal.stdout(
-        "There is no manifest beside the file, so nobody can tell whether all came back. Look at the data before anybody uses it.\n",
+      terminal.stderr(
+        `${scrub(end.reason)} So nobody can tell whether all came back: look at the data before anybody uses it.\n`,
       );
       return EXIT.unknown;
     case "restored":

@@ -9,6 +9,7 @@ export type Moment =
   | "act.begins"
   | "act.returned"
   | "step.closed"
+  | "drill.phase"
   | "run.ended"
   | "looks.kept"
   | "message.sending"

@@ -9,6 +9,7 @@ import {
   type Looked,
 } from "../core/drill-check.ts";
 import type { Observation } from "../core/status.ts";
+import { pass } from "../core/trace.ts";
 
 const phaseSchema = z.object({
   name: z.string(),
@@ -60,6 +61,7 @@ export function createDrillJournal(parts: {
     async phase(name, purpose, work) {
       signal.throwIfAborted();
       report(progress(name));
+      pass("drill.phase", name);
       const startedAt = now().toISOString();
       const began = performance.now();
       try {

@@ -49,7 +49,7 @@ export type WayBack = {
 
 export type WayBackEnd =
   | { readonly kind: "restored"; readonly differences: readonly string[] }
-  | { readonly kind: "unproved" }
+  | { readonly kind: "unproved"; readonly reason: string }
   /** Nothing was changed in the database. */
   | { readonly kind: "refused"; readonly reason: string };
 
@@ -109,8 +109,16 @@ export async function restoreInto(order: WayBack, signal: AbortSignal): Promise<
       ? "The planner knows the tables."
       : `The planner does not know the tables yet (run vacuumdb --analyze-only): ${few(analyzed.complaints)}`,
   );
-  if (!manifest) return { kind: "unproved" };
-  const findings = await compare(database, manifest, order.migrationTable);
+  if (!manifest) return { kind: "unproved", reason: "There is no manifest beside the file." };
+  const findings = await compare(database, manifest, order.migrationTable).catch(
+    (error: unknown) => {
+      signal.throwIfAborted();
+      return error instanceof Error ? error.message : String(error);
+    },
+  );
+  if (typeof findings === "string") {
+    return { kind: "unproved", reason: `It could not be compared: ${findings}.` };
+  }
   for (const { check, status } of findings) tell(`${status === "pass" ? "✓" : "✗"} ${check}`);
   const differences = findings
     .filter(({ status }) => status !== "pass")

@@ -1,0 +1,124 @@
+import { chmod, readdir } from "node:fs/promises";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
+
+import { startWorld, type World } from "../../sandbox/world.ts";
+import { processesIn } from "../../src/servers/processes-in.ts";
+import {
+  temporaryDirectory,
+  type TemporaryDirectory,
+} from "../../src/servers/temporary-directory.ts";
+import { createTestDatabase, type TestDatabase } from "../database.ts";
+import { FAST_ENGINE } from "../support/config.ts";
+import { tries } from "../support/long-run.ts";
+import { query, readEntries } from "../support/records.ts";
+import { spawnBot, type Bot } from "../support/spawn-bot.ts";
+
+const opened = new AsyncDisposableStack();
+let world: World;
+let database: TestDatabase;
+let data: TemporaryDirectory;
+
+beforeAll(async () => {
+  world = opened.use(await startWorld());
+  database = opened.use(await createTestDatabase());
+  data = opened.use(await temporaryDirectory("drill-killed"));
+  await chmod(data.path, 0o711);
+  await using bot = await startBot();
+  await answer(world.as("operator").say("/backup").messageId, /backup SAVED/, bot);
+}, 120_000);
+afterAll(async () => opened.disposeAsync());
+
+const MOMENTS = [
+  "step.closed@choose the backup",
+  "step.opened@restore it and prove it",
+  "drill.phase@fetch",
+  "drill.phase@open",
+  "drill.phase@read",
+  "drill.phase@start a server",
+  "drill.phase@restore",
+  "drill.phase@analyze",
+  "drill.phase@compare the contents",
+  "drill.phase@check the pages",
+  "step.closed@restore it and prove it",
+  "step.closed@see that nothing is left",
+  "step.opened@keep the result",
+  "step.closed@keep the result",
+  "run.ended",
+] as const;
+
+/** Rows in clear and a running server: where most would be left behind. */
+const WORST: readonly string[] = ["drill.phase@restore", "step.closed@keep the result"];
+const STRUCK = MOMENTS.filter(
+  (moment, index) => WORST.includes(moment) || index < tries({ short: 0, long: MOMENTS.length }),
+);
+
+describe("a bot that is killed with SIGKILL in the middle of a drill", () => {
+  test.each(STRUCK)(
+    "at %s: the next one clears up, begins it anew, and there is one verdict",
+    async (moment) => {
+      await query(database.url, "delete from drill");
+      const before = (await readEntries(database.url)).length;
+      const messageId = await strike(moment);
+      await using survivor = await startBot();
+      const card = await answer(messageId, /drill (?:VERIFIED|FAILED|COULD NOT VERIFY)/, survivor);
+      expect(card).toMatch(/drill VERIFIED/);
+      expect(await readdir(join(data.path, "drill"))).toEqual(["lock"]);
+      expect(await processesIn(join(data.path, "drill"))).toEqual([]);
+      const entries = (await readEntries(database.url)).slice(before);
+      expect(entries.map(({ kind, result }) => [kind, result])).toEqual([
+        ["run.result", "VERIFIED"],
+      ]);
+      const { rows } = await query(database.url, "select verdict from drill");
+      expect(rows).toEqual([{ verdict: "VERIFIED" }]);
+    },
+    120_000,
+  );
+});
+
+async function strike(killAt: string): Promise<number> {
+  await using bot = await startBot(killAt);
+  const { messageId } = world.as("operator").say("/drill");
+  await expect
+    .poll(async () => Promise.race([bot.exited, Promise.resolve("alive")]), { timeout: 40_000 })
+    .toBe("SIGKILL");
+  return messageId;
+}
+
+async function startBot(killAt?: string): Promise<Bot> {
+  const bot = await spawnBot({
+    environment: {
+      ...world.environment,
+      OWN_DATABASE: database.url,
+      OWN_REDIS: inject("redisUrl"),
+      SEAL_KEY: Buffer.alloc(32, 7).toString("base64"),
+    },
+    more: [
+      "database: ${env:OWN_DATABASE}",
+      "redis: ${env:OWN_REDIS}",
+      "sealKey: ${env:SEAL_KEY}",
+      FAST_ENGINE,
+    ].join("\n"),
+    data: data.path,
+    ...(killAt === undefined ? {} : { killAt }),
+  });
+  await vi.waitUntil(() => bot.log().includes('"ready"'), { timeout: 30_000 });
+  return bot;
+}
+
+/** The bot's message that answers, whichever bot it was. */
+async function answer(messageId: number, reads: RegExp, bot: Bot): Promise<string> {
+  try {
+    const message = await world.telegram.waitFor(
+      () =>
+        world.telegram
+          .messages()
+          .find(({ id, from, text }) => from.isBot && id > messageId && reads.test(text)),
+      { timeoutMs: 60_000 },
+    );
+    return message.text;
+  } catch (cause) {
+    throw new Error(`Nobody answered.\n${bot.log().slice(-4_000)}`, { cause });
+  }
+}
