@@ -19,6 +19,7 @@ flightdeck preflight [check…] [--json]   0 GO, 1 NO-GO, 2 UNKNOWN, 3 usage
 flightdeck smoke [FLOW] [--dry-run]      the same codes; uses the target for real
 flightdeck evidence show [N]             the newest entries
 ${LOG_USAGE}flightdeck evidence verify FILE… --key K 0 sound, 1 tampered, 2 incomplete, 3 usage or key; needs the file alone
+flightdeck drill [older|BACKUP]          0 VERIFIED, 1 FAILED, 2 COULD NOT VERIFY
 flightdeck restore FILE|BACKUP --to ADDRESS --identity KEYFILE   the way back; needs the file and the key alone
 flightdeck runs [RUN] · cancel RUN · lock NAME · unlock NAME · whoami
 flightdeck calls [test]                  who is on call, and the last calls; or one to try it
