@@ -2,7 +2,7 @@ import { formatDuration } from "./duration.ts";
 import type { Observation } from "./status.ts";
 
 /** A question that the application asks of its data, and what a good answer is. */
-export type QueryExpectation = {
+type QueryExpectation = {
   readonly name: string;
   readonly atLeast?: number | undefined;
   readonly atMost?: number | undefined;

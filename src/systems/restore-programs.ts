@@ -11,7 +11,7 @@ export type ProgramEnd = {
   readonly complaints: readonly string[];
 };
 
-export type ArchiveList = {
+type ArchiveList = {
   /** How many entries the table of contents has. */
   readonly listed: number;
   readonly lines: readonly string[];
@@ -35,7 +35,7 @@ export type RestorePrograms = {
 /** Where a program finds its database: variables, because arguments are seen by everybody. */
 export type Environment = Readonly<Record<string, string>>;
 
-export type PrepareOrder = {
+type PrepareOrder = {
   /** Of a superuser. */
   readonly environment: Environment;
   readonly database: string;
@@ -44,7 +44,7 @@ export type PrepareOrder = {
   readonly roles: readonly string[];
 };
 
-export type RestoreOrder = {
+type RestoreOrder = {
   readonly archive: string;
   readonly environment: Environment;
   /**
