@@ -87,11 +87,13 @@ export async function escalateAll(
 /** What people are called for: one alert, or many of them together. */
 type Occasion = {
   readonly about: string;
+  /** Whose card the word in the chat answers, so that it is told together with it in a storm. */
+  readonly card: string;
   readonly target: string;
   readonly alerts: readonly KeptAlert[];
   /** For a locked screen. */
   readonly what: string;
-  readonly card: (called: readonly Called[]) => Card;
+  readonly word: (called: readonly Called[]) => Card;
 };
 
 async function oneOccasion(
@@ -105,10 +107,11 @@ async function oneOccasion(
   const view = await alertViewOf(tx, now, kept, scene);
   return {
     about: alertSubject(id),
+    card: alertSubject(id),
     target,
     alerts: [kept],
     what: alertPhrase({ check, alert, now, timeZone: scene.timeZone }),
-    card(called) {
+    word(called) {
       const word = alertWord(view, "fired", called);
       return isAddressed ? addressedTo(target, word) : word;
     },
@@ -121,10 +124,11 @@ function manyOccasion(target: string, alerts: readonly KeptAlert[]): Occasion {
   const what = `${alerts.length} alerts sound and nobody has them`;
   return {
     about: manySubject(target),
+    card: alertSubject(alerts[0]?.id ?? ""),
     target,
     alerts,
     what,
-    card: (called) => ({
+    word: (called) => ({
       title: `🔴 ${target} · ${what}`,
       parts: [
         ...(called.length > 0
@@ -174,17 +178,17 @@ async function perform(
   now: Date,
   { caller }: EscalationParts,
   scene: AlertScene,
-  { about, target, what, card }: Occasion,
+  { about, card, target, what, word }: Occasion,
   step: EscalationStep,
 ): Promise<void> {
   const people = reached(step.reach, scene.rosterAt(now));
   const ways = new Set(step.by);
   if (ways.has("mention")) {
-    const subject = `word:${about}:called:${step.index}:${now.getTime()}`;
-    await answer(tx, now, subject, scene.place, card(people), { replyToSubject: about });
+    const subject = `word:${card}:called:${step.index}:${now.getTime()}`;
+    await answer(tx, now, subject, scene.place, word(people), { replyToSubject: card });
   }
   // A word in private reaches who has muted the group.
-  if (ways.has("message")) await messages(tx, now, about, step, people, card([]));
+  if (ways.has("message")) await messages(tx, now, about, step, people, word([]));
   if (ways.has("call")) {
     const once = `${about}:${now.getTime()}:${step.index}`;
     await caller.call(tx, now, {
