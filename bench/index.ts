@@ -1,4 +1,5 @@
 import { alertStorm } from "./alert-storm.ts";
+import { backup } from "./backup.ts";
 import type { Bench } from "./bench.ts";
 import { evidenceFile } from "./evidence-file.ts";
 import { firstAnswer } from "./first-answer.ts";
@@ -16,4 +17,5 @@ export const benches: readonly Bench[] = [
   evidenceFile,
   verifyLog,
   alertStorm,
+  backup,
 ];

@@ -6,7 +6,6 @@ type Part = { readonly bytes: Buffer; readonly etag: string };
 type Upload = { readonly key: string; readonly parts: Map<number, Part> };
 
 /** One bucket and what R2 holds it to: parts of one size, conditions, and locks. */
-export type Objects = ReturnType<typeof createObjects>;
 
 /** S3 refuses smaller parts but for the last one. */
 const SMALLEST_PART = 5 * 1024 * 1024;

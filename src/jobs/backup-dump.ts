@@ -1,6 +1,12 @@
 import { join } from "node:path";
 
-import { artifactNames, backupIdOf, manifestSchema, type Manifest } from "../core/manifest.ts";
+import {
+  artifactNames,
+  backupIdOf,
+  MANIFEST_FORMAT,
+  manifestSchema,
+  type Manifest,
+} from "../core/manifest.ts";
 import { ensurePrivateFolder, readPrivateFile, replaceFile } from "../storage/private-file.ts";
 import { findDumpPrograms } from "../systems/dump-programs.ts";
 import { writeDump } from "../systems/dump.ts";
@@ -12,12 +18,17 @@ import type { dumpedSchema, Progress } from "./backup-report.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
+type DumpParts = Pick<
+  BackupParts,
+  "target" | "origin" | "configHash" | "build" | "settings" | "folder"
+>;
+
 /**
  * Dumps into the folder, and counts the source in the same snapshot meanwhile. What it leaves is a file and the draft of
  * its manifest; nothing of that counts until the manifest is in the bucket.
  */
 export async function dump(
-  parts: BackupParts,
+  parts: DumpParts,
   run: string,
   expectedBytes: number | null,
   context: { readonly signal: AbortSignal; report(progress: Progress): void },
@@ -57,7 +68,7 @@ export async function dump(
     );
     const [facts, written] = await bothOrNeither(failed, [counting, writing]);
     const draft: Manifest = {
-      format: "flightdeck-backup",
+      format: MANIFEST_FORMAT,
       v: 1,
       id,
       target: parts.target,

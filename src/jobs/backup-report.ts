@@ -33,7 +33,7 @@ export const dumpedSchema = z.object({
 
 export const readBackSchema = z.object({ listed: z.number().nullable() });
 
-export const committedSchema = z.object({ id: backupIdSchema, manifestSha256: z.string() });
+const committedSchema = z.object({ id: backupIdSchema, manifestSha256: z.string() });
 
 export const prunedSchema = z.object({
   removed: z.array(z.string()),

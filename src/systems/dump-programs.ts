@@ -49,22 +49,18 @@ export async function findDumpPrograms(
 }
 
 async function versionsOfPgDump(signal: AbortSignal): Promise<readonly PgDumpProgram[]> {
+  const files = await Promise.all(
+    (await findPrograms("pg_dump")).map(async (file) => ({ file, real: await realpath(file) })),
+  );
+  // Debian's wrapper is a script that looks for a cluster of the machine, which is not ours, and takes its time.
+  const programs = files.filter(({ real }) => basename(real) === "pg_dump");
+  const chosen = new Set(
+    programs.length > 0 ? programs.map(({ real }) => real) : files.map(({ file }) => file),
+  );
   const { find } = createPgDump();
-  const files = new Set<string>();
-  for (const file of await findPrograms("pg_dump")) {
-    const real = await realpath(file);
-    // Debian's wrapper is a script that looks for a cluster of the machine, which is not ours.
-    files.add(basename(real) === "pg_dump" ? real : file);
-  }
-  const asked = await Promise.allSettled([...files].map(async (file) => find(file, signal)));
+  const asked = await Promise.allSettled([...chosen].map(async (file) => find(file, signal)));
   signal.throwIfAborted();
-  return asked
-    .flatMap((each) => (each.status === "fulfilled" && each.value ? [each.value] : []))
-    .toSorted((one, other) => Number(isWrapper(one)) - Number(isWrapper(other)));
-}
-
-function isWrapper({ path }: PgDumpProgram): boolean {
-  return path === "/usr/bin/pg_dump";
+  return asked.flatMap((each) => (each.status === "fulfilled" && each.value ? [each.value] : []));
 }
 
 async function demand(name: "zstd" | "age"): Promise<string> {

@@ -1,0 +1,237 @@
+import { execFile } from "node:child_process";
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+import { generateX25519Identity, identityToRecipient } from "age-encryption";
+import { Client } from "pg";
+
+import { startS3 } from "../sandbox/s3/server.ts";
+import { artifactNames } from "../src/core/manifest.ts";
+import { Secret } from "../src/core/secret.ts";
+import { dump } from "../src/jobs/backup-dump.ts";
+import { backupSetting, type BackupSettings } from "../src/jobs/backup-settings.ts";
+import { startPostgres } from "../src/servers/postgres.ts";
+import { temporaryDirectory } from "../src/servers/temporary-directory.ts";
+import { createBucket } from "../src/systems/bucket.ts";
+import { recognise } from "../src/systems/dump.ts";
+import type { Bench, Comparison, Round } from "./bench.ts";
+
+const MEBIBYTE = 1024 * 1024;
+/** Twice as many make a database of 1.1 GB. */
+const ROWS = 380_000;
+const MEMORY_EVERY_MS = 50;
+const keys = { accessKeyId: "bench", secretAccessKey: "bench-secret" };
+
+/** Half prose, half events in JSON: packed, it is about a fifth of what it was, as the product's own data is. */
+const DATA = `
+  create table alembic_version (version_num varchar(32) primary key);
+  insert into alembic_version values ('c3a2b7d9f1e0');
+  create table inbox_items (id varchar primary key, user_id varchar not null, message_raw text not null,
+    created_at timestamptz not null default now());
+  insert into inbox_items select 'inb_' || md5(n::text), 'usr_' || n % 50,
+    'Remember to ' || (array['call','write to','visit','pay','thank'])[n % 5 + 1] || ' number ' || n || ' about the ' ||
+    (array['invoice','heating','train','report','garden','contract'])[n % 6 + 1] || ' before the week is over, and ' ||
+    substr(md5((n * 3)::text), 1, 12) || ' is what it was called in the letter', now() - n * interval '1 minute'
+    from generate_series(1, ${ROWS}) n;
+  create table event_log (id varchar primary key, event_type varchar not null, payload jsonb not null,
+    created_at timestamptz not null default now());
+  create index ix_event_type on event_log (event_type);
+  insert into event_log select 'evt_' || md5((n + 7)::text), (array['captured','synced','completed'])[n % 3 + 1],
+    jsonb_build_object('user_id', 'usr_' || n % 50, 'request_id', md5((n * 11)::text), 'latency_ms', n % 900,
+      'item', 'inb_' || md5(n::text), 'status', 'ok'), now() - n * interval '1 minute'
+    from generate_series(1, ${ROWS}) n;
+  analyze;`;
+
+export const backup: Bench = {
+  name: "backup",
+  summary:
+    "a backup beside pg_dump | gzip, beside the same programs in a shell, and beside the floor",
+  usualRounds: 5,
+  async measure({ rounds, signal }) {
+    await using opened = new AsyncDisposableStack();
+    const directory = opened.use(await temporaryDirectory("backup-bench"));
+    const place = (name: string): string => join(directory.path, name);
+    const server = opened.use(
+      await startPostgres({ directory: place("postgres"), durable: false, signal }),
+    );
+    const bytes = await fill(server.url());
+    const s3 = opened.use(
+      await startS3({ bucket: "bench", keys, effects: { add: () => undefined } }),
+    );
+    const settings = await settingsFor(server.url());
+    const bucket = createBucket(
+      {
+        url: s3.url,
+        region: "us-east-1",
+        name: "bench",
+        accessKeyId: new Secret(keys.accessKeyId),
+        secretAccessKey: new Secret(keys.secretAccessKey),
+      },
+      "bench",
+    );
+    opened.defer(async () => bucket.close());
+
+    const pgDump = join(server.programs, "pg_dump");
+    const shell = async (script: string): Promise<Cost> =>
+      cost(async () =>
+        promisify(execFile)("/bin/sh", ["-c", script, "sh", pgDump, server.url()], { signal }),
+      );
+    const recipients = `-r ${settings.recipients.drill} -r ${settings.recipients.recovery}`;
+    const dumped = async () =>
+      dump(
+        {
+          target: "bench",
+          origin: "bench",
+          configHash: "bench",
+          build: "bench",
+          settings,
+          folder: place("backups"),
+        },
+        "R-1",
+        null,
+        { signal, report: () => {} },
+      );
+
+    const measured: {
+      readonly ours: Cost;
+      readonly uploaded: Cost;
+      readonly gzip: Cost;
+      readonly floor: Cost;
+      readonly same: Cost;
+      readonly sizes: Round;
+      readonly peak: number;
+    }[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      signal.throwIfAborted();
+      const gzip = await shell(`"$1" -Fp "$2" | gzip > ${place("usual.sql.gz")}`);
+      const floor = await shell(`"$1" -Fc -Z0 "$2" > /dev/null`);
+      const same = await shell(
+        `"$1" -Fc -Z0 "$2" | zstd -q -3 -c | age ${recipients} > ${place("same.age")}`,
+      );
+      const memory = watchMemory();
+      const ours = await cost(dumped);
+      const { id, bytes: size, sha256 } = ours.result;
+      const path = place(`backups/${artifactNames(id).artifact}`);
+      const upload = await cost(async () => {
+        const file = await recognise(path, { bytes: size, sha256 }, signal);
+        if (!file) throw new Error("The dump is not what was written.");
+        await bucket.upload(`${round}`, file, () => {}, signal);
+      });
+      const uploaded = { ms: ours.ms + upload.ms, cpuMs: ours.cpuMs + upload.cpuMs };
+      const usual = (await stat(place("usual.sql.gz"))).size;
+      const sizes = { ours: size / MEBIBYTE, beside: usual / MEBIBYTE };
+      measured.push({ ours, uploaded, gzip, floor, same, sizes, peak: memory.stop() });
+    }
+    const data = `${Math.round(bytes / MEBIBYTE)} MiB of database`;
+    const compare = (
+      what: string,
+      besideName: string,
+      atMost: number,
+      rounds_: readonly Round[],
+    ): Comparison => ({
+      what: `${what}, ${data}`,
+      unit: "ms",
+      besideName,
+      rounds: rounds_,
+      goal: { of: "ratio", atMost },
+    });
+    const usual = "pg_dump | gzip";
+    return [
+      compare("a sealed, hashed and counted backup", usual, 0.35, wall(measured, "ours", "gzip")),
+      compare("CPU of its programs and of Node", usual, 0.35, cpu(measured, "ours", "gzip")),
+      compare("the same", "one connection's floor", 1.25, wall(measured, "ours", "floor")),
+      compare(
+        "the same, and uploaded",
+        "one connection's floor",
+        1.5,
+        wall(measured, "uploaded", "floor"),
+      ),
+      compare("the same", "its programs in a shell", 1.15, wall(measured, "ours", "same")),
+      {
+        what: `size of a backup, ${data}`,
+        unit: "MiB",
+        besideName: usual,
+        rounds: measured.map(({ sizes }) => sizes),
+        goal: { of: "ratio", atMost: 0.95 },
+      },
+      {
+        what: "the most memory that Node grows by meanwhile",
+        unit: "MiB",
+        besideName: "nothing",
+        rounds: measured.map(({ peak }) => ({ ours: peak, beside: 0 })),
+        goal: { of: "value", atMost: 256 },
+      },
+    ];
+  },
+};
+
+type Cost = { readonly ms: number; readonly cpuMs: number };
+type Costs = Readonly<Record<"ours" | "uploaded" | "gzip" | "floor" | "same", Cost>>;
+
+function wall(measured: readonly Costs[], ours: keyof Costs, beside: keyof Costs): Round[] {
+  return measured.map((one) => ({ ours: one[ours].ms, beside: one[beside].ms }));
+}
+
+function cpu(measured: readonly Costs[], ours: keyof Costs, beside: keyof Costs): Round[] {
+  return measured.map((one) => ({ ours: one[ours].cpuMs, beside: one[beside].cpuMs }));
+}
+
+async function fill(url: string): Promise<number> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(DATA);
+    const { rows } = await client.query<{ bytes: number }>(
+      "select pg_database_size(current_database())::float8 as bytes",
+    );
+    return rows[0]?.bytes ?? 0;
+  } finally {
+    await client.end();
+  }
+}
+
+async function settingsFor(url: string): Promise<BackupSettings> {
+  const recipient = async (): Promise<string> =>
+    identityToRecipient(await generateX25519Identity());
+  const settings = backupSetting.parse({
+    database: new Secret(url),
+    recipients: { drill: await recipient(), recovery: await recipient() },
+  });
+  if (!settings) throw new Error("The settings were given.");
+  return settings;
+}
+
+/** Wall time, and the CPU of this process and of the children that have ended meanwhile. */
+async function cost<Result>(work: () => Promise<Result>): Promise<Cost & { result: Result }> {
+  const before = await cpuMs();
+  const startedAt = performance.now();
+  const result = await work();
+  return { ms: performance.now() - startedAt, cpuMs: (await cpuMs()) - before, result };
+}
+
+/** From Linux's own account, in hundredths of a second; elsewhere our own time alone. */
+async function cpuMs(): Promise<number> {
+  try {
+    const text = await readFile("/proc/self/stat", "utf8");
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) * 10;
+  } catch {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1_000;
+  }
+}
+
+function watchMemory(): { stop(): number } {
+  const before = process.memoryUsage.rss();
+  let most = before;
+  const timer = setInterval(() => {
+    most = Math.max(most, process.memoryUsage.rss());
+  }, MEMORY_EVERY_MS);
+  return {
+    stop() {
+      clearInterval(timer);
+      return (most - before) / MEBIBYTE;
+    },
+  };
+}
