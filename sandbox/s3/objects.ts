@@ -5,11 +5,10 @@ import { Refusal } from "./refusal.ts";
 type Part = { readonly bytes: Buffer; readonly etag: string };
 type Upload = { readonly key: string; readonly parts: Map<number, Part> };
 
-/** One bucket and what R2 holds it to: parts of one size, conditions, and locks. */
-
 /** S3 refuses smaller parts but for the last one. */
 const SMALLEST_PART = 5 * 1024 * 1024;
 
+/** One bucket and what R2 holds it to: parts of one size, and conditions. */
 export function createObjects() {
   const objects = new Map<string, Part>();
   const uploads = new Map<string, Upload>();

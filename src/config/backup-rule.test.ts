@@ -7,6 +7,7 @@ const recipient = async (): Promise<string> => identityToRecipient(await generat
 const head = `target: production
 telegram: { token: "\${env:BOT}", chat: -1001 }
 operators: [{ name: Ada, telegram: 1, role: approver }]
+checks: { api-is-live: { kind: http, url: "https://api.example.com" } }
 `;
 const backup = `backup:
   database: \${env:DATABASE}
