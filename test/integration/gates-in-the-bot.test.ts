@@ -89,6 +89,8 @@ test("growth is judged by what this bot itself has seen before", async () => {
 
 test("a look that cannot judge says so, and is kept for the next one, which can", async () => {
   await world.break("worker-stopped");
+  // What it completed just before would still speak for it.
+  await sleep(1_100);
   const first = await preflight("worker-completes-jobs");
   expect(first).toMatch(/^🟡 sandbox · UNKNOWN/);
   expect(first).toContain("no earlier look tells how long they wait");

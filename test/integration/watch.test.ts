@@ -64,7 +64,9 @@ async function restart(): Promise<void> {
 
 const IN_POLL = { timeout: 45_000, interval: 200 };
 const IN_TIME = { timeoutMs: 30_000 };
-const botMessages = () => world.telegram.messages().filter(({ from }) => from.isBot);
+/** Without the checkpoint of the day, which comes when it comes. */
+const botMessages = () =>
+  world.telegram.messages().filter(({ from, text }) => from.isBot && !text.includes("🔏"));
 
 /** The checks whose alerts fire, and those of them that stand behind another. */
 type Alerts = { readonly speaking: readonly string[]; readonly folded: readonly string[] };

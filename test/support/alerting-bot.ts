@@ -70,5 +70,8 @@ export async function startAlertingBot({
 
 /** What stands in the chat by the bot's hand. */
 export function botMessages({ world }: Pick<AlertingBot, "world">, chatId?: number) {
-  return world.telegram.messages(chatId).filter(({ from }) => from.isBot);
+  // The checkpoint of the day comes when it comes.
+  return world.telegram
+    .messages(chatId)
+    .filter(({ from, text }) => from.isBot && !text.includes("🔏"));
 }
