@@ -23,7 +23,8 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           include: ["test/{integration,faults}/**/*.test.ts"],
           pool: "forks",
-          maxWorkers: 2,
+          // Most of a test is waiting for somebody else, so there may be more of them than cores.
+          maxWorkers: 4,
           globalSetup: ["test/services.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -50,6 +50,12 @@ describe("a lane", () => {
     expect(calls.slice(0, 7).map((at) => at - START_MS)).toEqual([0, 0, 0, 0, 0, 1_000, 2_000]);
   });
 
+  test("bears more a second in a group that bears more a minute", () => {
+    const { waitMs, spend } = createLaneBudget(600);
+    for (let call = 0; call < 5; call += 1) spend(0, "answer");
+    expect(waitMs(0, "answer")).toBe(100);
+  });
+
   test("never makes more than six calls within a second, whoever pauses how", () => {
     fc.assert(
       fc.property(pauses, (pausesMs) => {

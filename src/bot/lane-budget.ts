@@ -20,12 +20,14 @@ export type LaneBudget = {
 /** What may be spent, and a pause, by a monotonic clock that the caller reads. Without `perMinute` it is no group. */
 export function createLaneBudget(perMinute: number | undefined): LaneBudget {
   const isGroup = perMinute !== undefined;
+  // A group that bears more than one a second by its minute, as one of another server may, bears it in the second too.
+  const spacingMs = isGroup ? Math.min(PER_SECOND_MS, MINUTE_MS / perMinute) : PER_SECOND_MS;
   const forAll = [
-    createBucket(BURST, PER_SECOND_MS),
+    createBucket(BURST, spacingMs),
     ...(isGroup ? [createWindow(perMinute, MINUTE_MS)] : []),
   ];
   // Alerts stay out of a burst that others make, so that the next who asks finds room in it.
-  const besideAll = createWindow(alertsShare(BURST), BURST * PER_SECOND_MS);
+  const besideAll = createWindow(alertsShare(BURST), BURST * spacingMs);
   const forAlerts = isGroup ? [createWindow(alertsShare(perMinute), MINUTE_MS)] : [];
   let quietMs = 0;
   return {
