@@ -1,6 +1,7 @@
 import { alertStorm } from "./alert-storm.ts";
 import { backup } from "./backup.ts";
 import type { Bench } from "./bench.ts";
+import { drill } from "./drill.ts";
 import { evidenceFile } from "./evidence-file.ts";
 import { firstAnswer } from "./first-answer.ts";
 import { idleMemory } from "./idle-memory.ts";
@@ -18,4 +19,5 @@ export const benches: readonly Bench[] = [
   verifyLog,
   alertStorm,
   backup,
+  drill,
 ];
