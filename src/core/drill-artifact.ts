@@ -4,7 +4,6 @@ import type { Observation } from "./status.ts";
 /** The file as it came out of a store. */
 export type FetchedArtifact = {
   readonly from: string;
-  readonly isOffSite: boolean;
   readonly bytes: number;
   readonly sha256: string;
 };

@@ -41,7 +41,7 @@ const asked = (value: string | undefined, error?: string) =>
 const newest = (value: string) =>
   judgeAnswers(snapshotAt, [{ expectation: { name: "newest", notOlderThanMs: 3_600_000 }, value }]);
 const kept = { bytes: 10, sha256: digest("a") };
-const fetched = { from: "bucket", isOffSite: true, ...kept };
+const fetched = { from: "bucket", ...kept };
 const archive = { listed: 9, tables: ["public.tasks"], complaint: undefined };
 const needs = { listed: 9, tables: ["public.tasks"] };
 const record = Object.fromEntries(

@@ -127,9 +127,9 @@ async function proveArtifact(
     const name = artifactNames(manifest.id).artifact;
     const from = shelf.name;
     if (!(await shelf.fetch(name, workspace.artifact, signal))) {
-      return { from, isOffSite: shelf.isOffSite, bytes: 0, sha256: "there is no such file" };
+      return { from, bytes: 0, sha256: "there is no such file" };
     }
-    return { from, isOffSite: shelf.isOffSite, ...(await weigh(workspace.artifact)) };
+    return { from, ...(await weigh(workspace.artifact)) };
   });
   if (
     !journal.judge("artifact-is-what-was-kept", fetched, (value) => judgeArtifact(artifact, value))

@@ -12,7 +12,6 @@ import { SystemError, codeOf, safeCause } from "../systems/system-error.ts";
 export type BackupShelf = {
   /** Such as `bucket flightdeck` or `folder /var/backups`. */
   readonly name: string;
-  readonly isOffSite: boolean;
   /** The names of all files. */
   list(signal: AbortSignal): Promise<readonly string[]>;
   /** A small file whole; undefined when there is none. */
@@ -64,11 +63,10 @@ export function readManifest(text: string, name: string): Manifest {
   );
 }
 
-/** A folder of this machine. It is not off-site, whatever is mounted there. */
+/** A folder of this machine. */
 export function folderShelf(directory: string): BackupShelf {
   return {
     name: `folder ${directory}`,
-    isOffSite: false,
     list: async () => readdir(directory).catch(failedTo(`list ${directory}`)),
     read: async (name) =>
       readFile(join(directory, name), "utf8").catch(unlessMissing(`read ${name}`)),
@@ -87,7 +85,6 @@ export function bucketShelf(
 ): BackupShelf {
   return {
     name: `bucket ${bucket.place}`,
-    isOffSite: true,
     list: async (signal) => (await bucket.list(signal)).map(({ name }) => name),
     read: async (name, signal) => bucket.readText(name, signal),
     async fetch(name, to, signal) {

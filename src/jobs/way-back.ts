@@ -60,7 +60,7 @@ export async function restoreInto(order: WayBack, signal: AbortSignal): Promise<
   const { artifact, manifest, identity, to, tell } = order;
   const refused = (reason: string): WayBackEnd => ({ kind: "refused", reason });
   if (manifest) {
-    const weighed = { from: artifact, isOffSite: false, ...(await weigh(artifact)) };
+    const weighed = { from: artifact, ...(await weigh(artifact)) };
     const finding = findingOf(
       "artifact-is-what-was-kept",
       { kind: "seen", value: weighed },
