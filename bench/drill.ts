@@ -9,10 +9,10 @@ import { Secret } from "../src/core/secret.ts";
 import { createDrillJournal } from "../src/jobs/drill-journal.ts";
 import { proveBackup } from "../src/jobs/drill-proof.ts";
 import { drillSetting } from "../src/jobs/drill-settings.ts";
-import { folderShelf } from "../src/jobs/drill-shelf.ts";
 import { openWorkspace } from "../src/jobs/drill-workspace.ts";
 import { startPostgres } from "../src/servers/postgres.ts";
 import { temporaryDirectory } from "../src/servers/temporary-directory.ts";
+import { folderShelf } from "../test/support/folder-shelf.ts";
 import { makeBackup, newKeys } from "../test/support/made-backup.ts";
 import type { Bench, Round } from "./bench.ts";
 

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import { constants, createWriteStream } from "node:fs";
-import { copyFile, open, readFile, readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { createWriteStream } from "node:fs";
+import { open } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 
 import { artifactNames, idOfManifest, manifestSchema, type Manifest } from "../core/manifest.ts";
@@ -63,22 +62,6 @@ export function readManifest(text: string, name: string): Manifest {
   );
 }
 
-/** A folder of this machine. */
-export function folderShelf(directory: string): BackupShelf {
-  return {
-    name: `folder ${directory}`,
-    list: async () => readdir(directory).catch(failedTo(`list ${directory}`)),
-    read: async (name) =>
-      readFile(join(directory, name), "utf8").catch(unlessMissing(`read ${name}`)),
-    fetch: async (name, to) => {
-      const copied = await copyFile(join(directory, name), to, constants.COPYFILE_EXCL)
-        .then(() => true)
-        .catch(unlessMissing(`read ${name}`));
-      return copied ?? false;
-    },
-  };
-}
-
 /** The bucket, as it would be read if this machine were gone. */
 export function bucketShelf(
   bucket: Pick<Bucket, "place" | "list" | "readText" | "read">,
@@ -105,10 +88,6 @@ function failedTo(attempt: string): (error: unknown) => never {
       code: codeOf(error),
     });
   };
-}
-
-function unlessMissing(attempt: string): (error: unknown) => undefined {
-  return (error) => (codeOf(error) === "ENOENT" ? undefined : failedTo(attempt)(error));
 }
 
 /** Size and digest of a file as it lies there now. */

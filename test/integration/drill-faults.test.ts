@@ -9,12 +9,12 @@ import { Secret } from "../../src/core/secret.ts";
 import { createDrillJournal } from "../../src/jobs/drill-journal.ts";
 import { proveBackup } from "../../src/jobs/drill-proof.ts";
 import { drillSetting } from "../../src/jobs/drill-settings.ts";
-import { folderShelf } from "../../src/jobs/drill-shelf.ts";
 import { openWorkspace, sweepDrills } from "../../src/jobs/drill-workspace.ts";
 import { findPostgresPrograms } from "../../src/servers/postgres-programs.ts";
 import { processesIn } from "../../src/servers/processes-in.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
+import { folderShelf } from "../support/folder-shelf.ts";
 import { tries } from "../support/long-run.ts";
 import {
   makeBackup,

@@ -9,7 +9,7 @@ import { artifactNames } from "../../src/core/manifest.ts";
 import { runName } from "../../src/core/run-name.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { drillSetting } from "../../src/jobs/drill-settings.ts";
-import { folderShelf, type BackupShelf } from "../../src/jobs/drill-shelf.ts";
+import type { BackupShelf } from "../../src/jobs/drill-shelf.ts";
 import { createDrill, type DrillInput } from "../../src/jobs/drill.ts";
 import { createEngine, type Engine } from "../../src/jobs/engine.ts";
 import { engineSettings } from "../../src/jobs/settings.ts";
@@ -19,6 +19,7 @@ import { newestDrills, verifiedBackups } from "../../src/storage/drill.ts";
 import { findRun, type Run } from "../../src/storage/run.ts";
 import { createTestDatabase } from "../database.ts";
 import { LOG, openEvidenceLog, PLACE, type EvidenceLog } from "../support/evidence-log.ts";
+import { folderShelf } from "../support/folder-shelf.ts";
 import { makeBackup, newKeys, type BackupKeys, type MadeBackup } from "../support/made-backup.ts";
 import { query, readEntries } from "../support/records.ts";
 
