@@ -16,6 +16,7 @@ import { startWorld, type World } from "../../sandbox/world.ts";
 import type { Moment } from "../../src/core/trace.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
 import { FAST_ENGINE } from "../support/config.ts";
+import { someOf } from "../support/long-run.ts";
 import { startMarkServer, type MarkServer } from "../support/mark.ts";
 import { query, readEntries } from "../support/records.ts";
 import { spawnBot, type Bot } from "../support/spawn-bot.ts";
@@ -71,7 +72,7 @@ const ACT_MOMENTS = [
 ] as const;
 
 describe("killed with SIGKILL in the middle of a preflight", () => {
-  test.each(READ_MOMENTS)("at %s: one answer, one outcome", async (moment) => {
+  test.each(someOf(READ_MOMENTS, 4))("at %s: one answer, one outcome", async (moment) => {
     const { messageId } = await strike(moment, "/preflight");
     await using survivor = await startBot();
     const card = await finalAnswer(messageId, /· GO\b/, survivor);
@@ -83,7 +84,7 @@ describe("killed with SIGKILL in the middle of a preflight", () => {
 });
 
 describe("killed with SIGKILL in the middle of an operation with an effect", () => {
-  test.each(ACT_MOMENTS)("at %s: one effect, one outcome", async (moment) => {
+  test.each(someOf(ACT_MOMENTS, 5))("at %s: one effect, one outcome", async (moment) => {
     const { messageId } = await strike(moment, "/mark");
     await using survivor = await startBot();
     const card = await finalAnswer(messageId, /MARKED/, survivor);

@@ -12,6 +12,7 @@ import {
 import { startWorld, type World } from "../../sandbox/world.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
 import { FAST_ENGINE } from "../support/config.ts";
+import { someOf } from "../support/long-run.ts";
 import { query, readEntries } from "../support/records.ts";
 import { spawnBot, type Bot } from "../support/spawn-bot.ts";
 
@@ -55,7 +56,7 @@ const MOMENTS = [
 ] as const;
 
 describe("killed with SIGKILL in the middle of a smoke", () => {
-  test.each(MOMENTS)(
+  test.each(someOf(MOMENTS, 4))(
     "at %s: each effect once, and GO",
     async (moment) => {
       const before = await world.effects();
