@@ -333,6 +333,11 @@ const SANDBOX_ENVIRONMENT = {
   SANDBOX_PG_DUMP: "/usr/bin/pg_dump",
   SANDBOX_DATABASE_URL: "postgresql://127.0.0.1/app",
   SANDBOX_REDIS_URL: "redis://127.0.0.1/0",
+  SANDBOX_BACKUP_DATABASE_URL: "postgresql://127.0.0.1/app",
+  SANDBOX_DRILL_RECIPIENT: "age1kcuzuxrnnxhxgkd75camvxggs28q9kmfk2d8te070czpxe6pv56qr930lc",
+  SANDBOX_RECOVERY_RECIPIENT: "age1qpaj5urrqsc4kcsyz32qn8wwft0pqde5qd2egw0qzmjsxsj5qgtsmcjymn",
+  // Opens nothing that anybody has.
+  SANDBOX_DRILL_IDENTITY: `AGE-SECRET-KEY-1${"MWCG0DWNWDE33TX0K0VVRS9DW4GDDZHA6TYVZC4SM8P2L4G9924SYASVVF"}`,
 };
 
 describe("the configuration of the sandbox", () => {

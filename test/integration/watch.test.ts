@@ -137,9 +137,9 @@ describe("the watch", () => {
 describe("every fault raises exactly the alerts that it should, and healing ends them", () => {
   test.each(someOf(Object.keys(reactions) as FaultName[], 6))("%s", async (fault) => {
     await world.break(fault);
-    await until(expectedOf(fault));
+    await expect.poll(open, IN_POLL).toEqual(expectedOf(fault));
     await world.heal(fault);
-    await until({ speaking: [], folded: [] });
+    await expect.poll(open, IN_POLL).toEqual({ speaking: [], folded: [] });
   });
 });
 

@@ -1,8 +1,8 @@
 import { array, assert, constantFrom, integer, property, record } from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { tries } from "../../test/support/long-run.ts";
-import { planRetention, type Keepable, type Retention } from "./retention.ts";
+import { planRetention, type Keepable, type Retention } from "../src/core/retention.ts";
+import { tries } from "./support/long-run.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 const none: Retention = { atLeast: 1, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
