@@ -1,9 +1,12 @@
 import { createReadStream } from "node:fs";
+import type { Readable } from "node:stream";
 
 import type { S3Client } from "@aws-sdk/client-s3";
 
 import { createScrubber } from "../core/redaction.ts";
+import { untilAborted } from "../core/waiting.ts";
 import type { BucketSettings } from "./bucket-settings.ts";
+import { isTimeout } from "./deadline.ts";
 import { NotConfiguredError } from "./not-configured-error.ts";
 import { SystemError, codeOf, safeCause, type SystemErrorKind } from "./system-error.ts";
 
@@ -65,18 +68,22 @@ export function createBucket(settings: BucketSettings | undefined, target: strin
       unlessMissing(async () => {
         const command = new s3.GetObjectCommand(keyed(name));
         const { Body } = await client.send(command, { abortSignal: signal });
-        return Body as unknown as AsyncIterable<Uint8Array>;
+        return Body as Readable;
       }),
     );
     return (
       body &&
       (async function* () {
-        const chunks = body[Symbol.asyncIterator]();
-        for (;;) {
-          // What breaks off later is told in the same words as what could not begin.
-          const next = await call(attempt, signal, async () => chunks.next());
-          if (next.done === true) return;
-          yield next.value;
+        const chunks: AsyncIterator<Uint8Array> = body[Symbol.asyncIterator]();
+        try {
+          for (;;) {
+            // What breaks off later is told in the same words as what could not begin.
+            const next = await call(attempt, signal, async () => chunks.next());
+            if (next.done === true) return;
+            yield next.value;
+          }
+        } finally {
+          body.destroy();
         }
       })()
     );
@@ -87,7 +94,11 @@ export function createBucket(settings: BucketSettings | undefined, target: strin
     async list(signal) {
       return call("list the backups", signal, async ({ s3, client }) => {
         const found: StoredObject[] = [];
-        const pages = s3.paginateListObjectsV2({ client }, { ...of, Prefix: folder });
+        const pages = s3.paginateListObjectsV2(
+          { client },
+          { ...of, Prefix: folder },
+          { abortSignal: signal },
+        );
         for await (const { Contents = [] } of pages) {
           signal.throwIfAborted();
           for (const { Key = "", Size = 0 } of Contents) {
@@ -251,8 +262,13 @@ function createCalls(settings: BucketSettings, place: string) {
     ): Promise<Result> {
       signal.throwIfAborted();
       try {
-        return await work(await (connected ??= connect(settings)));
+        // What has begun to answer may still fall silent, and the client does not look at the signal then.
+        return await untilAborted(work(await (connected ??= connect(settings))), signal);
       } catch (error) {
+        if (isTimeout(signal)) {
+          const message = `cannot ${attempt} in ${place}: no answer in time`;
+          throw new SystemError("bucket", "timeout", message, { cause: safeCause(error, scrub) });
+        }
         signal.throwIfAborted();
         if (error instanceof SystemError) throw error;
         const cause = safeCause(error, scrub);

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { zstdDecompressSync } from "node:zlib";
@@ -211,6 +212,26 @@ describe("a dump", () => {
     const error: unknown = await backUp(folder.path, { url: hostile }).catch((e: unknown) => e);
     expect(String(error)).toMatch(/pg_dump ended with code 1/);
     expect(JSON.stringify(error) + String(error)).not.toContain("canary");
+  });
+});
+
+const MOUNT = "/bin/mount";
+const UNMOUNT = "/bin/umount";
+const mayMount = process.getuid?.() === 0 && existsSync(MOUNT);
+
+describe.skipIf(!mayMount && process.env["CI"] === undefined)("a disk that is full", () => {
+  test("is told as that, and what had been written is gone", async () => {
+    await using folder = await temporaryDirectory("pipeline");
+    await using large = await createTestDatabase();
+    await sql(large.url, LARGE);
+    execFileSync(MOUNT, ["-t", "tmpfs", "-o", "size=2m", "tmpfs", folder.path]);
+    try {
+      await writeFile(join(folder.path, "an-older-one"), "untouched");
+      await expect(backUp(folder.path, { from: large.url })).rejects.toThrow(/the disk is full/);
+      expect(await readdir(folder.path)).toEqual(["an-older-one"]);
+    } finally {
+      execFileSync(UNMOUNT, ["--lazy", folder.path]);
+    }
   });
 });
 

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 
+import { Client } from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
 
 import type { FaultName } from "../../sandbox/faults.ts";
@@ -63,6 +64,12 @@ async function answerTo(act: () => unknown, reads: RegExp, timeoutMs = 30_000) {
   );
 }
 
+const answerWhere = async (id: number, reads: RegExp) =>
+  world.telegram.waitFor(
+    () =>
+      world.telegram.messages().find((message) => message.id === id && reads.test(message.text)),
+    { timeoutMs: 20_000 },
+  );
 const say = (text: string) => () => world.as("operator").say(text);
 const saved = async () => answerTo(say("/backup"), /backup SAVED/);
 const idIn = (text: string): string => /\d{8}T\d{6}Z/.exec(text)?.[0] ?? "";
@@ -146,6 +153,24 @@ describe("a backup asked in the chat", () => {
     // Only the newest stays on this machine.
     expect((await readdir(folder())).length).toBe(2);
   });
+});
+
+test("a backup that is cancelled by its button ends at once and leaves nothing", async () => {
+  // Whoever holds a table keeps pg_dump waiting, as a migration would.
+  const holder = new Client({ connectionString: world.product.databaseUrl });
+  await holder.connect();
+  await holder.query("begin; lock table event_log in access exclusive mode");
+  const before = world.s3.keys();
+  const card = await answerTo(say("/backup"), /backup: dumping/);
+  world.as("operator").tap({ messageId: card.id, label: "Cancel" });
+  await answerWhere(card.id, /backup cancelled/);
+  await holder.query("rollback");
+  await holder.end();
+  expect(world.s3.keys()).toEqual(before);
+  expect((await readEntries(database.url)).at(-1)).toMatchObject({ result: "cancelled" });
+  await expect
+    .poll(async () => (await readdir(folder())).filter((name) => name.endsWith(".partial")))
+    .toEqual([]);
 });
 
 describe("a backup that is damaged", () => {

@@ -4,7 +4,8 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
-import { startS3, type S3Server } from "../../sandbox/s3/server.ts";
+import { bucketFaults, type BucketFaultName } from "../../sandbox/s3/faults.ts";
+import { startS3, type S3Mood, type S3Server } from "../../sandbox/s3/server.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { findPrograms } from "../../src/servers/find-program.ts";
 import {
@@ -172,6 +173,72 @@ describe.each(stores)("with %s", (which, isThere) => {
     );
     await wrong.close();
   });
+});
+
+describe("each fault of the double", () => {
+  let bucket: Bucket;
+  let count = 0;
+  beforeAll(async () => {
+    bucket = openBucket({ url: s3.url, bucket: s3.bucket, keys });
+    await bucket.putOnce("kept", "x", soon());
+  });
+  afterAll(async () => bucket.close());
+
+  const kindOf = async (work: Promise<unknown>): Promise<unknown> =>
+    work.then(
+      (result) => result,
+      (error: unknown) => (error as { readonly kind?: string }).kind ?? String(error),
+    );
+  const upload = async (bytes: number): Promise<unknown> => {
+    const file = await fileOf(bytes);
+    count += 1;
+    const name = `fault-${count}`;
+    await bucket.upload(name, file, () => {}, soon());
+    return (await digestOf(await bucket.read(name, soon()))) === file.sha256 ? "as sent" : "other";
+  };
+  const list = async (): Promise<unknown> =>
+    Array.isArray(await bucket.list(AbortSignal.timeout(1_500))) ? "listed" : "nothing";
+  const sights: Record<
+    BucketFaultName,
+    { look: () => Promise<unknown>; well: unknown; broken: unknown }
+  > = {
+    "bucket-key-revoked": { look: list, well: "listed", broken: "unauthorized" },
+    "bucket-answers-500": { look: list, well: "listed", broken: "unreachable" },
+    "bucket-hangs": { look: list, well: "listed", broken: "timeout" },
+    "bucket-full": { look: async () => upload(100), well: "as sent", broken: "unreachable" },
+    "bucket-locked": {
+      look: async () => {
+        await bucket.putOnce("kept", "x", soon());
+        return bucket.remove("kept", soon());
+      },
+      well: true,
+      broken: false,
+    },
+    "bucket-cuts-uploads": {
+      look: async () => upload(100),
+      well: "as sent",
+      broken: "unreachable",
+    },
+    "bucket-loses-answers": {
+      look: async () => kindOf(bucket.putOnce(`lost-${(count += 1)}`, "x", soon())),
+      well: true,
+      broken: false,
+    },
+    "bucket-corrupts": { look: async () => upload(100), well: "as sent", broken: "other" },
+  };
+
+  test.each(bucketFaults({} as S3Mood).map(({ name }) => name))(
+    "%s can be seen from outside, and is over when it is healed",
+    async (name) => {
+      const fault = bucketFaults(s3.mood).find((one) => one.name === name);
+      const { look, well, broken } = sights[name];
+      expect(await kindOf(look())).toEqual(well);
+      await fault?.break();
+      expect(await kindOf(look())).toEqual(broken);
+      await fault?.heal();
+      expect(await kindOf(look())).toEqual(well);
+    },
+  );
 });
 
 describe("a store that misbehaves", () => {

@@ -15,7 +15,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { coolifyFaults } from "../../sandbox/coolify/faults.ts";
 import type { CoolifyFaultName } from "../../sandbox/coolify/faults.ts";
 import type { FaultName } from "../../sandbox/faults.ts";
-import type { BucketFaultName } from "../../sandbox/s3/faults.ts";
+import { bucketFaults, type BucketFaultName } from "../../sandbox/s3/faults.ts";
 import { type World, startWorld } from "../../sandbox/world.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -395,6 +395,7 @@ describe("a world", () => {
       [
         ...Object.keys(sights),
         ...coolifyFaults(world.coolify).map((fault) => fault.name),
+        ...bucketFaults(world.s3.mood).map((fault) => fault.name),
       ].toSorted(),
     );
   });
