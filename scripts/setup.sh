@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings a fresh machine to where every npm script works, and says nothing when it is there already:
 # Node's packages, a Node that runs TypeScript, PostgreSQL, Redis, zstd and age, and for the
-# tests with SETUP_BROWSER=1 a browser and with SETUP_STORE=1 an S3-compatible store.
+# tests with SETUP_BROWSER=1 a browser and with SETUP_STORE=1 an S3-compatible store and strace.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,6 +39,9 @@ has openssl || need OpenSSL openssl openssl
 [[ ${SETUP_STORE:-} != 1 ]] || has swift-proxy-server || ! has apt-get ||
   need "OpenStack Swift" "swift-proxy swift-account swift-container swift-object memcached" ""
 # A browser alone brings no font, and without one the pages have no letters.
+# They kill what renders the evidence at chosen system calls.
+[[ ${SETUP_STORE:-} != 1 ]] || has strace || ! has apt-get || need strace strace ""
+
 [[ ${SETUP_BROWSER:-} != 1 ]] || has_browser ||
   need "a browser (Chromium or Google Chrome)" "chromium fonts-dejavu-core fonts-noto-color-emoji" "--cask google-chrome"
 
