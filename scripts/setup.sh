@@ -38,10 +38,9 @@ has openssl || need OpenSSL openssl openssl
 # The tests meet an S3-compatible store that somebody else wrote; where there is no package of it they do without.
 [[ ${SETUP_STORE:-} != 1 ]] || has swift-proxy-server || ! has apt-get ||
   need "OpenStack Swift" "swift-proxy swift-account swift-container swift-object memcached" ""
-# A browser alone brings no font, and without one the pages have no letters.
 # They kill what renders the evidence at chosen system calls.
 [[ ${SETUP_STORE:-} != 1 ]] || has strace || ! has apt-get || need strace strace ""
-
+# A browser alone brings no font, and without one the pages have no letters.
 [[ ${SETUP_BROWSER:-} != 1 ]] || has_browser ||
   need "a browser (Chromium or Google Chrome)" "chromium fonts-dejavu-core fonts-noto-color-emoji" "--cask google-chrome"
 
