@@ -21,7 +21,7 @@ export type LogFile = AsyncDisposable & {
 
 /** Opens the file to append behind `bytes`, and cuts off what stands there. */
 export async function openToAppend(path: string, bytes: number): Promise<LogFile> {
-  const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o644);
+  const file = await openPlain(path, constants.O_RDWR | constants.O_CREAT);
   try {
     const { size } = await file.stat();
     if (size < bytes) throw new Error(`${path} became shorter while it was looked at`);
@@ -81,7 +81,8 @@ export async function replaceBy(path: string, pieces: AsyncIterable<Buffer>): Pr
   const draft = `${path}.tmp`;
   await makeDirectory(dirname(path));
   {
-    await using file = await open(draft, "w", 0o644);
+    const { O_WRONLY, O_CREAT, O_TRUNC } = constants;
+    await using file = await openPlain(draft, O_WRONLY | O_CREAT | O_TRUNC);
     let bytes = 0;
     for await (const piece of pieces) {
       await writeAll(file, piece, bytes);
@@ -110,12 +111,12 @@ export async function keepAside(
   to: string,
   [start, end]: readonly [start: number, end: number],
 ): Promise<void> {
-  await using file = await open(from, "r");
+  await using file = await openPlain(from, constants.O_RDONLY);
   await replaceBy(to, piecesOf(bytesOf(file, end), start));
 }
 
 export async function digestOfFile(path: string): Promise<string> {
-  await using file = await open(path, "r");
+  await using file = await openPlain(path, constants.O_RDONLY);
   const digest = createHash("sha256");
   for await (const piece of piecesOf(bytesOf(file, (await file.stat()).size), 0)) {
     digest.update(piece);
@@ -154,7 +155,7 @@ export async function readingFrom<Result>(
   path: string,
   look: (file: FileBytes) => Promise<Result>,
 ): Promise<Result> {
-  const opened = await open(path, "r").catch(missing);
+  const opened = await openPlain(path, constants.O_RDONLY).catch(missing);
   if (!opened) return look({ size: 0, read: async () => Buffer.alloc(0) });
   await using file = opened;
   return await look(bytesOf(file, (await file.stat()).size));
@@ -162,6 +163,18 @@ export async function readingFrom<Result>(
 
 export async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(missing)) !== undefined;
+}
+
+/**
+ * Opens a file and nothing else: whoever may write in the folder must not lead us elsewhere by a link, or make us wait at
+ * a pipe.
+ */
+async function openPlain(path: string, flags: number): Promise<FileHandle> {
+  const { O_NOFOLLOW, O_NONBLOCK } = constants;
+  const file = await open(path, flags | O_NOFOLLOW | O_NONBLOCK, 0o644);
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw new Error(`${path} is no file of its own`);
 }
 
 async function makeDirectory(path: string): Promise<void> {

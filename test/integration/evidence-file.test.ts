@@ -1,4 +1,13 @@
-import { copyFile, mkdir, readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import {
+  copyFile,
+  mkdir,
+  readFile,
+  readdir,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -65,6 +74,16 @@ describe("the file of a log", () => {
     await expect.poll(async () => known()).toMatchObject({ bytes: size, rendered: 2n });
     expect((await known()).behindSince).toBeUndefined();
   });
+});
+
+test("a link in place of the file leads nowhere: what it points to stays as it is, and that is told", async () => {
+  const elsewhere = join(log.directory, "elsewhere");
+  await writeFile(elsewhere, "not ours");
+  await symlink(elsewhere, file);
+  await appendEntries(log.database, 2);
+  await using _rendering = startRendering(log);
+  await untilTrouble("cannot-write");
+  expect(await readFile(elsewhere, "utf8")).toBe("not ours");
 });
 
 describe("a torn end", () => {
