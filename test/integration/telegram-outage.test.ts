@@ -89,7 +89,12 @@ describe("after an outage", () => {
     bot.pass(3 * MINUTE_MS);
     await expect.poll(roundups, SOON).toEqual(["away"]);
     await bot.look(checks, "pass");
+    // What was on its way before it was over would say that it still fires, and its end would rightly follow.
+    const tried = sends();
+    bot.pass(MINUTE_MS);
+    await expect.poll(sends, SOON).toBeGreaterThan(tried);
     outage[Symbol.dispose]();
+    bot.pass(MINUTE_MS);
     await expect.poll(() => texts().length, SOON).toBe(1);
     expect(texts()[0]).toContain("2 alerts fired: 2 over.");
     await quiet();
