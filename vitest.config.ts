@@ -24,7 +24,7 @@ export default defineConfig({
           include: ["test/{integration,faults}/**/*.test.ts"],
           pool: "forks",
           // Most of a test is waiting for somebody else, so there may be more of them than cores.
-          maxWorkers: 4,
+          maxWorkers: 3,
           globalSetup: ["test/services.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
