@@ -193,18 +193,23 @@ function causeOf(
   return isBlind ? CAN_SEE : badCauseOf(check, checks, bad);
 }
 
-/** The furthest cause that is in trouble: one alert speaks for everything behind it. */
+/**
+ * The furthest cause that is in trouble: one alert speaks for everything behind it. A warning, which makes no sound, never
+ * speaks for what is worth one.
+ */
 function badCauseOf(
   check: WatchedCheck,
   checks: readonly WatchedCheck[],
   bad: ReadonlySet<string>,
+  severity = check.severity,
 ): string | undefined {
   for (const name of check.dependsOn) {
     const cause = checks.find((one) => one.name === name);
     if (!cause) continue;
-    const further = badCauseOf(cause, checks, bad);
+    const further = badCauseOf(cause, checks, bad, severity);
     if (further !== undefined) return further;
-    if (bad.has(name)) return name;
+    const isLouder = severity === "page" && cause.severity === "warn";
+    if (bad.has(name) && !isLouder) return name;
   }
   return undefined;
 }

@@ -257,6 +257,21 @@ describe("a check that depends on another", () => {
   });
 });
 
+test("a page is told although a warning explains it, for a warning makes no sound", async () => {
+  const desk = deskOver([
+    check("api-is-ready", { dependsOn: ["metrics-are-readable"] }),
+    check("metrics-are-readable", { severity: "warn", dependsOn: ["api-is-live"] }),
+    check("api-is-live", { forMs: minutes(1) }),
+  ]);
+  await desk.look(0, { "api-is-ready": failing, "metrics-are-readable": failing });
+  expect((await said()).map(({ subject }) => subject)).toContain("word:alert:N:fired:N");
+  // Behind the warning stands a page, which does speak for both.
+  await desk.look(minutes(1), { "api-is-live": failing });
+  await desk.look(minutes(1) + 1_000, { "api-is-ready": failing, "metrics-are-readable": failing });
+  const behind = (await open()).map(({ check: name, alert }) => [name, alert.behind]);
+  expect(behind).toContainEqual(["api-is-ready", "api-is-live"]);
+});
+
 describe("a silence", () => {
   test("hides what fires under it, and what lasts longer than it is told at its end", async () => {
     const desk = deskOver([check("api-is-ready")]);
