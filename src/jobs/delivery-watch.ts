@@ -2,7 +2,7 @@ import type { Operator } from "../core/operator.ts";
 import { pause } from "../core/waiting.ts";
 import { newestCallAbout } from "../storage/call.ts";
 import type { Database, Transaction } from "../storage/database.ts";
-import { wordsUnheard } from "../storage/readings.ts";
+import { chatsOutOfReach, wordsUnheard } from "../storage/readings.ts";
 import type { Caller } from "./calling.ts";
 
 export type DeliveryWatchParts = {
@@ -14,13 +14,14 @@ export type DeliveryWatchParts = {
   readonly onError: (error: unknown, during: string) => void;
 };
 
-const LOOK_EVERY_MS = 5_000;
+const LOOK_EVERY_MS = 2_000;
 const MAY_WAIT_MS = 60_000;
 const ABOUT = "delivery";
 
 /**
- * Sees that what should sound does arrive. A word that nobody could hear for a minute is told by the second path, once,
- * and so is that it is over: whoever waits for a sound in the chat must learn that none will come.
+ * Sees that what should sound does arrive. A word that is refused again and again, or that nobody could hear for a minute,
+ * is told by the second path, once, and so is that it is over: whoever waits for a sound in the chat must learn that none
+ * will come.
  */
 export async function watchDeliveries(
   parts: DeliveryWatchParts,
@@ -41,7 +42,12 @@ export async function judgeDeliveries(
 ): Promise<void> {
   const unheard = await wordsUnheard(tx, now);
   const [oldest] = unheard;
-  const isLate = oldest !== undefined && now.getTime() - oldest.since.getTime() > MAY_WAIT_MS;
+  const outOfReach = await chatsOutOfReach(tx);
+  // A busy chat may wait its turn; one that cannot be reached is not waited for.
+  const isLate = unheard.some(
+    ({ chatId, since }) =>
+      outOfReach.includes(chatId) || now.getTime() - since.getTime() > MAY_WAIT_MS,
+  );
   const called = await newestCallAbout(tx, ABOUT);
   const wasCalled = called?.kind === "fired" && called.state !== "withdrawn";
   if (isLate && !wasCalled) {

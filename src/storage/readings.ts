@@ -136,6 +136,19 @@ export async function wordsUnheard(
   );
 }
 
+const REFUSED_FROM_ATTEMPTS = 3;
+
+/** The chats in which something that was tried again and again did not arrive and still waits. */
+export async function chatsOutOfReach(tx: Transaction): Promise<readonly number[]> {
+  const rows = await tx.rows(
+    z.object({ chat_id: z.string() }),
+    `select distinct chat_id from outbox
+     where attempts >= $1 and wanted_version > sent_version and abandoned_because is null`,
+    [REFUSED_FROM_ATTEMPTS],
+  );
+  return rows.map((row) => Number(row.chat_id));
+}
+
 /** How long each word took from its decision into the chat, for those that arrived in (after, until]. */
 export async function wordsHeard(
   tx: Transaction,

@@ -184,6 +184,17 @@ describe("what should sound and does not arrive", () => {
     expect((await calls()).map(({ kind }) => kind)).toEqual(["fired", "over", "fired"]);
   });
 
+  test("is told at once when Telegram refuses what is tried, be it the word or the card before it", async () => {
+    await say(4);
+    await sql("update outbox set attempts = 2");
+    await judge();
+    expect(await calls()).toEqual([]);
+    await say(4, { subject: "alert:7", silent: true });
+    await sql("update outbox set attempts = 3 where subject = 'alert:7'");
+    await judge();
+    expect((await calls()).map(({ kind }) => kind)).toEqual(["fired"]);
+  });
+
   test("is not told any more when it arrived before anybody was called", async () => {
     await say(65);
     await judge();
