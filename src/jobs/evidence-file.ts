@@ -3,58 +3,45 @@ import { basename, join, relative } from "node:path";
 
 import type { Actor } from "../core/actor.ts";
 import { plainCard } from "../core/card.ts";
-import { pass } from "../core/trace.ts";
-import { pause, type Bell } from "../core/waiting.ts";
+import { pause } from "../core/waiting.ts";
 import { takeFileLock } from "../servers/file-lock.ts";
-import {
-  endRepair,
-  fileOf,
-  noteRendered,
-  noteTrouble,
-  type RepairAsk,
-} from "../storage/evidence-file.ts";
-import { rotate } from "../storage/evidence-rotation.ts";
-import { logItems, type LogPosition } from "../storage/log-items.ts";
+import { endRepair, fileOf, noteTrouble, type RepairAsk } from "../storage/evidence-file.ts";
 import { answer, type Place } from "../storage/outbox.ts";
 import { SystemError } from "../systems/system-error.ts";
+import {
+  appendFrom,
+  appendMissing,
+  renderingOf,
+  USUAL_LOOK_MS,
+  type AppendingParts,
+} from "./log-appending.ts";
 import type { GoodEnd } from "./log-comparison.ts";
 import {
   digestOfFile,
   exists,
   keepAside,
-  moveFile,
   openToAppend,
   replaceBy,
   signatureOf,
-  type LogFile,
 } from "./log-file.ts";
 import { lookAtLog, type Finding, type Look, type LogPlace } from "./log-look.ts";
-import { blocksOf, closedFile, headerOf, startOf, type Block, type LogPart } from "./log-part.ts";
 import type { RecordEvent } from "./run-record.ts";
 import { strangeness } from "./strange-file.ts";
 
-/** What is written and synced at once. */
-const BATCH_BYTES = 1024 * 1024;
 const RETRY_MS = [1_000, 2_000, 5_000, 15_000, 30_000] as const;
 /** After this long without one, a failure is a first failure again. */
 const FORGIVEN_MS = 60_000;
 const ACTOR = { via: "flightdeck", name: "the log's file" } as const;
 
-export type EvidenceFileParts = LogPlace & {
-  /** A part that has grown larger is closed, and the next one begun. */
-  readonly rotateAtBytes: number;
+export type EvidenceFileParts = AppendingParts & {
   readonly record: RecordEvent;
   /** Where it is told that something was cut. */
   readonly place: Place;
-  readonly bell: Bell;
-  /** Has the log signed as it stands, because a part is closed behind a checkpoint. */
-  readonly sign: () => Promise<unknown>;
   /** How often the file is looked at, and how often every byte of it. */
   readonly timing?: { readonly lookMs: number; readonly wholeMs: number };
-  readonly onError: (error: unknown, during: string) => void;
 };
 
-const USUAL_TIMING = { lookMs: 5_000, wholeMs: 60 * 60 * 1000 };
+const USUAL_WHOLE_MS = 60 * 60 * 1000;
 
 /**
  * Keeps the files of a log what they are to be, the rendering of its rows, until the signal. It is the leader's duty, and
@@ -78,8 +65,27 @@ export async function keepEvidenceFile(
   }
 }
 
+/**
+ * Brings the file up to date once, for whoever is about to stop and has just signed. What is wrong with it, and what
+ * another process holds, is left to the next leader.
+ */
+export async function finishEvidenceFile(
+  parts: EvidenceFileParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const lockFile = join(parts.directory, ".lock");
+  if (!(await exists(lockFile))) return;
+  await using lock = await takeFileLock(lockFile);
+  if (!lock) return;
+  const look = await lookAtLog(parts, new Set());
+  if (look.finding.kind !== "agrees") return;
+  const { synced } = look.finding;
+  await using file = await openToAppend(look.path, synced.bytes);
+  await appendMissing(parts, look, file, synced.at, AbortSignal.any([signal, lock.lost]));
+}
+
 async function renderUnderLock(parts: EvidenceFileParts, signal: AbortSignal): Promise<void> {
-  const { directory, onError, timing = USUAL_TIMING } = parts;
+  const { directory, onError, timing } = parts;
   await mkdir(directory, { recursive: true });
   const lockFile = join(directory, ".lock");
   // What the rows know of a file is not about one in a directory that nobody has ever rendered to.
@@ -93,7 +99,7 @@ async function renderUnderLock(parts: EvidenceFileParts, signal: AbortSignal): P
   const until = AbortSignal.any([signal, held.lost]);
   const checked = new Set<string>();
   while (!until.aborted) {
-    const wholeAtMs = performance.now() + timing.wholeMs;
+    const wholeAtMs = performance.now() + (timing?.wholeMs ?? USUAL_WHOLE_MS);
     checked.clear();
     while (!until.aborted && performance.now() < wholeAtMs) {
       await goOn(parts, checked, { isNew, wholeAtMs }, until);
@@ -135,129 +141,6 @@ async function goOn(
     case "foreign":
       return standStill(parts, look, finding, until);
   }
-}
-
-/** Appends what is missing, again and again, until the part is closed, somebody touched it or all is to be looked at. */
-async function appendFrom(
-  parts: EvidenceFileParts,
-  look: Look,
-  from: GoodEnd,
-  wholeAtMs: number,
-  until: AbortSignal,
-): Promise<void> {
-  const { bell, timing = USUAL_TIMING } = parts;
-  await using file = await openToAppend(look.path, from.bytes);
-  let { at } = from;
-  // It may have been in trouble, so it is noted to be well even when there is no news.
-  if (at) await noteSynced(parts, file.bytes, at);
-  while (!until.aborted && performance.now() < wholeAtMs) {
-    const appended = await appendMissing(parts, look, file, at, until);
-    if (appended.kind !== "up-to-date") return;
-    at = appended.at;
-    if (file.bytes > parts.rotateAtBytes && (await isMarked(parts))) continue;
-    await bell.wait(timing.lookMs, until);
-    if (!(await file.isAsWeLeftIt())) return;
-  }
-}
-
-type Appended =
-  | { readonly kind: "up-to-date"; readonly at: LogPosition | undefined }
-  /** The part ends here, and stands among the closed ones. */
-  | { readonly kind: "closed" }
-  /** Somebody touched the file, or it is time to stop. */
-  | { readonly kind: "left-off" };
-
-/** Appends what is missing behind a place, and notes how far the disk has it. */
-async function appendMissing(
-  parts: EvidenceFileParts,
-  { part, path }: Look,
-  file: LogFile,
-  from: LogPosition | undefined,
-  until: AbortSignal,
-): Promise<Appended> {
-  const { log, directory } = parts;
-  let at = from;
-  for await (const batch of batchesOf(missingBehind(parts, part, from))) {
-    if (until.aborted || !(await file.isAsWeLeftIt())) return { kind: "left-off" };
-    if (batch.bytes.length > 0) await file.append(batch.bytes);
-    at = batch.at;
-    const isClosed = at.kind === "rotation" && at.seq > startOf(part).seq;
-    // Of the file that begins next nothing is on the disk. It is said before this one goes, lest it seem cut.
-    await noteSynced(parts, isClosed ? 0 : file.bytes, at);
-    pass("log.recorded", log.target);
-    if (!isClosed) continue;
-    await moveFile(path, join(directory, closedFile({ ...part, until: at.seq })));
-    return { kind: "closed" };
-  }
-  return { kind: "up-to-date", at };
-}
-
-async function noteSynced(
-  { database, log }: EvidenceFileParts,
-  bytes: number,
-  { seq }: LogPosition,
-): Promise<void> {
-  await database.transaction(async (tx, now) =>
-    noteRendered(tx, now, log.target, { bytes, rendered: seq }),
-  );
-}
-
-/**
- * Brings the file up to date once, for whoever is about to stop and has just signed. What is wrong with it, and what
- * another process holds, is left to the next leader.
- */
-export async function finishEvidenceFile(
-  parts: EvidenceFileParts,
-  signal: AbortSignal,
-): Promise<void> {
-  const lockFile = join(parts.directory, ".lock");
-  if (!(await exists(lockFile))) return;
-  await using lock = await takeFileLock(lockFile);
-  if (!lock) return;
-  const look = await lookAtLog(parts, new Set());
-  if (look.finding.kind !== "agrees") return;
-  const { synced } = look.finding;
-  await using file = await openToAppend(look.path, synced.bytes);
-  await appendMissing(parts, look, file, synced.at, AbortSignal.any([signal, lock.lost]));
-}
-
-/** Marks the end of the log as the end of this part, if it can be signed there and nobody appended in between. */
-async function isMarked({ database, log, sign, onError }: EvidenceFileParts): Promise<boolean> {
-  try {
-    await sign();
-    return await database.transaction(async (tx, now) => rotate(tx, now, log.target));
-  } catch (error) {
-    // The part goes on growing, which harms nobody.
-    onError(error, `closing a part of the log of ${log.target}`);
-    return false;
-  }
-}
-
-async function* missingBehind(
-  { database, log }: LogPlace,
-  part: LogPart,
-  at: LogPosition | undefined,
-): AsyncGenerator<Block, void> {
-  if (at === undefined) yield headerOf(log, part);
-  yield* blocksOf(logItems(database, log.target, at ?? startOf(part)));
-}
-
-/** Blocks that are written together; the mark that closes a part ends its last batch. */
-async function* batchesOf(blocks: AsyncIterable<Block>): AsyncGenerator<Block, void> {
-  let pending: Buffer[] = [];
-  let size = 0;
-  let last: Block | undefined;
-  for await (const block of blocks) {
-    pending.push(block.bytes);
-    size += block.bytes.length;
-    last = block;
-    if (size < BATCH_BYTES) continue;
-    yield { bytes: Buffer.concat(pending), at: block.at };
-    pending = [];
-    size = 0;
-    last = undefined;
-  }
-  if (last) yield { bytes: Buffer.concat(pending), at: last.at };
 }
 
 /** Takes note of a file that ends too early, and keeps what is torn at its end. */
@@ -317,11 +200,7 @@ async function repair(parts: EvidenceFileParts, look: Look, ask: RepairAsk): Pro
 }
 
 async function rewrite(parts: LogPlace, { part, path }: Look): Promise<void> {
-  await replaceBy(path, bytesOfBatches(batchesOf(missingBehind(parts, part, undefined))));
-}
-
-async function* bytesOfBatches(batches: AsyncIterable<Block>): AsyncGenerator<Buffer, void> {
-  for await (const { bytes } of batches) yield bytes;
+  await replaceBy(path, renderingOf(parts, part));
 }
 
 async function recordRepair(
@@ -343,14 +222,14 @@ async function standStill(
   finding: Extract<Finding, { readonly kind: Standstill }>,
   until: AbortSignal,
 ): Promise<void> {
-  const { database, log, bell, timing = USUAL_TIMING } = parts;
+  const { database, log, bell, timing } = parts;
   const found = await signatureOf(look.path);
   const detail = await describeStandstill(parts, look, finding);
   await database.transaction(async (tx, now) =>
     noteTrouble(tx, now, log.target, { kind: finding.kind, detail }),
   );
   while (!until.aborted) {
-    await bell.wait(timing.lookMs, until);
+    await bell.wait(timing?.lookMs ?? USUAL_LOOK_MS, until);
     const { repair: ask } = await database.transaction(async (tx) => fileOf(tx, log.target));
     const isMended = finding.kind === "edited" && ask !== undefined;
     if (isMended || (await signatureOf(look.path)) !== found) return;

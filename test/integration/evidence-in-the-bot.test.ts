@@ -32,5 +32,5 @@ test("what was asked in the chat stands in log.md", async () => {
   });
   world.as("operator").say("/preflight api-is-live");
   const file = async (): Promise<string> => (await filesOf(`${directory.path}/comms`)).at(-1) ?? "";
-  await expect.poll(file, { timeout: 20_000 }).toMatch(/^## #\d+ · .* · Otto · preflight · GO$/m);
+  await expect.poll(file, { timeout: 50_000 }).toMatch(/^## #\d+ · .* · Otto · preflight · GO$/m);
 });

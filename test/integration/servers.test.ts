@@ -459,7 +459,7 @@ describe("a guarded child", () => {
     expect(isAlive(pid)).toBe(true);
     await delay(100);
     await parent.kill();
-    await eventually(() => (isAlive(pid) ? undefined : true), 5_000);
+    await eventually(() => (isAlive(pid) ? undefined : true));
   });
 });
 
