@@ -16,7 +16,8 @@ export default class PlainLineReporter implements Reporter {
       failed += module.errors().length;
       for (const test of module.children.allTests()) {
         const { state } = test.result();
-        if (test.diagnostic()?.flaky) wavering.push(`${module.relativeModuleId} > ${test.fullName}`);
+        if (test.diagnostic()?.flaky)
+          wavering.push(`${module.relativeModuleId} > ${test.fullName}`);
         if (state === "passed") passed += 1;
         else if (state === "failed") failed += 1;
         else skipped += 1;
