@@ -11,6 +11,7 @@ import { nearest } from "../core/nearest.ts";
 import { onCallSetting } from "../core/on-call.ts";
 import { operatorsSetting } from "../core/operator.ts";
 import { textSetting } from "../core/setting.ts";
+import { approvalsSetting } from "../jobs/approval-settings.ts";
 import { backupSetting, type BackupSettings } from "../jobs/backup-settings.ts";
 import { checklistsSetting, type ChecklistsSettings } from "../jobs/checklist-settings.ts";
 import { deadLettersSetting } from "../jobs/dead-letter.ts";
@@ -22,6 +23,7 @@ import {
   maintenanceSetting,
   type MaintenanceSettings,
 } from "../jobs/maintenance-settings.ts";
+import { rolloutSetting } from "../jobs/rollout-settings.ts";
 import { schedulesSetting, type SchedulesSettings } from "../jobs/schedule-settings.ts";
 import { engineSettings, redisSetting, watchSettings } from "../jobs/settings.ts";
 import { evidenceSetting, storageSettings } from "../storage/settings.ts";
@@ -55,6 +57,8 @@ const targetSettings = {
   schedules: schedulesSetting,
   backup: backupSetting,
   drill: drillSetting,
+  approvals: approvalsSetting,
+  rollout: rolloutSetting,
 };
 
 /** The first file: its target, and what the process itself runs on. */

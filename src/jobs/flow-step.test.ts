@@ -95,6 +95,7 @@ async function perform(
   const results: Record<string, never> = {};
   for (const step of steps) {
     if (step.applies?.(results) === false) continue;
+    if (step.kind === "ask") throw new Error(`A flow asks nobody, and "${step.name}" does.`);
     const context = { signal, run: "R-7", key: `key of ${step.name}`, results, report: () => {} };
     const done =
       step.kind === "act" ? step.act({ ...context, baseline: null }) : step.look(context);

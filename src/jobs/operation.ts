@@ -1,5 +1,6 @@
 import type { z } from "zod";
 
+import type { ApprovalView, Facts, Question } from "../core/approval.ts";
 import type { Card, CardPart } from "../core/card.ts";
 import type { Json } from "../core/json.ts";
 import type { Transaction } from "../storage/database.ts";
@@ -53,7 +54,19 @@ export type ActStep = StepParts & {
   outcomeOf?(result: Json): string;
 };
 
-export type Step = LookStep | ActStep;
+/**
+ * Waits until people have said yes to exactly what is asked. Nothing that comes behind it is done before, and what was
+ * seen when they were asked must still be so when their yes is used. Its result says who approved.
+ */
+export type AskStep = StepParts & {
+  readonly kind: "ask";
+  /** What is asked, by what was seen before; the same answer for everybody who reads the same journal. */
+  question(results: Results): Question;
+  /** Looks again at all that the question's `observed` tells, by the same names. */
+  observe(context: StepContext): Promise<Facts>;
+};
+
+export type Step = LookStep | ActStep | AskStep;
 
 /** What all steps together came to. The run's state speaks of the run; the verdict speaks of the target. */
 export type Conclusion = {
@@ -69,6 +82,8 @@ export type RunView<Input> = {
   readonly steps: readonly JournalledStep[];
   /** What the operation keeps of the run in rows of its own; null where it keeps nothing. */
   readonly kept?: Json;
+  /** The newest question that the run has asked, however it ended; undefined before it asked any. */
+  readonly approval?: ApprovalView | undefined;
   readonly now: Date;
   readonly timeZone: string;
 };
@@ -77,7 +92,10 @@ type OperationParts<Schema extends z.ZodType> = {
   readonly name: string;
   readonly summary: string;
   readonly effect: "read" | "mutate";
-  /** Cannot wait until the evidence can be written to its file again: a rollback in the night. */
+  /**
+   * Cannot wait until the evidence can be written to its file again, nor for a change that is under way, which it cancels
+   * once it is approved: a rollback in the night.
+   */
   readonly urgent?: boolean;
   readonly input: Schema;
   steps(input: z.output<Schema>): readonly Step[];

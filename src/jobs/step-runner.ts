@@ -58,7 +58,14 @@ export type StepPlace = {
  * @throws {Interruption} when the run was told to stop; the step stays open for whoever goes on
  */
 export async function performStep(runner: StepRunner, step: Step, place: StepPlace): Promise<Json> {
-  return step.kind === "look" ? performLook(runner, step, place) : performAct(runner, step, place);
+  switch (step.kind) {
+    case "look":
+      return performLook(runner, step, place);
+    case "act":
+      return performAct(runner, step, place);
+    case "ask":
+      throw new StepFailure(`"${step.name}" cannot be asked by this version`);
+  }
 }
 
 async function performLook(runner: StepRunner, step: LookStep, place: StepPlace): Promise<Json> {

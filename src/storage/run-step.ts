@@ -8,7 +8,7 @@ const stepRow = z
   .object({
     n: z.number(),
     name: z.string(),
-    kind: z.enum(["look", "act"]),
+    kind: z.enum(["look", "act", "ask"]),
     state: z.enum(["started", "done", "failed", "unknown", "cleared"]),
     idempotency_key: z.string(),
     baseline: jsonSchema.nullable(),
@@ -54,7 +54,7 @@ export async function startStep(
     readonly epoch: number;
     readonly n: number;
     readonly name: string;
-    readonly kind: "look" | "act";
+    readonly kind: "look" | "act" | "ask";
     readonly key: string;
     readonly baseline: Json;
     /** The checks that it disturbs, and until when at most. */
