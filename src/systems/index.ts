@@ -3,6 +3,7 @@ import { createCoolify } from "./coolify.ts";
 import { createDisk } from "./disk.ts";
 import { createGit } from "./git.ts";
 import { createHttpApi } from "./http-api.ts";
+import { createJobReturn } from "./job-return.ts";
 import { createPgDump } from "./pg-dump.ts";
 import { createPostgres } from "./postgres.ts";
 import { createProductWebhook } from "./product-webhook.ts";
@@ -20,6 +21,7 @@ export function createSystems(settings: SystemsSettings = {}, target = "") {
     http,
     postgres: createPostgres(),
     redis: createRedis(),
+    jobReturn: createJobReturn(),
     pgDump: createPgDump(),
     telegramBot,
     productWebhook: createProductWebhook(http, telegramBot, settings.productWebhook),

@@ -11,7 +11,7 @@ import type { SystemErrorKind } from "./system-error.ts";
 
 /** Commands that only look; they need no more than `+@read +ping +info` from an ACL. */
 export type RedisRead = readonly [
-  name: "ping" | "info" | "type" | "llen" | "lindex" | "zcard" | "hexists" | "exists",
+  name: "ping" | "info" | "type" | "llen" | "lindex" | "lrange" | "zcard" | "hexists" | "exists",
   ...values: (string | number)[],
 ];
 
@@ -33,24 +33,34 @@ const CONNECT_TIMEOUT_MS = 15_000;
 const COMMAND_TIMEOUT_MS = 15_000;
 
 export function createRedis(): Redis {
-  return { read: readOnce };
+  return {
+    read: async ({ url, commands }, signal) =>
+      throughRedis(url, "read", signal, async (client) => ask(client, commands)),
+  };
 }
 
-async function readOnce(
-  { url, commands }: Parameters<Redis["read"]>[0],
+/** Works over a connection of its own, which ends with the work; every failure of it is one of the system. */
+export async function throughRedis<Result>(
+  url: Secret,
+  verb: string,
   signal: AbortSignal,
-): Promise<readonly RedisReply[]> {
+  work: (client: Client) => Promise<Result>,
+): Promise<Result> {
   signal.throwIfAborted();
   const startedAt = performance.now();
   const client = new Client(redisAddress(url), PROBE_OPTIONS);
   // The promise of connect() only says that the connection is closed; why, this event alone knows.
   let lastError: unknown;
   client.on("error", (error) => (lastError = error));
+  const connected = async (): Promise<Result> => {
+    await client.connect();
+    return work(client);
+  };
   try {
-    return await untilAborted(ask(client, commands), signal);
+    return await untilAborted(connected(), signal);
   } catch (error) {
     const place = placeOf(client.options);
-    if (!signal.aborted) throw redisError(`read ${place}`, lastError ?? error, url);
+    if (!signal.aborted) throw redisError(`${verb} ${place}`, lastError ?? error, url);
     if (!isTimeout(signal)) throw signal.reason;
     const waited = formatDuration(performance.now() - startedAt);
     throw new SystemError("redis", "timeout", `${place} did not answer within ${waited}`, {
@@ -62,7 +72,6 @@ async function readOnce(
 }
 
 async function ask(client: Client, commands: readonly RedisRead[]): Promise<RedisReply[]> {
-  await client.connect();
   const replies = await client.pipeline(commands.map((command) => [...command])).exec();
   return (replies ?? []).map(([error, value]) => {
     if (error === null) return { ok: true, value };
@@ -135,6 +144,8 @@ const VERDICTS: Readonly<Record<string, Verdict>> = {
   WRONGPASS: { kind: "unauthorized", reason: "it refuses the user or the password" },
   NOPERM: { kind: "unauthorized", reason: "the user may not run this command" },
   LOADING: { kind: "unreachable", reason: "it is still loading its data" },
+  OOM: { kind: "rejected", reason: "its memory is full, and it refuses to write" },
+  WRONGTYPE: { kind: "malformed", reason: "a key holds something else than expected" },
   BUSY: { kind: "unreachable", reason: "it is busy with a script" },
   ECONNREFUSED: { kind: "unreachable", reason: "connection refused" },
   ECONNRESET: { kind: "unreachable", reason: "the connection was cut" },
