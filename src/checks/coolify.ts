@@ -20,6 +20,8 @@ const settings = {
 const NEEDED: Readonly<Record<CoolifyTokenName, readonly CoolifyAbility[]>> = {
   token: ["read"],
   sensitiveToken: ["read", "read:sensitive"],
+  deployToken: ["read", "deploy"],
+  writeToken: ["read", "write"],
 };
 
 export const coolify = {

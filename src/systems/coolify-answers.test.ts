@@ -15,15 +15,23 @@ const application = {
   health_check_enabled: true,
   build_pack: "dockerfile",
   git_repository: "owner/name",
+  git_branch: "main",
   base_directory: "/",
   dockerfile_location: "/Dockerfile",
   fqdn: null,
   docker_compose_domains: null,
   ports_mappings: null,
-  settings: { is_preview_deployments_enabled: false },
+  settings: { is_preview_deployments_enabled: false, is_auto_deploy_enabled: false },
 };
 const variable = { key: "A", value: "b", is_preview: false, is_runtime: true };
-const deployment = { deployment_uuid: "u", commit: "HEAD", status: "queued", pull_request_id: 0 };
+const deployment = {
+  deployment_uuid: "u",
+  commit: "HEAD",
+  status: "queued",
+  pull_request_id: 0,
+  rollback: false,
+  created_at: "2026-11-23T04:00:00.000000Z",
+};
 const PROPERTY = { seed: 4_311, numRuns: 500 };
 
 describe("an answer of Coolify", () => {

@@ -18,6 +18,10 @@ export type CoolifyApplication = {
   readonly hasHealthCheck: boolean;
   readonly buildPack: string;
   readonly repository: string;
+  readonly branch: string;
+  /** The commit that a deployment takes instead of the branch's head; undefined when none is pinned. */
+  readonly pinnedCommit: string | undefined;
+  readonly deploysOnPush: boolean;
   /** From the root of the repository: `/backend/Dockerfile`. */
   readonly dockerfile: string;
   readonly domains: readonly string[];
@@ -50,12 +54,17 @@ export const applicationSchema = z
     custom_healthcheck_found: z.boolean().nullish(),
     build_pack: z.string(),
     git_repository: z.string(),
+    git_branch: z.string(),
+    git_commit_sha: z.string().nullish(),
     base_directory: z.string().nullish(),
     dockerfile_location: z.string().nullable(),
     fqdn: z.string().nullable(),
     docker_compose_domains: composeDomainsSchema,
     ports_mappings: z.string().nullable(),
-    settings: z.object({ is_preview_deployments_enabled: z.boolean() }),
+    settings: z.object({
+      is_preview_deployments_enabled: z.boolean(),
+      is_auto_deploy_enabled: z.boolean(),
+    }),
   })
   .transform((row): CoolifyApplication => {
     const [state = "", health = "unknown"] = row.status.split(":");
@@ -66,6 +75,9 @@ export const applicationSchema = z
       hasHealthCheck: row.health_check_enabled || row.custom_healthcheck_found === true,
       buildPack: row.build_pack,
       repository: row.git_repository,
+      branch: row.git_branch,
+      pinnedCommit: isPinned(row.git_commit_sha) ? row.git_commit_sha : undefined,
+      deploysOnPush: row.settings.is_auto_deploy_enabled,
       dockerfile: posix.join(
         "/",
         row.base_directory ?? "",
@@ -77,6 +89,10 @@ export const applicationSchema = z
       buildsPreviews: row.settings.is_preview_deployments_enabled,
     };
   });
+
+function isPinned(commit: string | null | undefined): commit is string {
+  return typeof commit === "string" && !["", "HEAD"].includes(commit);
+}
 
 /** What only a token with `read:sensitive` sees of an application. */
 export type CoolifyHiddenSettings = {
@@ -130,12 +146,27 @@ function valueOf(row: z.output<typeof variableSchema>): Secret | undefined {
   return resolved === undefined ? undefined : new Secret(resolved);
 }
 
+/** A time as Coolify writes it; without a zone it is UTC. */
+export const coolifyTimeSchema = z.string().transform((text, context) => {
+  const hasZone = /(?:Z|[+-]\d\d:?\d\d)$/.test(text);
+  const time = new Date(hasZone ? text : `${text.replace(" ", "T")}Z`);
+  if (!Number.isNaN(time.getTime())) return time;
+  context.addIssue({ code: "custom", message: "expected a time" });
+  return z.NEVER;
+});
+
 export type CoolifyDeployment = {
   readonly uuid: string;
   /** `HEAD` until the branch was read. */
   readonly commit: string;
+  /** `queued`, `in_progress`, `finished`, `failed` or `cancelled-by-user`; others may come with a new version. */
   readonly status: string;
   readonly isPreview: boolean;
+  /** Asked for by commit, as a rollback is, rather than by a push or for the head of the branch. */
+  readonly isRollback: boolean;
+  readonly createdAt: Date;
+  /** After `finished` comes the post-deployment command; only when that has ended is there a time. */
+  readonly finishedAt: Date | undefined;
 };
 
 export const deploymentsSchema = z
@@ -146,6 +177,9 @@ export const deploymentsSchema = z
         commit: z.string(),
         status: z.string(),
         pull_request_id: z.coerce.number(),
+        rollback: z.boolean(),
+        created_at: coolifyTimeSchema,
+        finished_at: coolifyTimeSchema.nullish(),
       }),
     ),
   })
@@ -155,6 +189,9 @@ export const deploymentsSchema = z
       commit: row.commit,
       status: row.status,
       isPreview: row.pull_request_id !== 0,
+      isRollback: row.rollback,
+      createdAt: row.created_at,
+      finishedAt: row.finished_at ?? undefined,
     })),
   );
 

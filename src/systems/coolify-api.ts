@@ -2,7 +2,7 @@ import { z } from "zod";
 
 import { formatDuration } from "../core/duration.ts";
 import { createScrubber } from "../core/redaction.ts";
-import { Secret } from "../core/secret.ts";
+import { Secret, secretsIn } from "../core/secret.ts";
 import { shortened, visibleText } from "../core/visible-text.ts";
 import type { HttpAnswer, HttpApi } from "./http-api.ts";
 import { SystemError } from "./system-error.ts";
@@ -12,10 +12,13 @@ export type CoolifyRequest = {
   /** What is asked for, as a person would say it: `variables of api`. */
   readonly about: string;
   readonly token: Secret;
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | "PATCH";
   /** Below `/api/v1`. */
   readonly path: string;
+  /** Secrets may be in it: they are spelt out for Coolify alone. */
   readonly json?: object;
+  /** For answers that are larger than most. */
+  readonly maximumBytes?: number;
 };
 
 /** One call of Coolify's API: the text of a good answer, or a SystemError by what the status means. */
@@ -33,19 +36,21 @@ export function createCoolifyApi(http: Pick<HttpApi, "request">, url: string): C
   const base = `${url.replace(/\/+$/, "")}/api/v1`;
 
   async function text(request: CoolifyRequest, signal: AbortSignal): Promise<string> {
-    const { method = "GET", path, token, json } = request;
-    const content = json === undefined ? {} : { body: JSON.stringify(json) };
+    const { method = "GET", path, token, json, maximumBytes } = request;
+    const content = json === undefined ? {} : { body: spelt(json) };
+    const limit = maximumBytes === undefined ? {} : { maximumBytes };
     const headers = {
       authorization: new Secret(`Bearer ${token.reveal()}`),
       // Without it some refusals come as a page or a redirect to the login.
       accept: "application/json",
       ...(json === undefined ? {} : { "content-type": "application/json" }),
     };
-    const asking = http.request({ method, url: `${base}${path}`, headers, ...content }, signal);
+    const url = `${base}${path}`;
+    const asking = http.request({ method, url, headers, ...content, ...limit }, signal);
     const answer = await asking.catch((error: unknown) => {
       throw unanswered(request, error);
     });
-    const verdict = verdictOn(answer, createScrubber([token]));
+    const verdict = verdictOn(answer, createScrubber([token, ...secretsIn(json)]));
     if (verdict === undefined) return answer.bodyText;
     throw coolifyError(request, verdict.kind, verdict.reason, {
       code: String(answer.status),
@@ -86,6 +91,15 @@ function unanswered(request: CoolifyRequest, error: unknown): unknown {
   if (!(error instanceof SystemError)) return error;
   const { kind, code, message } = error;
   return coolifyError(request, kind, message.replace(/^[A-Z]+ \S+: /, ""), { cause: error, code });
+}
+
+/** The only place where a secret of a body is spelt out. */
+function spelt(json: object): string {
+  return JSON.stringify(json, function spell(this: Record<string, unknown>, name, value: unknown) {
+    // What JSON.stringify hands over was asked for its own form already, which is the mask.
+    const original = this[name];
+    return original instanceof Secret ? original.reveal() : value;
+  });
 }
 
 type Verdict = { readonly kind: SystemErrorKind; readonly reason: string };

@@ -24,6 +24,12 @@ export const coolifySetting = z
     sensitiveToken: secretSetting()
       .optional()
       .meta({ description: "A token with `read` and `read:sensitive`, for what others hide" }),
+    deployToken: secretSetting()
+      .optional()
+      .meta({ description: "A token with `read` and `deploy`, for /deploy and /rollback" }),
+    writeToken: secretSetting().optional().meta({
+      description: "A token with `read` and `write`, for auto-deploy, variables and tasks",
+    }),
     applications: z
       .record(applicationName, uuidSetting)
       .refine((applications) => Object.keys(applications).length > 0, "expected at least one")
