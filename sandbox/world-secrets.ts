@@ -17,6 +17,8 @@ export type WorldSecrets = WorldCanaries & {
   readonly redisReaderPassword: string;
   readonly coolifyToken: string;
   readonly coolifySensitiveToken: string;
+  readonly coolifyDeployToken: string;
+  readonly coolifyWriteToken: string;
   readonly stagingDatabasePassword: string;
   readonly stagingRedisPassword: string;
   readonly stagingWebhookSecret: string;
@@ -31,6 +33,7 @@ type WorldCanaries = {
   readonly xaiErrorBody: string;
   readonly jobError: string;
   readonly pgDumpOutput: string;
+  readonly deploymentLog: string;
 };
 
 /** New for every world, so that one found anywhere tells which run leaked it. */
@@ -53,6 +56,8 @@ export function newWorldSecrets(): WorldSecrets {
     redisReaderPassword: letters(32),
     coolifyToken: `3|${letters(48)}`,
     coolifySensitiveToken: `4|${letters(48)}`,
+    coolifyDeployToken: `5|${letters(48)}`,
+    coolifyWriteToken: `6|${letters(48)}`,
     stagingDatabasePassword: letters(32),
     stagingRedisPassword: letters(32),
     stagingWebhookSecret: letters(40),
@@ -63,6 +68,7 @@ export function newWorldSecrets(): WorldSecrets {
     xaiErrorBody: letters(40),
     jobError: letters(40),
     pgDumpOutput: letters(40),
+    deploymentLog: letters(40),
   };
 }
 

@@ -175,6 +175,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         tokens: [
           { text: secrets.coolifyToken, abilities: ["read"] },
           { text: secrets.coolifySensitiveToken, abilities: ["read", "read:sensitive"] },
+          { text: secrets.coolifyDeployToken, abilities: ["read", "deploy"] },
+          { text: secrets.coolifyWriteToken, abilities: ["read", "write"] },
         ],
         variables: productVariables({
           secrets,
@@ -182,6 +184,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
           redisUrl: redis.ownerUrl,
           modelUrl: xai.url,
         }),
+        gitToken: secrets.deploymentLog,
         now: new Date(),
       }),
       effects,
@@ -261,6 +264,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       SANDBOX_COOLIFY_URL: coolify.url,
       SANDBOX_COOLIFY_TOKEN: secrets.coolifyToken,
       SANDBOX_COOLIFY_SENSITIVE_TOKEN: secrets.coolifySensitiveToken,
+      SANDBOX_COOLIFY_DEPLOY_TOKEN: secrets.coolifyDeployToken,
+      SANDBOX_COOLIFY_WRITE_TOKEN: secrets.coolifyWriteToken,
     },
     secrets: [
       ...Object.values(secrets),

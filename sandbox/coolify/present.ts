@@ -1,10 +1,13 @@
+import { referenceIn } from "./container-variables.ts";
 import { ids } from "./ids.ts";
 import type {
   ApplicationRow,
   CoolifyState,
   DatabaseRow,
   DeploymentRow,
+  ExecutionRow,
   ServerRow,
+  TaskRow,
   VariableRow,
 } from "./rows.ts";
 
@@ -70,13 +73,11 @@ export function presentVariable(
     ...shown,
     ...(isShown ? { value, real_value: realValue(state, row) } : {}),
     is_required: false,
-    is_shared: value !== null && REFERENCE.test(value),
+    is_shared: referenceIn(value ?? "") !== undefined,
     resourceable_type: "App\\Models\\Application",
     version: state.version,
   };
 }
-
-const REFERENCE = /^\{\{((?:team|project|environment)\..+)\}\}$/;
 
 /** Resolved and quoted for a shell: never the value itself. */
 function realValue(
@@ -84,7 +85,7 @@ function realValue(
   { value, is_literal, is_multiline }: VariableRow,
 ): string | null {
   if (value === null) return null;
-  const name = REFERENCE.exec(value)?.[1];
+  const name = referenceIn(value);
   const resolved = name === undefined ? value : (state.sharedVariables[name] ?? value);
   if (is_literal || is_multiline) return `'${resolved}'`;
   return resolved.replaceAll(/[^\w@%+=:,./-]/g, "\\$&");
@@ -106,6 +107,29 @@ export function presentDeployment(
     server_name: state.server.name,
     destination_id: "1",
   };
+}
+
+/** Asked for by itself, a deployment comes with the application that it is of. */
+export function presentWholeDeployment(
+  state: CoolifyState,
+  row: DeploymentRow,
+  seesHidden: boolean,
+): object {
+  const application = state.applications.find(({ uuid }) => uuid === row.application);
+  return {
+    ...presentDeployment(state, row, seesHidden),
+    ...(application && { application: presentApplication(state, application, seesHidden) }),
+  };
+}
+
+export function presentTask(row: TaskRow): object {
+  const { application: _application, ...shown } = row;
+  return { ...shown };
+}
+
+export function presentExecution(row: ExecutionRow): object {
+  const { task: _task, ...shown } = row;
+  return { ...shown };
 }
 
 export function presentServer(row: ServerRow): object {

@@ -1,7 +1,10 @@
 import { mayDo } from "./authentication.ts";
 import type { Deployer } from "./deployer.ts";
+import type { CoolifyMood } from "./mood.ts";
 import { invalidRequest, notFound } from "./refusal.ts";
 import type { Ability, ApplicationRow, CoolifyState, TokenRow } from "./rows.ts";
+import type { Runtime } from "./runtime.ts";
+import type { TaskRunner } from "./task-runner.ts";
 
 export type CoolifyRequest = {
   readonly state: CoolifyState;
@@ -11,12 +14,24 @@ export type CoolifyRequest = {
   readonly query: Readonly<Record<string, string>>;
   readonly contentType: string;
   readonly text: string;
+  readonly mood: CoolifyMood;
+  readonly runtime: Runtime;
   readonly deployer: Deployer;
+  readonly tasks: TaskRunner;
   /** Counts an effect. */
   readonly did: (effect: CoolifyEffect) => void;
 };
 
-type CoolifyEffect = "deployments" | "rollbacks" | "applicationsStopped" | "variablesWritten";
+type CoolifyEffect =
+  | "deployments"
+  | "rollbacks"
+  | "deploymentsCancelled"
+  | "applicationsStopped"
+  | "applicationsChanged"
+  | "autoDeployChanged"
+  | "variablesWritten"
+  | "tasksWritten"
+  | "tasksExecuted";
 
 /** A string is answered as plain text, which Coolify calls HTML; everything else as JSON. */
 export type Route = {

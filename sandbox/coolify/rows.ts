@@ -33,6 +33,7 @@ export type ApplicationRow = {
   dockerfile: string | null;
   docker_compose_domains: string | null;
   docker_registry_image_name: string | null;
+  docker_registry_image_tag: string | null;
   ports_exposes: string;
   ports_mappings: string | null;
   custom_labels: string | null;
@@ -94,6 +95,8 @@ export type DeploymentRow = {
   readonly rollback: boolean;
   readonly restart_only: boolean;
   readonly is_api: boolean;
+  /** Begun by a push to the branch. */
+  readonly is_webhook: boolean;
   /** What was asked for; a second deployment that asks for the same is suppressed. */
   readonly requested_commit: string;
   commit: string;
@@ -109,6 +112,36 @@ export type ImageRow = {
   readonly tag: string;
   /** Docker's own form: `2026-02-20 12:56:04 +0000 UTC`. */
   readonly created_at: string;
+};
+
+export type TaskRow = {
+  readonly uuid: string;
+  readonly application: string;
+  name: string;
+  command: string;
+  frequency: string;
+  container: string | null;
+  timeout: number;
+  enabled: boolean;
+  readonly created_at: string;
+  updated_at: string;
+};
+
+export type ExecutionRow = {
+  readonly uuid: string;
+  /** The task's uuid. */
+  readonly task: string;
+  status: "running" | "success" | "failed";
+  /** Null until the end. */
+  message: string | null;
+  error_details: string | null;
+  retry_count: number;
+  /** Seconds, such as `1.23`. */
+  duration: string | null;
+  readonly started_at: string;
+  finished_at: string | null;
+  readonly created_at: string;
+  updated_at: string;
 };
 
 export type ServerRow = {
@@ -137,4 +170,8 @@ export type CoolifyState = {
   readonly sharedVariables: Record<string, string>;
   deployments: DeploymentRow[];
   images: ImageRow[];
+  tasks: TaskRow[];
+  executions: ExecutionRow[];
+  /** With which the source is cloned; it stands in what deployments write and do not show. */
+  readonly gitToken: string;
 };

@@ -26,9 +26,10 @@ export const commits = {
 export function seedCoolify(options: {
   readonly tokens: readonly { readonly text: string; readonly abilities: readonly Ability[] }[];
   readonly variables: ProductVariables;
+  readonly gitToken?: string;
   readonly now: Date;
 }): CoolifyState {
-  const { variables, now } = options;
+  const { variables, gitToken = "nobody-checks-this-token", now } = options;
   const applications = [
     application({ id: 1, uuid: ids.api, name: "todoist-telegram-api" }),
     application({ id: 2, uuid: ids.worker, name: "todoist-telegram-worker" }),
@@ -69,6 +70,9 @@ export function seedCoolify(options: {
       .flatMap((row, index) => history(row, new Date(now.getTime() - index * 3 * MINUTE_MS)))
       .map((row, index) => ({ ...row, id: index + 1 })),
     images: applications.flatMap((row) => images(row, now)),
+    tasks: [],
+    executions: [],
+    gitToken,
   };
 }
 
@@ -93,6 +97,7 @@ function application({
     dockerfile: null,
     docker_compose_domains: null,
     docker_registry_image_name: null,
+    docker_registry_image_tag: null,
     ports_exposes: "8000",
     ports_mappings: null,
     custom_labels: base64(isApi ? proxyLabels(given.name) : "traefik.enable=false"),
@@ -164,6 +169,7 @@ function history({ uuid }: ApplicationRow, newest: Date): readonly DeploymentRow
       rollback: false,
       restart_only: false,
       is_api: true,
+      is_webhook: false,
       requested_commit: "HEAD",
       commit,
       status: "finished",

@@ -1,3 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 
 import type { Effects } from "../effects.ts";
@@ -5,12 +8,15 @@ import { createGate } from "../gate.ts";
 import { type HttpServer, startHttpServer } from "../http-server.ts";
 import { quietPort } from "../quiet-port.ts";
 import { admit, authenticate, demand } from "./authentication.ts";
-import { activeDeployments, createDeployer } from "./deployer.ts";
+import { activeDeployments, createDeployer, type Deployer } from "./deployer.ts";
+import { type CoolifyMood, goodMood } from "./mood.ts";
 import { createRateLimit } from "./rate-limit.ts";
 import { Refusal } from "./refusal.ts";
 import { type Route, seesHidden } from "./route.ts";
 import { routes } from "./routes/index.ts";
 import type { CoolifyState } from "./rows.ts";
+import { emptyRuntime, type Runtime } from "./runtime.ts";
+import { createTaskRunner } from "./task-runner.ts";
 
 type CoolifyCall = {
   readonly method: string;
@@ -24,6 +30,8 @@ export type CoolifyServer = AsyncDisposable & {
   readonly url: string;
   /** What this Coolify knows; faults and tests write to it. */
   readonly state: CoolifyState;
+  readonly mood: CoolifyMood;
+  readonly deployer: Pick<Deployer, "push">;
   /** The newest last. */
   calls(): readonly CoolifyCall[];
   /** Connections are refused until it is started again, on the same port. */
@@ -38,17 +46,31 @@ export type CoolifyOptions = {
   readonly state: CoolifyState;
   readonly effects: Pick<Effects, "add">;
   readonly requestsPerMinute?: number;
+  /** Where containers run; nowhere unless told otherwise. */
+  readonly runtime?: Runtime;
   /** How long a deployment takes from one state to the next. */
   readonly stepMs?: number;
+  /** How long a command in a container takes before it is begun, and before each time that it is repeated. */
+  readonly commandPausesMs?: readonly number[];
+  /** What is pushed when somebody pushes in the middle of a deployment. */
+  readonly nextCommit?: string;
   readonly now?: () => Date;
 };
 
 const CALLS_KEPT = 2_000;
+const SLOW_MS = 3_000;
+/** The command is tried anew after what looks like trouble of the network. */
+const COMMAND_PAUSES_MS = [500, 2_000, 4_000];
 
 /** A Coolify 4.3.11 as its controllers behave, with one team. */
 export async function startCoolify(options: CoolifyOptions): Promise<CoolifyServer> {
-  const { state, now = () => new Date() } = options;
-  const deployer = createDeployer(state, now);
+  const { state, runtime = emptyRuntime, now = () => new Date() } = options;
+  const mood = goodMood();
+  const { nextCommit = state.branchHead } = options;
+  const deployer = createDeployer({ state, mood, runtime, nextCommit, now });
+  const pausesMs = options.commandPausesMs ?? COMMAND_PAUSES_MS;
+  const ending = new AbortController();
+  const tasks = createTaskRunner({ state, runtime, pausesMs, now, signal: ending.signal });
   const perMinute = options.requestsPerMinute ?? Number.POSITIVE_INFINITY;
   const rateLimit = createRateLimit(perMinute, () => now().getTime());
   const gate = createGate();
@@ -62,7 +84,11 @@ export async function startCoolify(options: CoolifyOptions): Promise<CoolifyServ
       }
       admit(state, "127.0.0.1");
       demand(state, token, route.ability);
-      const answered = route.answer({
+      if (mood.answers === "slowly") await sleep(SLOW_MS, undefined, { signal: ending.signal });
+      if (mood.answers === "too-many-requests") {
+        throw new Refusal(429, { message: "Too Many Attempts." }, { "retry-after": "20" });
+      }
+      const answered = await route.answer({
         state,
         token,
         seesHidden: seesHidden(token),
@@ -70,9 +96,16 @@ export async function startCoolify(options: CoolifyOptions): Promise<CoolifyServ
         query: context.req.query(),
         contentType: context.req.header("content-type") ?? "",
         text: await context.req.text(),
+        mood,
+        runtime,
         deployer,
+        tasks,
         did: (effect) => options.effects.add(effect),
       });
+      if (route.method !== "GET" && mood.acceptances === "lost-in-an-error") {
+        throw new Refusal(500, { message: "Server Error" });
+      }
+      if (route.method !== "GET" && mood.acceptances === "cut") cutOff(context);
       if (typeof answered === "string") return context.html(answered);
       return context.json(answered, route.status ?? 200);
     } catch (error) {
@@ -112,7 +145,7 @@ export async function startCoolify(options: CoolifyOptions): Promise<CoolifyServ
   const url = server.url;
   const timer = setInterval(() => {
     const isBusy = activeDeployments(state).length > 0;
-    if (isBusy || state.deployments.some(isSettling)) deployer.advance();
+    if (isBusy || state.deployments.some(isSettling)) void deployer.advance();
   }, options.stepMs ?? 1_500);
   timer.unref();
 
@@ -123,6 +156,8 @@ export async function startCoolify(options: CoolifyOptions): Promise<CoolifyServ
   return {
     url,
     state,
+    mood,
+    deployer,
     calls: () => [...calls],
     stop,
     start: async () => {
@@ -132,10 +167,16 @@ export async function startCoolify(options: CoolifyOptions): Promise<CoolifyServ
     thaw: gate.open,
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
+      ending.abort();
       gate.open();
       await stop();
     },
   };
+}
+
+/** The connection ends without an answer, after everything was done. */
+function cutOff({ env }: Context): void {
+  (env as HttpBindings).incoming.socket.destroy();
 }
 
 function isSettling(row: CoolifyState["deployments"][number]): boolean {

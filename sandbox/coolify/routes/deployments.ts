@@ -1,6 +1,6 @@
 import { activeDeployments } from "../deployer.ts";
 import { newUuid } from "../new-uuid.ts";
-import { presentDeployment } from "../present.ts";
+import { presentDeployment, presentWholeDeployment } from "../present.ts";
 import { notFound, Refusal } from "../refusal.ts";
 import type { CoolifyRequest, Route } from "../route.ts";
 import { applicationOf, bodyOf, readRoute } from "../route.ts";
@@ -15,7 +15,7 @@ export const deploymentRoutes: readonly Route[] = [
   ),
   readRoute("/deployments/:uuid", (request) => {
     const { state, seesHidden } = request;
-    return presentDeployment(state, deploymentOf(request), seesHidden);
+    return presentWholeDeployment(state, deploymentOf(request), seesHidden);
   }),
   readRoute("/deployments/applications/:uuid", (request) => {
     const { state, query, seesHidden } = request;
@@ -52,14 +52,15 @@ export const deploymentRoutes: readonly Route[] = [
     method: "POST",
     path: "/applications/:uuid/restart",
     ability: "deploy",
-    answer: (request) => deployAgain(request, "Restart request queued."),
+    answer: (request) => deployAgain(request, "Restart request queued.", true),
   },
   {
     method: "POST",
     path: "/applications/:uuid/stop",
     ability: "deploy",
-    answer(request) {
+    async answer(request) {
       const application = applicationOf(request);
+      await request.runtime.stop(application);
       application.status = "exited:unhealthy";
       request.did("applicationsStopped");
       return { message: "Application stopping request queued." };
@@ -89,7 +90,8 @@ export const deploymentRoutes: readonly Route[] = [
         const message = `Deployment cannot be cancelled. Current status: ${row.status}`;
         throw new Refusal(400, { message });
       }
-      row.status = "cancelled-by-user";
+      request.deployer.cancel(row);
+      request.did("deploymentsCancelled");
       return {
         message: "Deployment cancelled successfully.",
         deployment_uuid: row.deployment_uuid,
@@ -122,7 +124,8 @@ function deployOne(request: CoolifyRequest, application: ApplicationRow): object
       deployment_uuid: newUuid(),
     };
   }
-  const row = request.deployer.enqueue(application, { commit: "HEAD", force_rebuild });
+  const commit = application.git_commit_sha;
+  const row = request.deployer.enqueue(application, { commit, force_rebuild });
   request.did("deployments");
   return {
     message: `Application ${application.name} deployment queued.`,
@@ -132,22 +135,30 @@ function deployOne(request: CoolifyRequest, application: ApplicationRow): object
 }
 
 /** To start and to restart an application of this build pack is to deploy it. */
-function deployAgain(request: CoolifyRequest, message: string): object {
+function deployAgain(request: CoolifyRequest, message: string, restart_only = false): object {
   const application = applicationOf(request);
   if (isQueued(request, application)) {
     return { message: "Deployment already queued for this commit." };
   }
-  const row = request.deployer.enqueue(application, { commit: "HEAD" });
+  // A full queue is looked at by nobody here, and then there is no deployment of this uuid.
+  if (isQueueFull(request)) return { message, deployment_uuid: newUuid() };
+  const row = request.deployer.enqueue(application, {
+    commit: application.git_commit_sha,
+    restart_only,
+  });
   request.did("deployments");
   return { message, deployment_uuid: row.deployment_uuid };
 }
 
 /** What counts is what was asked for, even when the branch has moved on since the earlier one read it. */
 function isQueued({ state }: CoolifyRequest, application: ApplicationRow): boolean {
-  return activeDeployments(state, application.uuid).some((row) => row.requested_commit === "HEAD");
+  return activeDeployments(state, application.uuid).some(
+    (row) => row.requested_commit === application.git_commit_sha,
+  );
 }
 
-function isQueueFull({ state }: CoolifyRequest): boolean {
+function isQueueFull({ state, mood }: CoolifyRequest): boolean {
+  if (mood.queue === "full") return true;
   return activeDeployments(state).filter(({ status }) => status === "queued").length >= QUEUE_LIMIT;
 }
 

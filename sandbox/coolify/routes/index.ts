@@ -4,6 +4,7 @@ import { databaseRoutes } from "./databases.ts";
 import { deploymentRoutes } from "./deployments.ts";
 import { environmentVariableRoutes } from "./environment-variables.ts";
 import { inventoryRoutes } from "./inventory.ts";
+import { scheduledTaskRoutes } from "./scheduled-tasks.ts";
 
 /** Everything below `/api/v1`. */
 export const routes: readonly Route[] = [
@@ -11,5 +12,6 @@ export const routes: readonly Route[] = [
   ...applicationRoutes,
   ...environmentVariableRoutes,
   ...deploymentRoutes,
+  ...scheduledTaskRoutes,
   ...databaseRoutes,
 ];
