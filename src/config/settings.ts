@@ -14,7 +14,7 @@ import { textSetting } from "../core/setting.ts";
 import { approvalsSetting } from "../jobs/approval-settings.ts";
 import { backupSetting, type BackupSettings } from "../jobs/backup-settings.ts";
 import { checklistsSetting, type ChecklistsSettings } from "../jobs/checklist-settings.ts";
-import { deadLettersSetting } from "../jobs/dead-letter.ts";
+import { deadLettersSetting } from "../jobs/dead-letter-settings.ts";
 import { drillSetting } from "../jobs/drill-settings.ts";
 import { smokeSetting } from "../jobs/flow-settings.ts";
 import { heartbeatSetting } from "../jobs/heartbeat-settings.ts";

@@ -11,6 +11,7 @@ import { NotConfiguredError } from "../systems/not-configured-error.ts";
 import type { RedisReply } from "../systems/redis.ts";
 import { SystemError } from "../systems/system-error.ts";
 import { createAlertDetails, type AlertDetailsParts } from "./alert-details.ts";
+import { deadLettersSetting } from "./dead-letter-settings.ts";
 import type { RunView, StepContext } from "./operation.ts";
 
 const at = new Date("2026-11-23T03:04:05Z");
@@ -66,7 +67,9 @@ async function look(world: World = {}, check = "api-is-ready") {
         },
       },
     },
-    deadLetters: world.letters && { url: new Secret("redis://x"), list: "dead_letter_queue" },
+    deadLetters:
+      world.letters &&
+      deadLettersSetting.parse({ url: new Secret("redis://x"), list: "dead_letter_queue" }),
     scrub: createScrubber([secret]),
   };
   const operation = createAlertDetails(parts);

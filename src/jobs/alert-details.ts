@@ -9,7 +9,8 @@ import { NotConfiguredError } from "../systems/not-configured-error.ts";
 import { SystemError } from "../systems/system-error.ts";
 import { alertDetailsCard, alertDetailsParts } from "./alert-details-card.ts";
 import { alertDetailsSchema, type AlertDetails } from "./alert-details-report.ts";
-import { lookAtDeadLetters, type DeadLettersSettings } from "./dead-letter.ts";
+import type { DeadLettersSettings } from "./dead-letter-settings.ts";
+import { lookAtDeadLetters } from "./dead-letter.ts";
 import { defineOperation, type Operation } from "./operation.ts";
 
 export type AlertDetailsParts = {
