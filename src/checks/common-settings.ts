@@ -7,6 +7,10 @@ import { coolifyApplicationSetting } from "../systems/coolify-settings.ts";
 const SEVERITIES = ["page", "warn"] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
+/** Before anything is deployed there is nothing that could be asked whether it runs. */
+const CHECK_MOMENTS = ["before-deploy", "running"] as const;
+export type CheckMoment = (typeof CHECK_MOMENTS)[number];
+
 /** What every check has, whatever its kind. */
 export const commonSettings = {
   every: durationSetting({ minimumMs: 1_000, maximumMs: 86_400_000 })
@@ -46,6 +50,15 @@ export const commonSettings = {
     .optional()
     .meta({ description: "The application of Coolify whose log tells more when it fails" }),
   group: textSetting().optional().meta({ description: "Checks of one group are shown together" }),
+  appliesTo: z
+    .array(choiceSetting(CHECK_MOMENTS))
+    .min(1)
+    .default([...CHECK_MOMENTS])
+    .meta({
+      description:
+        "before-deploy: it can pass before anything was ever deployed; running: it says something about what runs",
+      examples: [["running"]],
+    }),
 } satisfies z.ZodRawShape;
 
 export type CommonSettings = z.output<z.ZodObject<typeof commonSettings>>;

@@ -1,7 +1,7 @@
 import type { CheckResult, Limit } from "../core/status.ts";
 import type { Systems } from "../systems/index.ts";
 import type { DrillsSoFar, EarlierLook } from "./check-kind.ts";
-import type { Severity } from "./common-settings.ts";
+import type { CheckMoment, Severity } from "./common-settings.ts";
 import { runCheck } from "./run-check.ts";
 import type { ChecksSettings } from "./settings.ts";
 
@@ -21,6 +21,8 @@ export type Check = {
   readonly application: string | undefined;
   readonly group: string | undefined;
   readonly limits: readonly Limit[];
+  /** Whether it can pass before anything was ever deployed, and whether it says something about what runs. */
+  readonly appliesTo: readonly CheckMoment[];
   /** Always has an answer within the timeout; never throws. */
   ask(signal: AbortSignal): Promise<CheckResult>;
 };
@@ -50,6 +52,7 @@ export function createChecks(settings: ChecksSettings, parts: CheckParts): reado
     application: common.application,
     group: common.group,
     limits: check.limits,
+    appliesTo: common.appliesTo,
     ask: async (signal) =>
       runCheck(
         {
