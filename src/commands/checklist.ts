@@ -1,8 +1,10 @@
+import { tickProblem } from "../core/checklist.ts";
 import { nearest } from "../core/nearest.ts";
+import { mayActAs } from "../core/operator.ts";
 import { parseRunName, runName } from "../core/run-name.ts";
-import { supersede } from "../jobs/checklist-closing.ts";
+import { standingsOfRun, supersede } from "../jobs/checklist-closing.ts";
 import type { Checklist } from "../jobs/checklist-settings.ts";
-import { checklistInput } from "../jobs/checklist-view.ts";
+import { checklistInput, inputOf } from "../jobs/checklist-view.ts";
 import { subjectOf } from "../jobs/run-record.ts";
 import {
   findChecklist,
@@ -21,7 +23,7 @@ type Args = { readonly kind: "open"; readonly checklist: Checklist } | Tick;
 
 export const checklist = defineCommand<Args>({
   name: "checklist",
-  summary: "What is looked after daily or weekly: what checks can see, and what people tick",
+  summary: "What is looked after daily, weekly or in a rollout: what can be seen, what people tick",
   role: "operator",
   usage: "NAME | tick RUN ITEM | untick RUN ITEM",
   effect: "mutate",
@@ -58,25 +60,24 @@ function tickMeant(
   return { ok: true, args: { kind, runId, item } };
 }
 
-/** Looks anew. Of a list that is open already the ticks are taken over, for they still hold. */
+/** Looks anew. A list that is open already goes on: its ticks, its beginning and its end stay. */
 async function open(
   context: CommandContext,
   { name, items, endsAfter }: Checklist,
 ): Promise<Answer> {
   const { tx, now, target, engine } = context;
-  const input = {
-    name,
-    items: items.map((item) => ({ ...item, checks: [...item.checks] })),
-  };
-  const admission = await context.start("checklist", input);
+  const found = await openChecklist(tx, target, name);
+  const earlier = found && found.endsAt > now ? found : undefined;
+  const former = earlier && (await findRun(tx, earlier.runId));
+  const ticked = earlier ? await ticksOf(tx, earlier.runId) : [];
+  const since = former ? new Date(checklistInput.parse(former.input).since) : now;
+  const admission = await context.start("checklist", inputOf(name, items, { since, ticked }));
   if (admission.kind !== "created") return { kind: "run", admission };
   const { run } = admission;
-  const earlier = await openChecklist(tx, target, name);
-  const isOver = !earlier || earlier.endsAt <= now;
-  const carried = isOver ? [] : await ticksOf(tx, earlier.runId);
-  if (earlier) await supersede(tx, now, engine, earlier, run);
-  await keepChecklist(tx, { runId: run.id, target, name, endsAt: endsAfter(now) });
-  for (const one of carried) await keepTick(tx, run.id, one);
+  if (found) await supersede(tx, now, engine, found, run);
+  const endsAt = earlier?.endsAt ?? endsAfter(now);
+  await keepChecklist(tx, { runId: run.id, target, name, endsAt });
+  for (const one of ticked) await keepTick(tx, run.id, one);
   return { kind: "run", admission };
 }
 
@@ -93,8 +94,11 @@ async function tick(
     return refused(`${name} is ${kept.state}, so nothing of it is ticked any more.`);
   const known = checklistInput.parse(run.input).items.find((one) => one.name === item);
   if (!known) return refused(`${name} has no item "${item}".`);
-  if (known.checks.length > 0) {
-    return refused(`"${known.what}" is proved by ${known.checks.join(", ")} alone; look again.`);
+  const problem = tickProblem(await standingsOfRun(tx, run), known);
+  if (problem !== undefined) return refused(problem);
+  const needed = known.proof.kind === "person" ? known.proof.role : "operator";
+  if (actor.via === "flightdeck" || !mayActAs(actor.role, needed)) {
+    return refused(`"${known.what}" is ticked by an ${needed}.`);
   }
   const by = (await ticksOf(tx, runId)).find((one) => one.item === item)?.by;
   if (kind === "tick" && by !== undefined) return refused(`${by} has ticked that already.`);

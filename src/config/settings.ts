@@ -7,13 +7,16 @@ import type { ChecksSettings } from "../checks/settings.ts";
 import { commands } from "../commands/index.ts";
 import { scheduleProblem } from "../commands/scheduled-command.ts";
 import { escalationSetting } from "../core/escalation.ts";
-import { nearest } from "../core/nearest.ts";
 import { onCallSetting } from "../core/on-call.ts";
 import { operatorsSetting } from "../core/operator.ts";
 import { textSetting } from "../core/setting.ts";
 import { approvalsSetting } from "../jobs/approval-settings.ts";
 import { backupSetting, type BackupSettings } from "../jobs/backup-settings.ts";
-import { checklistsSetting, type ChecklistsSettings } from "../jobs/checklist-settings.ts";
+import {
+  checklistProblems,
+  checklistsSetting,
+  type ChecklistsSettings,
+} from "../jobs/checklist-settings.ts";
 import { deadLettersSetting } from "../jobs/dead-letter-settings.ts";
 import { drillSetting } from "../jobs/drill-settings.ts";
 import { smokeSetting } from "../jobs/flow-settings.ts";
@@ -146,16 +149,9 @@ function namesExist(
   for (const { path, message } of maintenanceProblems(maintenance, Object.keys(checks))) {
     refuse(["maintenance", ...path], message);
   }
-  for (const [name, { items }] of Object.entries(checklists)) {
-    for (const [item, { checks: named = [] }] of Object.entries(items)) {
-      for (const [index, check] of named.entries()) {
-        if (check in checks) continue;
-        const meant = nearest(check, Object.keys(checks));
-        const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
-        const path = ["checklists", name, "items", item, "checks", index];
-        refuse(path, `there is no check "${check}"${hint}`);
-      }
-    }
+  const known = { checks: Object.keys(checks), commands: commands.map(({ name }) => name) };
+  for (const { path, message } of checklistProblems(checklists, known)) {
+    refuse(["checklists", ...path], message);
   }
 }
 

@@ -1,19 +1,39 @@
 import { describe, expect, test } from "vitest";
 
-import { decideChecklist, standingsOf, verdictOf, type ChecklistItem } from "./checklist.ts";
+import {
+  decideChecklist,
+  gatesOf,
+  standingsOf,
+  tickProblem,
+  verdictOf,
+  type ChecklistItem,
+  type FoundRun,
+  type Proof,
+} from "./checklist.ts";
 import type { Status } from "./status.ts";
 
 const now = new Date("2026-11-23T12:00:00Z");
 const before = new Date(now.getTime() + 1);
-const seen = (name: string, ...checks: string[]): ChecklistItem => ({ name, what: name, checks });
+const item = (name: string, proof: Proof, gate?: string): ChecklistItem => ({
+  name,
+  what: name,
+  proof,
+  gate,
+});
+const seen = (name: string, ...checks: string[]): ChecklistItem =>
+  item(name, { kind: "checks", checks });
+const asked = (name: string): ChecklistItem => item(name, { kind: "person", role: "operator" });
 const TICK = { item: "query", by: "Otto", at: now };
 
-type Seen = Readonly<Record<string, Status>>;
-const reports = (statuses: Seen) =>
-  Object.entries(statuses).map(([check, status]) => ({ check, status }));
+type Statuses = Readonly<Record<string, Status>>;
+const looked = (statuses: Statuses, runs: readonly FoundRun[] = []) => ({
+  reports: Object.entries(statuses).map(([check, status]) => ({ check, status })),
+  runs,
+  since: now,
+});
 
 describe("an item", () => {
-  test.each<[string, Seen, Status]>([
+  test.each<[string, Statuses, Status]>([
     ["passes when all its checks do", { a: "pass", b: "pass" }, "pass"],
     ["fails with one of them", { a: "unknown", b: "fail" }, "fail"],
     ["is unknown when one could not be seen", { a: "pass", b: "unknown" }, "unknown"],
@@ -25,28 +45,86 @@ describe("an item", () => {
       "not-configured",
     ],
   ])("%s", (_what, statuses, status) => {
-    const [standing] = standingsOf([seen("item", "a", "b")], reports(statuses), []);
+    const [standing] = standingsOf([seen("item", "a", "b")], looked(statuses), []);
     expect(standing).toMatchObject({ kind: "seen", status });
   });
 
   test("without checks is a person's word and nothing else", () => {
-    const items = [seen("query"), seen("sync")];
-    const kinds = standingsOf(items, reports({ query: "pass", sync: "pass" }), [TICK]);
+    const items = [asked("query"), asked("sync")];
+    const kinds = standingsOf(items, looked({ query: "pass", sync: "pass" }), [TICK]);
     expect(kinds.map(({ kind }) => kind)).toEqual(["ticked", "not-ticked"]);
   });
 
   test("with checks cannot be ticked", () => {
     const tick = { ...TICK, item: "live" };
-    const [standing] = standingsOf([seen("live", "a")], reports({ a: "fail" }), [tick]);
+    const [standing] = standingsOf([seen("live", "a")], looked({ a: "fail" }), [tick]);
     expect(standing).toMatchObject({ kind: "seen", status: "fail" });
+  });
+
+  const MINUTE_MS = 60_000;
+  const saved = item("backup", {
+    kind: "run",
+    operation: "backup",
+    verdict: "SAVED",
+    withinMs: 10 * MINUTE_MS,
+  });
+  const run = (change: Partial<FoundRun> = {}): FoundRun => ({
+    operation: "backup",
+    run: "R-7",
+    verdict: "SAVED",
+    end: "SAVED",
+    endedAt: now,
+    isWhole: true,
+    ...change,
+  });
+  const ago = (minutes: number) => new Date(now.getTime() - minutes * MINUTE_MS);
+
+  test.each<[string, readonly FoundRun[], Status, string]>([
+    ["passes by the newest run with its verdict", [run()], "pass", "R-7 SAVED"],
+    ["passes by a run that came later", [run({ endedAt: ago(-60) })], "pass", "R-7 SAVED"],
+    ["passes by one as old as it may be", [run({ endedAt: ago(10) })], "pass", "R-7 SAVED"],
+    [
+      "is unknown by one that is older",
+      [run({ endedAt: ago(11) })],
+      "unknown",
+      "R-7 SAVED, too long ago",
+    ],
+    ["is unknown before there is any", [run({ operation: "drill" })], "unknown", "no backup yet"],
+    [
+      "fails by another verdict",
+      [run({ verdict: "DAMAGED", end: "DAMAGED" })],
+      "fail",
+      "R-7 DAMAGED",
+    ],
+    [
+      "fails by a run that failed",
+      [run({ verdict: undefined, end: "failed" })],
+      "fail",
+      "R-7 failed",
+    ],
+    [
+      "is unknown by one that was cancelled",
+      [run({ verdict: undefined, end: "cancelled" })],
+      "unknown",
+      "R-7 cancelled",
+    ],
+    [
+      "is unknown by one that looked at a part",
+      [run({ isWhole: false })],
+      "unknown",
+      "R-7 SAVED, of some checks alone",
+    ],
+  ])("of a run %s", (_what, runs, status, told) => {
+    const [standing] = standingsOf([saved], looked({}, runs), []);
+    expect(standing).toEqual({ item: saved, kind: "seen", status, told });
   });
 });
 
 describe("a list", () => {
-  const items = [seen("live", "a"), seen("ready", "b"), seen("query")];
-  const good: Seen = { a: "pass", b: "not-configured" };
+  const items = [seen("live", "a"), seen("ready", "b"), asked("query")];
+  const good: Statuses = { a: "pass", b: "not-configured" };
 
-  test.each<[string, Seen | undefined, boolean, Date, string]>([
+  test.each<[string, Statuses | undefined, boolean, Date, string]>([
     ["stays open while somebody has to tick", good, false, before, "open"],
     ["is complete with its last tick", good, true, before, "complete"],
     ["is complete at the last moment", good, true, now, "complete"],
@@ -57,11 +135,11 @@ describe("a list", () => {
     ["expires when nobody looked at all", undefined, true, now, "expired"],
   ])("%s", (_what, statuses, isTicked, endsAt, outcome) => {
     const ticks = isTicked ? [TICK] : [];
-    const standings = standingsOf(items, statuses && reports(statuses), ticks);
+    const standings = standingsOf(items, statuses && looked(statuses), ticks);
     expect(decideChecklist(standings, endsAt, now)).toBe(outcome);
   });
 
-  test.each<[Seen | undefined, string]>([
+  test.each<[Statuses | undefined, string]>([
     [{ a: "pass", b: "pass" }, "GO"],
     [{ a: "pass", b: "not-configured" }, "GO"],
     [{ a: "pass", b: "unknown" }, "UNKNOWN"],
@@ -69,7 +147,62 @@ describe("a list", () => {
     [{ a: "not-configured", b: "not-configured" }, "UNKNOWN"],
     [undefined, "UNKNOWN"],
   ])("of which %o was seen is %s, whatever people tick", (statuses, verdict) => {
-    const standings = standingsOf(items, statuses && reports(statuses), [TICK]);
+    const standings = standingsOf(items, statuses && looked(statuses), [TICK]);
     expect(verdictOf(standings)).toBe(verdict);
+  });
+});
+
+describe("a list with gates", () => {
+  const person = (name: string, gate: string) =>
+    item(name, { kind: "person", role: "operator" }, gate);
+  const items = [
+    item("live", { kind: "checks", checks: ["a"] }, "preflight"),
+    person("commit", "preflight"),
+    item("ready", { kind: "checks", checks: ["b"] }, "deploy"),
+    person("watched", "deploy"),
+    person("signed", "sign-off"),
+  ];
+  const standings = (statuses: Statuses, ...ticked: readonly string[]) =>
+    standingsOf(
+      items,
+      looked(statuses),
+      ticked.map((name) => ({ ...TICK, item: name })),
+    );
+  const named = (statuses: Statuses, ...ticked: readonly string[]) => {
+    const { passed, current, ahead } = gatesOf(standings(statuses, ...ticked));
+    return [passed.map(({ name }) => name), current?.name, ahead.map(({ name }) => name)];
+  };
+
+  test("stands at the first gate that is not passed", () => {
+    const good: Statuses = { a: "pass", b: "pass" };
+    expect(named(good)).toEqual([[], "preflight", ["deploy", "sign-off"]]);
+    expect(named(good, "commit")).toEqual([["preflight"], "deploy", ["sign-off"]]);
+    expect(named(good, "commit", "watched")).toEqual([["preflight", "deploy"], "sign-off", []]);
+    expect(named(good, "commit", "watched", "signed")[1]).toBeUndefined();
+  });
+
+  test("stands at an earlier gate again when that does not hold any more", () => {
+    expect(named({ a: "fail", b: "pass" }, "commit", "watched")[1]).toBe("preflight");
+  });
+
+  test.each<[string, Statuses, readonly string[]]>([
+    ["GO", { a: "pass", b: "fail" }, []],
+    ["NO-GO", { a: "pass", b: "fail" }, ["commit"]],
+    ["NO-GO", { a: "fail", b: "pass" }, ["commit"]],
+    ["UNKNOWN", { a: "pass", b: "unknown" }, ["commit"]],
+  ])("is %s by what lies no further than where it stands", (verdict, statuses, ticked) => {
+    expect(verdictOf(standings(statuses, ...ticked))).toBe(verdict);
+  });
+
+  test.each<[string, readonly string[], string | undefined]>([
+    ["commit", [], undefined],
+    ["live", [], '"live" is proved by a alone; look again.'],
+    ["watched", [], "The gate deploy comes after preflight, where commit is still open."],
+    ["watched", ["commit"], undefined],
+    ["signed", ["commit"], "The gate sign-off comes after deploy, where watched is still open."],
+    ["commit", ["commit", "watched"], undefined],
+  ])("lets %s be ticked when its turn has come", (name, ticked, problem) => {
+    const meant = items.find((one) => one.name === name)!;
+    expect(tickProblem(standings({ a: "pass", b: "pass" }, ...ticked), meant)).toBe(problem);
   });
 });

@@ -1,4 +1,4 @@
-import { decideChecklist, standingsOf, type ItemStanding } from "../core/checklist.ts";
+import { decideChecklist, type ItemStanding } from "../core/checklist.ts";
 import { runName } from "../core/run-name.ts";
 import { pause } from "../core/waiting.ts";
 import {
@@ -12,7 +12,7 @@ import type { Database, Transaction } from "../storage/database.ts";
 import { openSubject, stateChanged, type Place } from "../storage/outbox.ts";
 import { stepsOf } from "../storage/run-step.ts";
 import { findRun, type Run } from "../storage/run.ts";
-import { checklistInput, checklistReports, standingNames } from "./checklist-view.ts";
+import { checklistInput, standingNames, standingsAfter } from "./checklist-view.ts";
 import { seenFacts } from "./checklist.ts";
 import type { Engine } from "./engine.ts";
 import { subjectOf } from "./run-record.ts";
@@ -103,10 +103,10 @@ async function close(
   });
 }
 
-async function standingsOfRun(tx: Transaction, run: Run): Promise<readonly ItemStanding[]> {
-  const [step] = await stepsOf(tx, run.id);
-  const reports = step?.state === "done" ? checklistReports(step.result) : undefined;
-  return standingsOf(checklistInput.parse(run.input).items, reports, await ticksOf(tx, run.id));
+/** How every item of a list stands now, by what its run saw and what people have ticked. */
+export async function standingsOfRun(tx: Transaction, run: Run): Promise<readonly ItemStanding[]> {
+  const input = checklistInput.parse(run.input);
+  return standingsAfter(input, await stepsOf(tx, run.id), await ticksOf(tx, run.id));
 }
 
 /** Who ticked what, and when; and what nobody did. */

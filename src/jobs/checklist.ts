@@ -3,7 +3,8 @@ import type { Json } from "../core/json.ts";
 import { findChecklist, ticksOf } from "../storage/checklist.ts";
 import type { Transaction } from "../storage/database.ts";
 import { checklistCard } from "./checklist-card.ts";
-import { checklistInput, checklistReports, standingNames } from "./checklist-view.ts";
+import { lookForRuns } from "./checklist-runs.ts";
+import { checklistInput, checksIn, operationsIn, seenIn, standingNames } from "./checklist-view.ts";
 import { defineOperation, type Operation } from "./operation.ts";
 import { preflightDetails } from "./preflight-card.ts";
 import { createPreflight, type PreflightParts } from "./preflight.ts";
@@ -13,16 +14,23 @@ export function createChecklist(parts: PreflightParts): Operation {
   const preflight = createPreflight(parts);
   return defineOperation({
     name: "checklist",
-    summary: "what is looked after regularly: seen by checks, or ticked by people",
+    summary: "what is looked after regularly or in a rollout: seen, or ticked by people",
     effect: "read",
     input: checklistInput,
     steps({ items }) {
-      const checks = [...new Set(items.flatMap((item) => item.checks))];
-      return checks.length > 0 ? preflight.steps({ checks }) : [];
+      const checks = [...checksIn(items)];
+      const operations = operationsIn(items);
+      return [
+        ...(checks.length > 0 ? preflight.steps({ checks }) : []),
+        ...(operations.length > 0 ? [lookForRuns(parts, operations)] : []),
+      ];
     },
-    conclude({ name, items }, results) {
-      const standings = standingsOf(items, checklistReports(Object.values(results)[0] ?? []), []);
-      return { verdict: verdictOf(standings), facts: { checklist: name, ...seenFacts(standings) } };
+    conclude(input, results) {
+      // Who ticked it is told by the entry of the list's end; here it only matters how far the list has got.
+      const ticks = input.ticked.map((item) => ({ item, by: "", at: new Date(input.since) }));
+      const standings = standingsOf(input.items, seenIn(input, results), ticks);
+      const facts = { checklist: input.name, ...seenFacts(standings) };
+      return { verdict: verdictOf(standings), facts };
     },
     keeps: keptOf,
     card: checklistCard,
@@ -34,11 +42,16 @@ export function createChecklist(parts: PreflightParts): Operation {
 export function seenFacts(standings: readonly ItemStanding[]): Readonly<Record<string, string>> {
   const seen = (status: string): string =>
     standingNames(standings, (one) => one.kind === "seen" && one.status === status);
+  const runs = standings
+    .flatMap((one) => (one.kind === "seen" && one.item.proof.kind === "run" ? [one] : []))
+    .map(({ item, told }) => `${item.name}: ${told}`)
+    .join("; ");
   const facts = {
     pass: seen("pass"),
     fail: seen("fail"),
     unknown: seen("unknown"),
     "not-configured": seen("not-configured"),
+    runs,
   };
   return Object.fromEntries(Object.entries(facts).filter(([, names]) => names !== ""));
 }
