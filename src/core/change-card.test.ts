@@ -243,6 +243,11 @@ describe("at its end", () => {
     expect(text(change)).not.toContain("why not");
     expect(text(change).includes("77aa001")).toBe(state === "stale");
     expect(commands(change)).toEqual(["rollback 5c1f0b7a9d3e", "runs R-12"]);
+    const buttons = [[{ label: "Ask again", command: "rollback aaa" }]];
+    expect(commands({ ...change, approval: { ...change.approval, buttons } })).toEqual([
+      "runs R-12",
+      "rollback aaa",
+    ]);
   });
 
   test("one that was refused for another reason tells it", () => {

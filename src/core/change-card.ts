@@ -192,7 +192,11 @@ function notDoneCard(change: Change): Card {
       line("Nothing was done."),
       footer(change),
     ],
-    actions: withButtons([[change.again, detailsAction(change)]], change),
+    // A question that ended without an answer brings its own way to ask again.
+    actions: withButtons(
+      [[...(approval?.buttons.length ? [] : [change.again]), detailsAction(change)]],
+      change,
+    ),
   };
 }
 
