@@ -26,8 +26,9 @@ const tableSchema = z.strictObject({
   /** Exact, by `count(*)`. */
   rows: count,
   /**
-   * `sum(hashtextextended(t::text, 0)::numeric)` over all rows as text, which no order of rows changes, under the
-   * settings named by `rowText`; null where the table was too large to be read once more, "0" where it is empty.
+   * The sum over all rows, which no order of rows changes, of what the columns of a row come to by `#`. The n-th column by
+   * name comes to `hashtextextended(its value as text, n)`, and to n where it is null. What a value is as text depends on
+   * the settings named by `rowText`. Null where the table was too large to be read once more, "0" where it is empty.
    */
   rowHash: z
     .string()

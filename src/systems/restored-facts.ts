@@ -38,12 +38,25 @@ export async function countRows(database: RestoredDatabase, { quoted }: Table): 
   return row?.rows ?? 0;
 }
 
-/** The same number for the same rows, whatever their order. */
+/** The same number for the same rows, whatever their order: `rowHash` of the manifest. */
 export async function hashRows(database: RestoredDatabase, { quoted }: Table): Promise<string> {
+  const columns = await database.rows(
+    z.object({ quoted: z.string(), isText: z.boolean() }),
+    `select quote_ident(attname) as quoted, atttypid::regtype::text in ('text', 'character varying') as "isText"
+     from pg_catalog.pg_attribute
+     where attrelid = $1::regclass and attnum >= 1 and attisdropped is false order by attname`,
+    [quoted],
+  );
+  const hashes = columns.map((column, index) => {
+    const value = `one.${column.quoted}`;
+    // Whatever else it is, its type says how it is written; a cast could be anybody's.
+    const written = column.isText ? value : `concat(${value})`;
+    const hash = `hashtextextended(${written} collate "C", ${index + 1})`;
+    return `case num_nulls(${value}) when 1 then ${index + 1} else ${hash} end`;
+  });
   const [row] = await database.rows(
     z.object({ hash: z.string() }),
-    `select coalesce(sum(hashtextextended(cast(one as text), 0)::numeric), 0)::text as hash
-     from only ${quoted} as one`,
+    `select coalesce(sum(${hashes.join(" # ") || "0::bigint"}), 0)::text as hash from only ${quoted} as one`,
   );
   return row?.hash ?? "0";
 }

@@ -48,12 +48,14 @@ export async function sourceFacts(ask: AskSource, wanted: FactsWanted): Promise<
 async function tables(ask: AskSource, hashUpToBytes: number): Promise<SourceFacts["tables"]> {
   const named = z.array(tableRow).parse(await ask(TABLES));
   const counted: SourceFacts["tables"] = [];
-  for (const { schema, name, quoted, bytes } of named) {
-    const hashed = bytes <= hashUpToBytes;
+  for (const { schema, name, quoted, bytes, rowHash } of named) {
+    const hash = bytes <= hashUpToBytes ? `coalesce(sum(${rowHash}), 0)::text` : "null";
     // ONLY, because what inherits from it has a line of its own.
     const [row] = z
       .tuple([countRow])
-      .parse(await ask(`select ${hashed ? COUNT_AND_HASH : COUNT} from only ${quoted} t`));
+      .parse(
+        await ask(`select count(*)::float8 as "rows", ${hash} as "rowHash" from only ${quoted} t`),
+      );
     counted.push({ schema, name, ...row });
   }
   return counted;
@@ -89,9 +91,6 @@ async function systemIdentifier(ask: AskSource): Promise<string | null> {
   return row.id;
 }
 
-const COUNT = `count(*)::float8 as "rows", null as "rowHash"`;
-const COUNT_AND_HASH = `count(*)::float8 as "rows",
-  coalesce(sum(pg_catalog.hashtextextended(t::text, 0)::numeric), 0)::text as "rowHash"`;
 const countRow = z.object({ rows: z.int(), rowHash: z.string().nullable() });
 
 /** What a dump holds: neither the server's own, nor what an extension brings along. */
@@ -121,9 +120,24 @@ const serverSchema = z.object({
 const EXTENSIONS = `select extname as name, extversion as version from pg_extension order by 1`;
 const extensionRow = z.object({ name: z.string(), version: z.string() });
 
+/**
+ * The server writes the expression that hashes a row by its columns: a row as one text costs twice as much. CONCAT asks
+ * the type how a value is written, and no cast that somebody may have defined; a text is written as it is.
+ */
+const ROW_HASH = `
+  select coalesce(string_agg(
+    format('case when t.%1$I is not distinct from null then %2$s else pg_catalog.hashtextextended(%3$s collate "C", %2$s) end',
+      attname, n, case when atttypid in ('text'::regtype, 'varchar'::regtype) then format('t.%I', attname)
+        else format('pg_catalog.concat(t.%I)', attname) end),
+    ' # ' order by n), '0::bigint')
+  from (
+    select attname, atttypid, row_number() over (order by attname) as n from pg_attribute
+    where attrelid = c.oid and attnum > 0 and not attisdropped
+  ) as columns`;
+
 const TABLES = `
   select n.nspname as schema, c.relname as name, format('%I.%I', n.nspname, c.relname) as quoted,
-    pg_table_size(c.oid)::float8 as bytes
+    pg_table_size(c.oid)::float8 as bytes, (${ROW_HASH}) as "rowHash"
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where c.relkind = 'r' and ${OURS} and ${notOfAnExtension("pg_class", "c.oid")}
   order by 1, 2`;
@@ -132,6 +146,7 @@ const tableRow = z.object({
   name: z.string(),
   quoted: z.string(),
   bytes: z.number(),
+  rowHash: z.string(),
 });
 
 const SEQUENCES = `

@@ -15,10 +15,13 @@ import { unsealed } from "../../src/systems/age.ts";
 import { parseArchive } from "../../src/systems/archive.ts";
 import { findDumpPrograms, type DumpPrograms } from "../../src/systems/dump-programs.ts";
 import { recognise, writeDump } from "../../src/systems/dump.ts";
+import { openRestored } from "../../src/systems/restored-database.ts";
+import { hashRows, restoredTables } from "../../src/systems/restored-facts.ts";
 import { openSnapshot } from "../../src/systems/snapshot.ts";
 import { sourceFacts } from "../../src/systems/source-facts.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
 
+const shortly = (): AbortSignal => AbortSignal.timeout(20_000);
 const wanted = { migrationTable: "alembic_version", hashUpToBytes: 1e9 };
 const SCHEMA = `
   create table alembic_version (version_num varchar(32) primary key);
@@ -278,4 +281,54 @@ describe("the facts of a snapshot", () => {
     expect(spoilt.tables).not.toEqual(facts.tables);
     expect(spoilt.structureDigest).not.toBe(facts.structureDigest);
   });
+
+  test("tell apart what only nearly is the same, and are read alike by both who read them", async () => {
+    await using database = await createTestDatabase();
+    await sql(database.url, AWKWARD);
+    const hashes = async (): Promise<readonly string[]> => {
+      await using snapshot = await openSnapshot(new Secret(database.url), shortly());
+      const { tables } = await sourceFacts(snapshot.ask, wanted);
+      await using session = await openRestored(
+        { url: new Secret(database.url), statementTimeoutMs: 10_000 },
+        shortly(),
+      );
+      const restored: string[] = [];
+      for (const table of await restoredTables(session)) {
+        restored.push(await hashRows(session, table));
+      }
+      const kept = tables.map(({ rowHash }) => rowHash ?? "none");
+      expect(restored).toEqual(kept);
+      return kept;
+    };
+    const seen = [JSON.stringify(await hashes())];
+    for (const change of [
+      "update odd set one = '' where one is null",
+      "update odd set one = 'b', \"Two words\" = 'a' where one = 'a'",
+      "update odd set pair = row(null, null)::pair where pair is null",
+      "update odd set padded = 'xy'",
+      "update odd set amount = 1.00 where amount = 1.0",
+      "update odd set feeling = 'keen'",
+      "update wide set c1599 = 1",
+    ]) {
+      await sql(database.url, change);
+      seen.push(JSON.stringify(await hashes()));
+    }
+    expect(new Set(seen).size).toBe(seen.length);
+  });
 });
+
+/** Whose name is a keyword, whose cast lies, whose columns are as many as there can be, or none. */
+const AWKWARD = `
+  create type pair as (one text, other text);
+  create type feeling as enum ('calm', 'keen');
+  create function lie(feeling) returns text language sql immutable as $$ select 'always the same' $$;
+  create cast (feeling as text) with function lie(feeling);
+  create table odd (one varchar, "Two words" text, pair pair, padded char(4), amount numeric, "order" int[], feeling feeling,
+    gone int, at timestamptz default '2026-11-23T03:04:05Z', json jsonb default '{"a": "\\" null"}');
+  alter table odd drop column gone;
+  insert into odd (one, "Two words", pair, padded, amount, "order", feeling) values
+    ('a', 'b', null, 'x', 1.0, '{1,null}', 'calm'), (null, '', row('', null)::pair, null, null, '{}', null);
+  create table empty_of_columns ();
+  insert into empty_of_columns default values;
+  do $$ begin execute 'create table wide (' || (select string_agg('c' || n || ' smallint', ', ') from generate_series(1, 1600) n) || ')'; end $$;
+  insert into wide (c1) values (1)`;
