@@ -141,3 +141,25 @@ export async function disturbedChecks(
   );
   return new Map(rows.map((row) => [row.check_name, row.until]));
 }
+
+/** How long each step of an operation took in its newest runs that went well: the middle one of five, by name. */
+export async function usualDurations(
+  tx: Transaction,
+  target: string,
+  operation: string,
+): Promise<Readonly<Record<string, number>>> {
+  const rows = await tx.rows(
+    z.object({ name: z.string(), ms: z.number() }),
+    `select name, percentile_disc(0.5) within group (order by ms)::float8 as ms
+     from run_step join lateral (
+       select extract(epoch from ended_at - started_at) * 1000 as ms
+     ) as taken on true
+     where state = 'done' and run_id in (
+       select id from run
+       where target = $1 and operation = $2 and state = 'ok' order by id desc limit 5
+     )
+     group by name`,
+    [target, operation],
+  );
+  return Object.fromEntries(rows.map(({ name, ms }) => [name, Math.round(ms)]));
+}
