@@ -38,6 +38,8 @@ export type Git = {
   ): Promise<boolean>;
   /** Pushes the branch, never by force. */
   push(place: GitBranch, remote: string, signal: AbortSignal): Promise<void>;
+  /** The commit at which a branch of a repository elsewhere stands; undefined when it has no such branch. */
+  headOf(remote: string, branch: string, signal: AbortSignal): Promise<string | undefined>;
   /** Removes the locks that a killed git left in the way of this branch, and names them. */
   removeStaleLocks(
     place: GitBranch,
@@ -57,7 +59,7 @@ const OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024;
  * into a commit of ours, and a branch moves by compare-and-swap.
  */
 export function createGit(): Git {
-  return { checkpointsIn, tipOf, commitNote, push, removeStaleLocks };
+  return { checkpointsIn, tipOf, commitNote, push, headOf, removeStaleLocks };
 }
 
 /** Every note that the history of a reference holds, oldest first; one that stood for several commits comes once. */
@@ -154,6 +156,18 @@ async function push(
     signal,
     timeoutMs: PUSH_TIMEOUT_MS,
   });
+}
+
+async function headOf(
+  remote: string,
+  branch: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const reference = `refs/heads/${branch}`;
+  // It asks elsewhere alone, so any folder will do, and one that is no repository has no settings of its own.
+  const listed = await git("/", ["ls-remote", "--", remote, reference], { signal });
+  const [commit, name] = listed.split("\n")[0]?.split("\t") ?? [];
+  return name === reference && /^[0-9a-f]{40,64}$/.test(commit ?? "") ? commit : undefined;
 }
 
 async function removeStaleLocks(
