@@ -262,7 +262,11 @@ type Call = {
   readonly timeoutMs?: number;
 };
 
-async function git(repository: string, words: readonly string[], call: Call): Promise<string> {
+export async function git(
+  repository: string,
+  words: readonly string[],
+  call: Call,
+): Promise<string> {
   return (await gitBytes(repository, words, call)).toString("utf8");
 }
 

@@ -1,6 +1,8 @@
 import { createBucket } from "./bucket.ts";
 import { createCoolify } from "./coolify.ts";
+import { createDatabaseLocks } from "./database-lock.ts";
 import { createDisk } from "./disk.ts";
+import { createGitHistory } from "./git-history.ts";
 import { createGit } from "./git.ts";
 import { createHttpApi } from "./http-api.ts";
 import { createJobReturn } from "./job-return.ts";
@@ -20,6 +22,7 @@ export function createSystems(settings: SystemsSettings = {}, target = "") {
   return {
     http,
     postgres: createPostgres(),
+    databaseLocks: createDatabaseLocks(),
     redis: createRedis(),
     jobReturn: createJobReturn(),
     pgDump: createPgDump(),
@@ -28,6 +31,7 @@ export function createSystems(settings: SystemsSettings = {}, target = "") {
     tls: createTls(),
     coolify: createCoolify(http, settings.coolify),
     git: createGit(),
+    gitHistory: createGitHistory(),
     bucket,
     disk: createDisk(),
     async [Symbol.asyncDispose]() {
