@@ -35,6 +35,8 @@ type StepParts = {
   applies?(results: Results): boolean;
   /** The checks that this step may well upset: until its deadline they are no alerts. */
   readonly disturbs?: readonly string[];
+  /** What goes on outside although the run is cancelled while this step is under way; left out when nothing does. */
+  readonly whenCancelled?: string;
 };
 
 /** Reads only: may be repeated at will. */

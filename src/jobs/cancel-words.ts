@@ -1,0 +1,90 @@
+import { createHash } from "node:crypto";
+
+import { runName } from "../core/run-name.ts";
+import type { JournalledStep } from "../storage/run-step.ts";
+import type { Run } from "../storage/run.ts";
+import type { Step } from "./operation.ts";
+
+/** What cancelling a run would mean at this moment. */
+export type Stopping = {
+  /** Whether something is under way outside that a stop does not stop. */
+  readonly isUnsafe: boolean;
+  /** What happens, what is done already and stays, and what will not be done. */
+  readonly words: readonly string[];
+  /** Stands for the step that was under way, so that a yes to these words is a yes to no others. */
+  readonly code: string;
+};
+
+const NAMED_AT_MOST = 5;
+
+/** Says truthfully what a stop stops, by what the journal knows of the run; the same journal says the same to everybody. */
+export function whatStopMeans(
+  run: Pick<Run, "id">,
+  steps: readonly Pick<Step, "name" | "kind" | "whenCancelled">[],
+  journal: readonly JournalledStep[],
+): Stopping {
+  const open = journal.find(({ state }) => state === "started");
+  const step = open && steps[open.n];
+  const isUnsafe =
+    open?.kind === "act" || (open !== undefined && step?.whenCancelled !== undefined);
+  const words = [
+    ...openWords(open, step?.whenCancelled),
+    ...doneWords(journal),
+    ...notDoneWords(steps, journal),
+  ];
+  return { isUnsafe, words, code: codeOf(run, open) };
+}
+
+function openWords(
+  open: JournalledStep | undefined,
+  whenCancelled: string | undefined,
+): readonly string[] {
+  if (open === undefined) return ["It stops before its next step."];
+  const goesOn = whenCancelled === undefined ? [] : [whenCancelled];
+  switch (open.kind) {
+    case "act":
+      // Whether it has happened could not be told any more.
+      return [
+        `"${open.name}" is under way and is not cut short; the run stops after it.`,
+        ...goesOn,
+      ];
+    case "ask":
+      return ["Its question is withdrawn.", ...goesOn];
+    case "look":
+      return goesOn.length > 0
+        ? [`It stops waiting for "${open.name}".`, ...goesOn]
+        : [`It stops at "${open.name}", which only looks.`];
+  }
+}
+
+function doneWords(journal: readonly JournalledStep[]): readonly string[] {
+  const done = journal.filter(({ kind, state }) => kind === "act" && state === "done");
+  if (done.length === 0) {
+    return journal.some(({ kind, state }) => kind === "act" && state === "started")
+      ? []
+      : ["Nothing was done yet."];
+  }
+  return [`Done already, and not undone: ${listed(done)}.`];
+}
+
+function notDoneWords(
+  steps: readonly Pick<Step, "name" | "kind">[],
+  journal: readonly JournalledStep[],
+): readonly string[] {
+  const toCome = steps.filter(
+    ({ kind }, n) =>
+      kind === "act" && !journal.some((one) => one.n === n && one.state !== "cleared"),
+  );
+  return toCome.length === 0 ? [] : [`Will not be done: ${listed(toCome)}.`];
+}
+
+function listed(steps: readonly { readonly name: string }[]): string {
+  const rest = steps.length - NAMED_AT_MOST;
+  const names = steps.slice(0, NAMED_AT_MOST).map(({ name }) => name);
+  return rest > 0 ? `${names.join(", ")} and ${rest} more` : names.join(", ");
+}
+
+function codeOf(run: Pick<Run, "id">, open: JournalledStep | undefined): string {
+  const situation = `${runName(run.id)} ${open?.n ?? "between"} ${open?.key ?? ""}`;
+  return createHash("sha256").update(situation).digest("hex").slice(0, 4).toUpperCase();
+}
