@@ -39,6 +39,7 @@ import { ownRedis } from "./own-servers.ts";
 import { forgetAlerts } from "./storage/alert.ts";
 import { forgetCalls } from "./storage/call.ts";
 import { EVIDENCE_CHANNEL } from "./storage/evidence.ts";
+import { databaseIdentity } from "./storage/identity.ts";
 import { createInbox, INBOX_CHANNEL } from "./storage/inbox.ts";
 import { startLeadership } from "./storage/leadership.ts";
 import { forgetSent, OUTBOX_CHANNEL } from "./storage/outbox.ts";
@@ -87,7 +88,7 @@ export async function startApp(parts: Parts): Promise<App> {
   const queue = starting.use(
     startQueue({
       url: redisUrl,
-      prefix: `flightdeck-${settings.target}`,
+      prefix: `flightdeck-${await databaseIdentity(database)}`,
       concurrency: timing.concurrency,
       execute: engine.execute,
       onError,

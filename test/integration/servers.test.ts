@@ -443,14 +443,21 @@ describe("a guarded child", () => {
 
   test.each(["stubborn", "paused"])("that is %s dies with its killed parent", async (state) => {
     await using temporary = await temporaryDirectory("test");
-    const script = state === "stubborn" ? "trap '' TERM; while :; do sleep 1; done" : "sleep 30";
+    const script =
+      state === "stubborn"
+        ? "trap '' TERM; echo up; while :; do sleep 1; done"
+        : "echo up; sleep 30";
     await using parent = startScript(
       temporary.path,
-      `import { startGuarded } from "${servers}/guarded-child.ts";
+      `import { once } from "node:events";
+       import { startGuarded } from "${servers}/guarded-child.ts";
        const child = await startGuarded("/bin/sh", ["-c", ${JSON.stringify(script)}], {
          env: { PATH: process.env.PATH },
+         stdout: "pipe",
          graceMs: 1_000,
        });
+       // Before its first word it may still be the guard, and would be paused before there is a watcher.
+       await once(child.stdout, "data");
        if (${JSON.stringify(state)} === "paused") process.kill(child.pid, "SIGSTOP");
        console.log(child.pid);
        setInterval(() => {}, 60_000);`,
