@@ -20,6 +20,7 @@ import { SystemError } from "./system-error.ts";
 
 export type { CoolifyAbility } from "./coolify-abilities.ts";
 export type { CoolifyTokenName } from "./coolify-access.ts";
+export { isActiveDeployment } from "./coolify-deployments.ts";
 export type {
   CoolifyApplication,
   CoolifyDeployment,
