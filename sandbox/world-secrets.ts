@@ -15,6 +15,7 @@ export type WorldSecrets = WorldCanaries & {
   readonly bucketSecretKey: string;
   readonly redisOwnerPassword: string;
   readonly redisReaderPassword: string;
+  readonly redisRequeuePassword: string;
   readonly coolifyToken: string;
   readonly coolifySensitiveToken: string;
   readonly coolifyDeployToken: string;
@@ -54,6 +55,7 @@ export function newWorldSecrets(): WorldSecrets {
     bucketSecretKey: letters(40),
     redisOwnerPassword: letters(32),
     redisReaderPassword: letters(32),
+    redisRequeuePassword: letters(32),
     coolifyToken: `3|${letters(48)}`,
     coolifySensitiveToken: `4|${letters(48)}`,
     coolifyDeployToken: `5|${letters(48)}`,

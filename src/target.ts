@@ -88,11 +88,11 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
     scrub,
   });
   const log = logOf(config, parts, { ...known, git: systems.git });
-  const { smoke, deadLetters } = settings;
+  const { smoke, deadLetters, approvals } = settings;
   const backup = backupOf(config, parts, systems);
   const drill = drillOf(config, parts, systems);
   const shared = { checks, database, target, systems, scrub, log, backup, drill };
-  const own = { ...shared, productWebhook: systems.productWebhook, smoke, deadLetters };
+  const own = { ...shared, productWebhook: systems.productWebhook, smoke, deadLetters, approvals };
   const operations = [...createOperations(own), ...parts.operations];
 
   const plan = planSmoke(smoke);
@@ -118,6 +118,7 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
       operators,
       maintenance,
       backup: settings.backup,
+      operations: operations.map(({ name }) => name),
     },
     chatId,
     topicId,

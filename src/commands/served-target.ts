@@ -29,6 +29,8 @@ export type TargetContext = {
   readonly caller: Caller;
   /** Undefined when none is configured. */
   readonly backup: BackupSettings | undefined;
+  /** The names of what can be done with it; what is not configured is not among them. */
+  readonly operations: readonly string[];
 };
 
 /** A target and where in the chat it is talked about. Without a topic it has all of the chat that no other target has. */

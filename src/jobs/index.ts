@@ -8,6 +8,7 @@ import { createDrill, type DrillParts } from "./drill.ts";
 import { createEvidenceVerify, type EvidenceVerifyParts } from "./evidence-verify.ts";
 import type { Operation } from "./operation.ts";
 import { createPreflight, type PreflightParts } from "./preflight.ts";
+import { createRequeue, type RequeueParts } from "./requeue.ts";
 import { createSmoke, type SmokeParts } from "./smoke.ts";
 import { createWebhookLook, createWebhookSet, type WebhookParts } from "./webhook.ts";
 
@@ -16,6 +17,7 @@ export function createOperations(
   parts: PreflightParts &
     AlertDetailsParts &
     SmokeParts &
+    RequeueParts &
     WebhookParts &
     EvidenceVerifyParts & {
       readonly backup: BackupParts | undefined;
@@ -23,6 +25,7 @@ export function createOperations(
     },
 ): readonly Operation[] {
   const { backup, drill } = parts;
+  const requeue = createRequeue(parts);
   return [
     createPreflight(parts),
     createAlertDetails(parts),
@@ -35,5 +38,6 @@ export function createOperations(
       ? [createBackup(backup), createBackupVerify(backup), createBackupPrune(backup)]
       : []),
     ...(drill ? [createDrill(drill)] : []),
+    ...(requeue ? [requeue] : []),
   ];
 }

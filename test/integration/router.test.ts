@@ -121,6 +121,7 @@ describe("every command, from every person, at every age", () => {
       schedules: [],
       maintenance: [],
       backup: undefined,
+      operations: [],
       operators,
       rosterAt: () => operators,
       caller: createCaller([], (text) => text),
