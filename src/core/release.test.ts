@@ -79,6 +79,15 @@ describe("what one could go back to", () => {
   });
 });
 
+test("where images cannot be seen nobody says that one is gone", () => {
+  const hidden = application({ images: undefined });
+  expect(earlierReleases([hidden, worker], [])[2]).toMatchObject({
+    commit: older,
+    rebuilds: ["worker"],
+    unseen: ["api"],
+  });
+});
+
 describe("the beginning of a hash", () => {
   const releases = [{ commit: "aaa1" }, { commit: "aab2" }];
 

@@ -25,10 +25,10 @@ export type MetRelease = {
 /** An application of the target, and what its deployer still knows of its past. */
 export type DeployedApplication = {
   readonly name: string;
-  /** Commits whose images are kept. */
-  readonly images: readonly string[];
+  /** Commits whose images are kept; undefined when nobody can see them. */
+  readonly images: readonly string[] | undefined;
   /** Deployments that ended well, of the branch and not of previews; the newest first. */
-  readonly finished: readonly { readonly commit: string; readonly at: Date | undefined }[];
+  readonly finished: readonly { readonly commit: string; readonly at: Date }[];
 };
 
 /** A release that one could go back to. */
@@ -36,14 +36,17 @@ export type EarlierRelease = {
   readonly commit: string;
   /** When it was deployed last; undefined when the deployer has forgotten. */
   readonly deployedAt: Date | undefined;
-  /** The applications whose image is gone, so that going back builds it anew. */
+  /** The applications whose image is gone, so that going back builds it anew, and those where nobody can see that. */
   readonly rebuilds: readonly string[];
+  readonly unseen: readonly string[];
   /** The newest that was learnt of it; undefined when it was never proved here. */
   readonly lesson: Pick<MetRelease, "lesson" | "metAt"> | undefined;
 };
 
 /** The commit that an application runs, as far as its deployments tell. */
-export function runningCommit({ finished }: DeployedApplication): string | undefined {
+export function runningCommit({
+  finished,
+}: Pick<DeployedApplication, "finished">): string | undefined {
   return finished[0]?.commit;
 }
 
@@ -76,12 +79,14 @@ function releaseOf(
   const deployedAt = applications
     .flatMap(({ finished }) => finished.filter((one) => one.commit === commit))
     .map(({ at }) => at)
-    .filter((at) => at !== undefined)
     .toSorted((one, other) => other.getTime() - one.getTime())[0];
   return {
     commit,
     deployedAt,
-    rebuilds: applications.filter(({ images }) => !images.includes(commit)).map(({ name }) => name),
+    rebuilds: applications
+      .filter(({ images }) => images !== undefined && !images.includes(commit))
+      .map(({ name }) => name),
+    unseen: applications.filter(({ images }) => images === undefined).map(({ name }) => name),
     lesson: lesson && { lesson: lesson.lesson, metAt: lesson.metAt },
   };
 }

@@ -1,0 +1,154 @@
+import { z } from "zod";
+
+import {
+  RELEASE_LESSONS,
+  runningCommit,
+  type DeployedApplication,
+  type MetRelease,
+} from "../core/release.ts";
+import type { Database } from "../storage/database.ts";
+import { metReleases } from "../storage/release.ts";
+import { isActiveDeployment } from "../systems/coolify.ts";
+import type { Systems } from "../systems/index.ts";
+import { SystemError } from "../systems/system-error.ts";
+import type { RolloutSettings } from "./rollout-settings.ts";
+import { schemaRevisions } from "./schema-revision.ts";
+
+export type ReleaseParts = {
+  readonly database: Database;
+  readonly target: string;
+  readonly systems: Pick<Systems, "postgres"> & {
+    readonly coolify: Pick<Systems["coolify"], "application" | "deployments" | "rollbackImages">;
+  };
+  readonly rollout: RolloutSettings;
+};
+
+/** What an application is to the target, whatever it is called in Coolify. */
+export const APPLICATION_ROLES = ["worker", "api"] as const;
+export type ApplicationRole = (typeof APPLICATION_ROLES)[number];
+
+const applicationSchema = z.object({
+  role: z.enum(APPLICATION_ROLES),
+  name: z.string(),
+  /** Null when nobody can see them now. */
+  images: z.array(z.string()).nullable(),
+  finished: z.array(z.object({ commit: z.string(), at: z.coerce.date() })),
+  /** What is being deployed to it, or waits for that. */
+  active: z.array(z.string()),
+  deploysOnPush: z.boolean(),
+});
+
+/** The target as it stands between its releases, as a look left it in the journal. */
+export const releaseSightSchema = z.object({
+  applications: z.array(applicationSchema),
+  schema: z.object({ revision: z.string().nullable(), problem: z.string().nullable() }),
+  met: z.array(
+    z.object({
+      commit: z.string(),
+      lesson: z.enum(RELEASE_LESSONS),
+      schemaRevision: z.string().nullable(),
+      firstMetAt: z.coerce.date(),
+      metAt: z.coerce.date(),
+    }),
+  ),
+});
+
+export type ReleaseSight = z.output<typeof releaseSightSchema>;
+export type SeenApplication = ReleaseSight["applications"][number];
+
+const COMMIT = /^[0-9a-f]{7,64}$/;
+
+/** Looks at what runs, what ran, what is kept of it, and what is known of it; asks for nothing that a token may change. */
+export async function seeReleases(parts: ReleaseParts, signal: AbortSignal): Promise<ReleaseSight> {
+  const [applications, schema, met] = await Promise.all([
+    Promise.all(
+      applicationsOf(parts.rollout).map(async (one) => seeApplication(parts, one, signal)),
+    ),
+    seeSchema(parts, signal),
+    parts.database.transaction(async (tx) => metReleases(tx, parts.target)),
+  ]);
+  return {
+    applications,
+    schema,
+    met: met.map((one) => ({ ...one, schemaRevision: one.schemaRevision ?? null })),
+  };
+}
+
+/** The applications that carry a release, in the order in which they are changed. */
+function applicationsOf({
+  api,
+  worker,
+}: RolloutSettings): readonly { readonly role: ApplicationRole; readonly name: string }[] {
+  return [
+    ...(worker === undefined ? [] : [{ role: "worker", name: worker } as const]),
+    { role: "api", name: api },
+  ];
+}
+
+async function seeApplication(
+  { systems: { coolify } }: ReleaseParts,
+  { role, name }: { readonly role: ApplicationRole; readonly name: string },
+  signal: AbortSignal,
+): Promise<SeenApplication> {
+  const [{ deploysOnPush }, deployments, images] = await Promise.all([
+    coolify.application(name, signal),
+    coolify.deployments(name, signal),
+    coolify.rollbackImages(name, signal).catch((error: unknown) => {
+      // Coolify asks the server for them, which may be in trouble of its own; without them it is only not known.
+      if (error instanceof SystemError) return [];
+      throw error;
+    }),
+  ]);
+  const own = deployments.filter(({ isPreview }) => !isPreview);
+  return {
+    role,
+    name,
+    // What runs has an image, so an empty list only says that the server could not be asked.
+    images: images.length > 0 ? [...images] : null,
+    finished: own
+      .filter(({ status, commit }) => status === "finished" && COMMIT.test(commit))
+      .map(({ commit, finishedAt, createdAt }) => ({ commit, at: finishedAt ?? createdAt })),
+    active: own.filter(isActiveDeployment).map(({ uuid }) => uuid),
+    deploysOnPush,
+  };
+}
+
+async function seeSchema(
+  { systems, rollout }: ReleaseParts,
+  signal: AbortSignal,
+): Promise<ReleaseSight["schema"]> {
+  if (rollout.schema === undefined) {
+    return { revision: null, problem: "rollout.schema is not configured" };
+  }
+  try {
+    const revisions = await schemaRevisions(systems, rollout.schema, signal);
+    return { revision: revisions.join(" ") || "none", problem: null };
+  } catch (error) {
+    // A rollback must not wait for a database that may be what is broken.
+    if (error instanceof SystemError) return { revision: null, problem: error.message };
+    throw error;
+  }
+}
+
+/** The same for the rules of releases. */
+export function deployedApplications({
+  applications,
+}: ReleaseSight): readonly DeployedApplication[] {
+  return applications.map(({ name, images, finished }) => ({
+    name,
+    images: images ?? undefined,
+    finished,
+  }));
+}
+
+export function metInSight({ met }: ReleaseSight): readonly MetRelease[] {
+  return met.map((one) => ({ ...one, schemaRevision: one.schemaRevision ?? undefined }));
+}
+
+/** The one release that runs everywhere; undefined while applications differ, or something is on its way. */
+export function releaseInPlace({ applications }: ReleaseSight): string | undefined {
+  const [first, ...others] = applications.map(({ finished, active }) =>
+    active.length > 0 ? undefined : runningCommit({ finished }),
+  );
+  return others.every((commit) => commit === first) ? first : undefined;
+}
