@@ -30,6 +30,8 @@ export type RequeueParts = {
   readonly approvals: ApprovalsSettings;
   /** Masks every secret that this process holds. */
   readonly scrub: (text: string) => string;
+  /** The pause between two looks at what became of the job. */
+  readonly everyMs?: number;
 };
 
 /** Everything that it takes to put a letter back. */
@@ -217,7 +219,7 @@ function followStep(post: Post): Step {
           const error = last.error ? errorClass(last.error, post.scrub) : null;
           return { outcome: "died again", error, tookMs };
         }
-        await pause(FOLLOW_EVERY_MS, patience);
+        await pause(post.everyMs ?? FOLLOW_EVERY_MS, patience);
       }
       signal.throwIfAborted();
       const waited = formatDuration(within);
