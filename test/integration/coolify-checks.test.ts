@@ -8,10 +8,15 @@ import { type CoolifyServer, startCoolify } from "../../sandbox/coolify/server.t
 import { createEffects } from "../../sandbox/effects.ts";
 import { createChecks } from "../../src/checks/create-checks.ts";
 import { checksSetting } from "../../src/checks/settings.ts";
-import { Secret } from "../../src/core/secret.ts";
 import type { CheckResult } from "../../src/core/status.ts";
 import { createSystems } from "../../src/systems/index.ts";
-import { applications, coolifyChecks, newCoolifyState, secrets } from "../support/coolify.ts";
+import {
+  applications,
+  coolifyChecks,
+  newCoolifyState,
+  secrets,
+  tokens,
+} from "../support/coolify.ts";
 
 const signal = new AbortController().signal;
 const effects = createEffects();
@@ -26,13 +31,11 @@ beforeEach(async () => {
 /** Asks the sandbox's own checks of Coolify, with other settings where a test needs them. */
 async function ask(
   changed: Readonly<Record<string, object>> = {},
-  tokens: { readonly sensitiveToken?: Secret } = {
-    sensitiveToken: new Secret(secrets.coolifySensitiveToken),
-  },
+  others: Partial<Omit<typeof tokens, "token">> = { sensitiveToken: tokens.sensitiveToken },
 ): Promise<ReadonlyMap<string, CheckResult>> {
-  const token = new Secret(secrets.coolifyToken);
+  const { token } = tokens;
   await using systems = createSystems({
-    coolify: { url: server.url, token, applications, ...tokens },
+    coolify: { url: server.url, token, applications, ...others },
   });
   return await results(systems, changed);
 }
@@ -167,6 +170,20 @@ describe("coolify-answers", () => {
     ],
   ])("%s", async (_title, change, says) => {
     expect(await troublesAfter(change)).toEqual({ "coolify-answers": reading(says) });
+  });
+
+  test("takes each token that does what it is for, and no more than that", async () => {
+    expect(troubles(await ask({}, tokens))).toEqual({});
+    for (const [index, abilities, says] of [
+      [2, ["read", "deploy", "write"], "fail: abilities of deployToken read, write, deploy"],
+      [2, ["read"], "fail: abilities of deployToken read"],
+      [2, ["read", "deploy"], undefined],
+      [3, ["root"], "fail: abilities of writeToken read, read:sensitive, write, deploy"],
+    ] as const) {
+      server.state.tokens[index]!.abilities = abilities;
+      const found = troubles(await ask({}, tokens));
+      expect(found).toEqual(says === undefined ? {} : { "coolify-answers": says });
+    }
   });
 
   test.each(["4.3.0", "4.3.11", "4.10.0", "5.0.0", "4.4.0-beta.1"])("takes %s", async (version) => {

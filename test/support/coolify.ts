@@ -1,15 +1,38 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { inspect } from "node:util";
 
+import { expect } from "vitest";
 import { parse } from "yaml";
 
 import { productVariables } from "../../sandbox/coolify/product-variables.ts";
 import type { CoolifyState } from "../../sandbox/coolify/rows.ts";
 import { seedCoolify } from "../../sandbox/coolify/seed.ts";
 import { newWorldSecrets } from "../../sandbox/world-secrets.ts";
+import { Secret } from "../../src/core/secret.ts";
 
 /** The secrets of the Coolify below; none of them may ever be seen. */
 export const secrets = newWorldSecrets();
+
+/** A token for each ability, as the configuration has them. */
+export const tokens = {
+  token: new Secret(secrets.coolifyToken),
+  sensitiveToken: new Secret(secrets.coolifySensitiveToken),
+  deployToken: new Secret(secrets.coolifyDeployToken),
+  writeToken: new Secret(secrets.coolifyWriteToken),
+};
+
+/** The error of a call that must fail; whatever is in it, no secret is. */
+export async function errorOf(asking: Promise<unknown>): Promise<Error> {
+  const error = await asking.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(Error);
+  const everything = `${inspect(error, { depth: 10, showHidden: true })} ${JSON.stringify(error)}`;
+  for (const secret of Object.values(secrets)) expect(everything).not.toContain(secret);
+  return error as Error;
+}
 
 /** A new Coolify as the sandbox has it, with addresses where nobody listens. */
 export function newCoolifyState(): CoolifyState {
@@ -17,6 +40,8 @@ export function newCoolifyState(): CoolifyState {
     tokens: [
       { text: secrets.coolifyToken, abilities: ["read"] },
       { text: secrets.coolifySensitiveToken, abilities: ["read", "read:sensitive"] },
+      { text: secrets.coolifyDeployToken, abilities: ["read", "deploy"] },
+      { text: secrets.coolifyWriteToken, abilities: ["read", "write"] },
     ],
     variables: productVariables({
       secrets,
