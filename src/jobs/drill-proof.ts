@@ -87,6 +87,10 @@ const SERVER_SETTINGS = {
   shared_buffers: "128MB",
   maintenance_work_mem: "128MB",
   max_wal_size: "2GB",
+  // Rows that come into a table of the same transaction, and every index, then need no log, however small they are.
+  wal_level: "minimal",
+  max_wal_senders: "0",
+  wal_skip_threshold: "0",
   autovacuum: "off",
 };
 
@@ -271,7 +275,7 @@ async function proveContents(
 
   // It has a connection and a core of its own; the reader of rows has the other.
   const pages = journal.phase("check the pages", "proof", async () => {
-    const ended = await tools.amcheck(environment, signal);
+    const ended = await tools.amcheck(environment, order.settings.jobs, signal);
     if (ended) return ended;
     throw new Error("pg_amcheck is not installed (Debian: apt-get install -y postgresql-contrib)");
   });
@@ -344,7 +348,7 @@ async function serverFacts(
        current_setting('server_version') as version, datcollate as collation,
        (select string_agg(name || ' ' || current_setting(name), ', ' order by name) from pg_settings
         where name in ('fsync', 'full_page_writes', 'synchronous_commit', 'shared_buffers',
-          'maintenance_work_mem', 'max_wal_size', 'autovacuum')) as settings
+          'maintenance_work_mem', 'max_wal_size', 'wal_level', 'autovacuum')) as settings
      from pg_control_system(), pg_database where datname = current_database()`,
   );
   if (!row) throw new Error("the server says nothing of itself");

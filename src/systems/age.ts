@@ -1,6 +1,7 @@
 import { Decrypter, Encrypter, identityToRecipient } from "age-encryption";
 
 import type { Secret } from "../core/secret.ts";
+import { BrokenSealError, openSeal } from "./age-stream.ts";
 import { SystemError, safeCause } from "./system-error.ts";
 
 /** What is wrong with a recipient, if anything. It is public, so it may be quoted. */
@@ -41,27 +42,13 @@ export async function* unsealed(
 ): AsyncGenerator<Uint8Array> {
   const decrypter = new Decrypter();
   decrypter.addIdentity(identityIn(identity.reveal()));
-  let sourceError: unknown;
-  const source = ReadableStream.from(
-    (async function* () {
-      try {
-        yield* sealed;
-      } catch (error) {
-        sourceError = error;
-        throw error;
-      }
-    })(),
-  );
   try {
-    const opened = await decrypter.decrypt(source);
-    for await (const chunk of opened) yield chunk;
+    yield* openSeal(sealed, decrypter);
   } catch (error) {
     // Not being able to read is not the same as having read something wrong.
-    if (sourceError !== undefined) throw sourceError;
-    const cause = safeCause(error);
-    throw new SystemError("age", "malformed", `cannot open what is sealed: ${cause.message}`, {
-      cause,
-    });
+    if (!(error instanceof BrokenSealError)) throw error;
+    const message = `cannot open what is sealed: ${error.message}`;
+    throw new SystemError("age", "malformed", message, { cause: safeCause(error) });
   }
 }
 

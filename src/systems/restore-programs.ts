@@ -29,7 +29,11 @@ export type RestorePrograms = {
   /** Tells the planner what the tables hold, without which the first queries take for ever. */
   analyze(environment: Environment, jobs: number, signal: AbortSignal): Promise<ProgramEnd>;
   /** Compares heap and indexes of a whole database; undefined where pg_amcheck is not installed. */
-  amcheck(environment: Environment, signal: AbortSignal): Promise<ProgramEnd | undefined>;
+  amcheck(
+    environment: Environment,
+    jobs: number,
+    signal: AbortSignal,
+  ): Promise<ProgramEnd | undefined>;
 };
 
 /** Where a program finds its database: variables, because arguments are seen by everybody. */
@@ -112,8 +116,8 @@ export function createRestorePrograms(directory: string): RestorePrograms {
       const args = ["--analyze-only", "--quiet", "--no-password", `--jobs=${jobs}`];
       return endOf(await run("vacuumdb", args, { environment, signal }));
     },
-    async amcheck(environment, signal) {
-      const args = ["--install-missing", "--heapallindexed", "--no-password"];
+    async amcheck(environment, jobs, signal) {
+      const args = ["--install-missing", "--heapallindexed", "--no-password", `--jobs=${jobs}`];
       const ended = await run("pg_amcheck", args, { environment, signal }).catch(
         (error: unknown) => {
           if (error instanceof SystemError && error.code === "ENOENT") return undefined;
