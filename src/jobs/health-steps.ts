@@ -71,7 +71,8 @@ function goneWords(name: string): string {
   return `${name}: the configuration has no such check`;
 }
 
-function troubleWords({
+/** What is wrong with a check, in one line. */
+export function troubleWords({
   name,
   result: { status, observations, reason },
 }: {
