@@ -5,7 +5,7 @@ import {
   isKnownGood,
   lessonWords,
   releaseMeant,
-  schemaCaution,
+  schemaWords,
   type DeployedApplication,
   type MetRelease,
 } from "./release.ts";
@@ -111,7 +111,7 @@ test("what speaks for a release is said with its age", () => {
 
 describe("whether a release runs on the present schema", () => {
   test.each([
-    ["it was seen there", "c3a2", [met(old, 20)], undefined],
+    ["it was seen there", "c3a2", [met(old, 20)], "It ran well on schema c3a2, the present one."],
     [
       "it was never seen anywhere",
       "c3a2",
@@ -140,9 +140,9 @@ describe("whether a release runs on the present schema", () => {
       "the schema could not be read",
       undefined,
       [met(old, 20)],
-      "Unknown whether it runs on the present schema: the schema could not be read.",
+      "Unknown whether it runs on the present schema, which could not be read.",
     ],
-  ] as const)("when %s", (_when, revision, known, caution) => {
-    expect(schemaCaution(old, revision, known)).toBe(caution);
+  ] as const)("when %s", (_when, revision, known, words) => {
+    expect(schemaWords(old, revision, known)).toBe(words);
   });
 });

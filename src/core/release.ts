@@ -129,22 +129,25 @@ export function releaseMeant<Release extends Pick<EarlierRelease, "commit">>(
 }
 
 /**
- * Whether a release is known to run on a schema: only what was seen to run there is. Code of before may not know what
- * migrations have brought since.
+ * Whether a release is known to run on a schema, in words: only what was seen to run there is. Code of before may not know
+ * what migrations have brought since.
  */
-export function schemaCaution(
+export function schemaWords(
   commit: string,
   schemaRevision: string | undefined,
   met: readonly MetRelease[],
-): string | undefined {
+): string {
   const good = met.filter((one) => one.commit === commit && one.lesson !== "rolled-back-from");
   if (schemaRevision === undefined) {
-    return "Unknown whether it runs on the present schema: the schema could not be read.";
+    return "Unknown whether it runs on the present schema, which could not be read.";
   }
-  if (good.some((one) => one.schemaRevision === schemaRevision)) return undefined;
+  const present = shortRevision(schemaRevision);
+  if (good.some((one) => one.schemaRevision === schemaRevision)) {
+    return `It ran well on schema ${present}, the present one.`;
+  }
   const known = good.map((one) => one.schemaRevision).find((revision) => revision !== undefined);
   const seen = known === undefined ? "" : `; it was on ${shortRevision(known)}`;
-  return `Unknown whether it runs on schema ${shortRevision(schemaRevision)}: never seen there${seen}.`;
+  return `Unknown whether it runs on schema ${present}: never seen there${seen}.`;
 }
 
 /** A revision of a schema as people recognise it. */

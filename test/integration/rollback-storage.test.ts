@@ -34,6 +34,7 @@ beforeAll(async () => {
       operation: "rollback",
       input: {},
       mutating: true,
+      holds: true,
       cause: "cli-1",
       actor: ada,
       configHash: "0",
