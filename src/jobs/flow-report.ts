@@ -49,21 +49,25 @@ export function shownObservation(
   return { what: shown(what), expected: shown(expected), actual: shown(actual), ok };
 }
 
-/** The reports of the steps that have ended, in their order. */
+/** The reports of a flow's steps that have ended, in their order. */
 export function reportsOf(results: Results): readonly FlowReport[] {
-  return Object.entries(results).map(([step, result]) => reportOf(step, result));
+  return Object.entries(results).flatMap(([step, result]) => reportOf(step, result) ?? []);
 }
 
 /** The same, of a run as its card sees it. */
 export function journalledReports(steps: readonly JournalledStep[]): readonly FlowReport[] {
   return steps
     .filter((step) => step.state === "done")
-    .map((step) => reportOf(step.name, step.result));
+    .flatMap((step) => reportOf(step.name, step.result) ?? []);
 }
 
-function reportOf(step: string, result: unknown): FlowReport {
+const decidedSchema = z.object({ decidedBy: z.string() });
+
+/** Undefined for what is no step of a flow: a run may look at other things around it. */
+function reportOf(step: string, result: unknown): FlowReport | undefined {
   const report = flowReportSchema.safeParse(result);
   if (report.success) return report.data;
+  if (!decidedSchema.safeParse(result).success) return undefined;
   // A person's word on an effect in doubt stands where the report would; it says nothing of what the step expects.
   return {
     step,

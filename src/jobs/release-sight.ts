@@ -1,11 +1,6 @@
 import { z } from "zod";
 
-import {
-  RELEASE_LESSONS,
-  runningCommit,
-  type DeployedApplication,
-  type MetRelease,
-} from "../core/release.ts";
+import { RELEASE_LESSONS, type DeployedApplication, type MetRelease } from "../core/release.ts";
 import type { Database } from "../storage/database.ts";
 import { metReleases } from "../storage/release.ts";
 import { isActiveDeployment } from "../systems/coolify.ts";
@@ -145,10 +140,36 @@ export function metInSight({ met }: ReleaseSight): readonly MetRelease[] {
   return met.map((one) => ({ ...one, schemaRevision: one.schemaRevision ?? undefined }));
 }
 
-/** The one release that runs everywhere; undefined while applications differ, or something is on its way. */
-export function releaseInPlace({ applications }: ReleaseSight): string | undefined {
-  const [first, ...others] = applications.map(({ finished, active }) =>
-    active.length > 0 ? undefined : runningCommit({ finished }),
-  );
-  return others.every((commit) => commit === first) ? first : undefined;
+/** A release that runs everywhere, and nothing is on its way to take its place. */
+export const releaseInPlaceSchema = z.object({
+  commit: z.string(),
+  /** The deployments that put it there: other ones of the same commit are another occasion. */
+  deployments: z.array(z.string()),
+  schemaRevision: z.string().nullable(),
+});
+export type ReleaseInPlace = z.output<typeof releaseInPlaceSchema>;
+
+/** Looks which one release runs; undefined while applications differ, or something is being deployed. */
+export async function seeReleaseInPlace(
+  parts: ReleaseParts,
+  signal: AbortSignal,
+): Promise<ReleaseInPlace | undefined> {
+  const { coolify } = parts.systems;
+  const [lists, schema] = await Promise.all([
+    Promise.all(
+      applicationsOf(parts.rollout).map(async ({ name }) => coolify.deployments(name, signal)),
+    ),
+    seeSchema(parts, signal),
+  ]);
+  const own = lists.map((rows) => rows.filter(({ isPreview }) => !isPreview));
+  if (own.some((rows) => rows.some(isActiveDeployment))) return undefined;
+  const newest = own.map((rows) => rows.find(({ status }) => status === "finished"));
+  const [first] = newest;
+  if (first === undefined || !COMMIT.test(first.commit)) return undefined;
+  if (newest.some((row) => row?.commit !== first.commit)) return undefined;
+  return {
+    commit: first.commit,
+    deployments: newest.map((row) => row?.uuid ?? ""),
+    schemaRevision: schema.revision,
+  };
 }

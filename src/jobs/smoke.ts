@@ -11,16 +11,22 @@ import {
 } from "./flow-report.ts";
 import type { Flow, SmokeSettings } from "./flow-settings.ts";
 import { flowSteps, type FlowParts } from "./flow-step.ts";
-import { defineOperation, type Operation } from "./operation.ts";
+import { defineOperation, type Operation, type Results } from "./operation.ts";
+import { lessonSteps } from "./release-lesson.ts";
+import type { ReleaseParts } from "./release-sight.ts";
 import { smokeCard, smokeDetails } from "./smoke-card.ts";
 
-export type SmokeParts = FlowParts & { readonly smoke: SmokeSettings };
+export type SmokeParts = FlowParts & {
+  readonly smoke: SmokeSettings;
+  /** Where what a flow proves is kept of the release that ran; undefined when nobody knows of releases. */
+  readonly releases?: ReleaseParts | undefined;
+};
 
 /** Which flow; the verb of `/smoke` alone means the one that the configuration names. */
 const inputSchema = z.strictObject({ flow: z.string() });
 
 /** Uses the target as somebody would, and proves by what became of it that it works. */
-export function createSmoke({ smoke, ...parts }: SmokeParts): Operation {
+export function createSmoke({ smoke, releases, ...parts }: SmokeParts): Operation {
   // A run may outlive a configuration; the engine then ends it before any step.
   const flowNamed = (name: string): Flow => smoke?.flows[name] ?? { steps: [], cleanup: [] };
   return defineOperation({
@@ -28,7 +34,15 @@ export function createSmoke({ smoke, ...parts }: SmokeParts): Operation {
     summary: "a flow through the target, proved by effect",
     effect: "mutate",
     input: inputSchema,
-    steps: ({ flow }) => flowSteps(flowNamed(flow), parts),
+    steps({ flow }) {
+      const steps = flowSteps(flowNamed(flow), parts);
+      const proof = releases?.rollout.flow ?? smoke?.flow;
+      if (releases === undefined || flow !== proof) return steps;
+      const isProved = (results: Results): boolean =>
+        flowVerdict(reportsOf(results), flowNamed(flow).steps.length) === "GO";
+      const { before, after } = lessonSteps(releases, "smoke-go", isProved);
+      return [before, ...steps, after];
+    },
     conclude({ flow }, results) {
       const reports = reportsOf(results);
       const verdict = flowVerdict(reports, flowNamed(flow).steps.length);
