@@ -32,6 +32,8 @@ export type Parts = {
   readonly signal: AbortSignal;
   /** Asks for a fresh start, for what only that takes up; without it, it waits for the next one. */
   readonly startAfresh?: () => void;
+  /** Values for variables of the target that a person has typed at this very terminal; they never leave this process. */
+  readonly supplied?: ReadonlyMap<string, Secret>;
   /** What a test puts in place of, or beside, our own. */
   readonly overrides?: {
     readonly operations?: readonly Operation[];
@@ -105,6 +107,7 @@ export async function openFlightdeck(
     scrub,
     report,
     operations: overrides.operations ?? [],
+    supplied: parts.supplied ?? new Map<string, Secret>(),
   };
   const open = async (target: TargetConfig): Promise<Target> =>
     opening.use(await openTarget(target, shared));

@@ -7,6 +7,7 @@ import type { ServedTarget } from "./commands/served-target.ts";
 import type { TargetConfig } from "./config/load-config.ts";
 import { quietWindow } from "./core/maintenance.ts";
 import { rosterAt } from "./core/on-call.ts";
+import type { Secret } from "./core/secret.ts";
 import type { AlertScene } from "./jobs/alert-view.ts";
 import type { BackupParts } from "./jobs/backup-parts.ts";
 import type { Caller } from "./jobs/calling.ts";
@@ -20,6 +21,7 @@ import { createMaintenance } from "./jobs/maintenance-settings.ts";
 import type { Operation } from "./jobs/operation.ts";
 import { recordCommand, type RecordOrigin } from "./jobs/run-record.ts";
 import { createSchedules } from "./jobs/schedule-settings.ts";
+import { createVariables } from "./jobs/secrets-init-settings.ts";
 import { createTargetLog, type TargetLog } from "./jobs/target-log.ts";
 import type { WatchedTarget } from "./jobs/watch.ts";
 import { presentChat } from "./storage/chat-move.ts";
@@ -45,6 +47,8 @@ export type TargetParts = {
   readonly report: (error: unknown, during: string) => void;
   /** Beside our own. */
   readonly operations: readonly Operation[];
+  /** Values that a terminal holds ready, in its own process alone. */
+  readonly supplied: ReadonlyMap<string, Secret>;
 };
 
 /** A target as each of those knows it who have to do with it. */
@@ -91,7 +95,9 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
   const { smoke, deadLetters, approvals } = settings;
   const backup = backupOf(config, parts, systems);
   const drill = drillOf(config, parts, systems);
-  const shared = { checks, database, target, systems, scrub, log, backup, drill };
+  const variables = createVariables(settings.variables);
+  const secrets = { coolify: systems.coolify, variables, supplied: parts.supplied };
+  const shared = { checks, database, target, systems, scrub, log, backup, drill, secrets };
   const own = { ...shared, productWebhook: systems.productWebhook, smoke, deadLetters, approvals };
   const operations = [...createOperations(own), ...parts.operations];
 

@@ -13,6 +13,7 @@ import { lock, unlock } from "./lock.ts";
 import { preflight } from "./preflight.ts";
 import { runs } from "./runs.ts";
 import { schedule } from "./schedule.ts";
+import { secrets } from "./secrets.ts";
 import { silence } from "./silence.ts";
 import { smoke } from "./smoke.ts";
 import { status } from "./status.ts";
@@ -33,6 +34,7 @@ export const commands: readonly Command[] = [
   backup,
   drill,
   webhook,
+  secrets,
   checklist,
   schedule,
   runs,

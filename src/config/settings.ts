@@ -28,6 +28,11 @@ import {
 } from "../jobs/maintenance-settings.ts";
 import { rolloutSetting } from "../jobs/rollout-settings.ts";
 import { schedulesSetting, type SchedulesSettings } from "../jobs/schedule-settings.ts";
+import {
+  variableProblems,
+  variablesSetting,
+  type VariablesSettings,
+} from "../jobs/secrets-init-settings.ts";
 import { engineSettings, redisSetting, watchSettings } from "../jobs/settings.ts";
 import { evidenceSetting, storageSettings } from "../storage/settings.ts";
 import { secondPathSetting } from "../systems/second-path-settings.ts";
@@ -62,6 +67,7 @@ const targetSettings = {
   drill: drillSetting,
   approvals: approvalsSetting,
   rollout: rolloutSetting,
+  variables: variablesSetting,
 };
 
 /** The first file: its target, and what the process itself runs on. */
@@ -82,6 +88,7 @@ export const settingsSchema = z
   })
   .superRefine(checksFitSystems)
   .superRefine(namesExist)
+  .superRefine(variablesFitSystems)
   .superRefine(backupHasBucket)
   .superRefine(peopleExist)
   .superRefine(watcherIsWatched);
@@ -91,6 +98,7 @@ export const furtherSchema = z
   .strictObject(targetSettings)
   .superRefine(checksFitSystems)
   .superRefine(namesExist)
+  .superRefine(variablesFitSystems)
   .superRefine(backupHasBucket)
   .superRefine(peopleExist);
 
@@ -108,6 +116,21 @@ function checksFitSystems(
     for (const { path, message } of check.problems(systems)) {
       context.addIssue({ code: "custom", path: ["checks", name, ...path], message });
     }
+  }
+}
+
+/** What only the whole file shows: that a variable is for an application which Coolify is not said to have. */
+function variablesFitSystems(
+  {
+    systems,
+    variables,
+  }: { readonly systems: SystemsSettings; readonly variables: VariablesSettings },
+  context: z.RefinementCtx,
+): void {
+  if (context.issues.length > 0) return;
+  const applications = Object.keys(systems.coolify?.applications ?? {});
+  for (const { path, message } of variableProblems(variables, applications)) {
+    context.addIssue({ code: "custom", path: ["variables", ...path], message });
   }
 }
 

@@ -85,12 +85,13 @@ describe("a list is refused", () => {
   });
 
   test("that names a check or a command which is none, by its place", () => {
-    const wrong = structuredClone(rollout) as unknown as typeof rollout & {
-      gates: { after: { review: object } };
+    const { preflight } = rollout.gates;
+    const gates = {
+      preflight: { ...preflight, backup: { ...preflight.backup, command: "bakcup" } },
+      after: { review: { what: "It is live", checks: ["api-is-life"] } },
     };
-    wrong.gates.after.review = { what: "It is live", checks: ["api-is-life"] };
-    wrong.gates.preflight.backup.command = "bakcup";
-    const problems = checklistProblems(checklistsSetting.parse({ rollout: wrong }), known);
+    const settings = checklistsSetting.parse({ rollout: { ...rollout, gates } });
+    const problems = checklistProblems(settings, known);
     expect(problems).toEqual([
       {
         path: ["rollout", "gates", "preflight", "backup", "command"],

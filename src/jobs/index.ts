@@ -9,6 +9,8 @@ import { createEvidenceVerify, type EvidenceVerifyParts } from "./evidence-verif
 import type { Operation } from "./operation.ts";
 import { createPreflight, type PreflightParts } from "./preflight.ts";
 import { createRequeue, type RequeueParts } from "./requeue.ts";
+import type { SecretsParts } from "./secrets-init-report.ts";
+import { createSecrets } from "./secrets-init.ts";
 import { createSmoke, type SmokeParts } from "./smoke.ts";
 import { createWebhookLook, createWebhookSet, type WebhookParts } from "./webhook.ts";
 
@@ -22,6 +24,7 @@ export function createOperations(
     EvidenceVerifyParts & {
       readonly backup: BackupParts | undefined;
       readonly drill: DrillParts | undefined;
+      readonly secrets: SecretsParts;
     },
 ): readonly Operation[] {
   const { backup, drill } = parts;
@@ -34,6 +37,7 @@ export function createOperations(
     createWebhookLook(parts),
     createWebhookSet(parts),
     createEvidenceVerify(parts),
+    ...createSecrets(parts.secrets),
     ...(backup
       ? [createBackup(backup), createBackupVerify(backup), createBackupPrune(backup)]
       : []),
