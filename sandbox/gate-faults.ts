@@ -70,7 +70,6 @@ const WAITING_JOBS = 3;
 export function gateFaults(world: GateBreakable): readonly GateFault[] {
   const { product, productBot, postgres, redis, telegram, todoist, frontDoor, pgDump } = world;
   const { switches, worker } = product;
-  const { webhookSecret } = switches;
   const connections = createHeldConnections(postgres);
   const waiting = createQueueBacklog({ worker, redis, length: WAITING_JOBS });
   const lostRetry = createLostRetry({ worker, postgres });
@@ -117,7 +116,7 @@ export function gateFaults(world: GateBreakable): readonly GateFault[] {
         switches.webhookSecret = "";
       },
       heal: () => {
-        switches.webhookSecret = webhookSecret;
+        switches.webhookSecret = undefined;
       },
     },
     {
@@ -128,7 +127,7 @@ export function gateFaults(world: GateBreakable): readonly GateFault[] {
         switches.webhookSecret = "a-secret-that-nobody-was-told";
       },
       heal: () => {
-        switches.webhookSecret = webhookSecret;
+        switches.webhookSecret = undefined;
       },
     },
     profileFault({

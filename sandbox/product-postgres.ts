@@ -5,7 +5,8 @@ import { Client } from "pg";
 
 import { startPostgres } from "../src/servers/postgres.ts";
 import { freezeProcesses, thawProcesses } from "./frozen-process.ts";
-import { migrations, type Revision } from "./product/revision.ts";
+import { migrationsOf, schemaOf } from "./product/migrations.ts";
+import type { Revision } from "./product/revision.ts";
 import { quietPort } from "./quiet-port.ts";
 
 export type ProductPostgres = AsyncDisposable & {
@@ -30,10 +31,6 @@ const databaseName = "todoist_telegram";
 const owner = "product";
 const reader = "flightdeck_reader";
 const backup = "flightdeck_backup";
-const scripts: Readonly<Record<Revision, readonly string[]>> = {
-  A: ["schema.sql", "seed.sql"],
-  B: ["schema.sql", "seed.sql", "schema-of-b.sql"],
-};
 const adminTimeoutMs = 5_000;
 /** More than a small product needs, and few enough to be used up in a moment. */
 const maximumConnections = 60;
@@ -45,10 +42,13 @@ export async function startProductPostgres(options: {
   readonly backupPassword: string;
   /** Whose schema it has. */
   readonly revision: Revision;
+  /** Without a single table. */
+  readonly empty: boolean;
   /** Gives up the first start. */
   readonly signal: AbortSignal;
 }): Promise<ProductPostgres> {
   const { directory, ownerPassword, readerPassword, backupPassword, revision } = options;
+  const [head, before] = migrationsOf[revision].toReversed().map((each) => each.revision);
   const port = await quietPort();
   const launch = (signal?: AbortSignal) =>
     startPostgres({
@@ -81,11 +81,12 @@ export async function startProductPostgres(options: {
   });
   const passwords = { ownerPassword, readerPassword, backupPassword };
   await withClient(adminUrl, (client) => createRoles(client, passwords));
-  await withClient(ownerUrl, async (client) => {
-    for (const name of scripts[revision]) {
-      await client.query(await readFile(new URL(`product/${name}`, import.meta.url), "utf8"));
-    }
-  });
+  if (!options.empty) {
+    const seed = await readFile(new URL("product/seed.sql", import.meta.url), "utf8");
+    await withClient(ownerUrl, async (client) => {
+      for (const text of [...(await schemaOf(revision)), seed]) await client.query(text);
+    });
+  }
 
   const query: ProductPostgres["query"] = (text, values = []) =>
     withClient(ownerUrl, async (client) => {
@@ -99,7 +100,7 @@ export async function startProductPostgres(options: {
     backupUrl,
     query,
     setMigrated: async (upTo) => {
-      await query("update alembic_version set version_num = $1", [migrations[revision][upTo]]);
+      await query("update alembic_version set version_num = $1", [upTo === "head" ? head : before]);
     },
     stop: () => server.stop(),
     start: async () => {

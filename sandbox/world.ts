@@ -2,6 +2,7 @@ import { channel } from "node:diagnostics_channel";
 import { join } from "node:path";
 
 import { temporaryDirectory } from "../src/servers/temporary-directory.ts";
+import { createContainers, type MigrationMood, startContainers } from "./containers.ts";
 import { productVariables } from "./coolify/product-variables.ts";
 import { seedCoolify } from "./coolify/seed.ts";
 import { type CoolifyServer, startCoolify } from "./coolify/server.ts";
@@ -15,7 +16,8 @@ import { startProductPostgres } from "./product-postgres.ts";
 import { startProductRedis } from "./product-redis.ts";
 import type { Revision } from "./product/revision.ts";
 import { type ProductTiming, realTiming } from "./product/settings.ts";
-import { startProduct } from "./product/start-product.ts";
+import { type ServiceName, startProduct } from "./product/start-product.ts";
+import { type ReleaseName, releases } from "./releases.ts";
 import { newBackupKeys, type BackupKeys } from "./s3/backup-keys.ts";
 import { type S3Server, startS3 } from "./s3/server.ts";
 import { type SecondPath, startSecondPath } from "./second-path.ts";
@@ -53,6 +55,12 @@ export type World = AsyncDisposable & {
     readonly databaseUrl: string;
     readonly redisUrl: string;
   };
+  /** The commits of everything that was or may be deployed, by how it behaves. */
+  readonly releases: Readonly<Record<ReleaseName, string>>;
+  /** The commit that really runs, whatever anybody says; undefined when nothing does. */
+  deployed(service: ServiceName): string | undefined;
+  /** Somebody pushes it to the branch; what deploys by itself does. */
+  push(release: ReleaseName): Promise<void>;
   as(persona: PersonaName): ReturnType<TelegramServer["as"]>;
   break(fault: FaultName): Promise<void>;
   heal(fault: FaultName): Promise<void>;
@@ -75,9 +83,13 @@ const todoistTasks = {
 export type WorldOptions = {
   /** Which of the product's revisions runs; the first unless told otherwise. */
   readonly revision?: Revision;
+  /** Nothing was ever deployed: no variables in Coolify, no table in the database, no webhook, and nothing that runs. */
+  readonly empty?: boolean;
   /** Shorter waits inside the product, for tests. */
   readonly timing?: Partial<ProductTiming>;
   readonly deadLetterEveryMs?: number;
+  /** How long a deployment takes from one state to the next; it makes three such steps. */
+  readonly deploymentStepMs?: number;
   /** How often a minute Telegram and Coolify let themselves be asked. */
   readonly floodControl?: boolean;
   /** Gives up a start that is under way. */
@@ -94,7 +106,7 @@ const worlds = channel("sandbox.worlds");
 
 /** A small world on loopback: the product with its database and Redis, xAI, Coolify and Telegram. Nothing of it is shared. */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
-  const { signal = new AbortController().signal, revision = "A" } = options;
+  const { signal = new AbortController().signal, revision = "A", empty = false } = options;
   await using opened = new AsyncDisposableStack();
   const secrets = newWorldSecrets();
   const changes = createChanges();
@@ -111,6 +123,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         readerPassword: secrets.databaseReaderPassword,
         backupPassword: secrets.databaseBackupPassword,
         revision,
+        empty,
         signal,
       }),
     ),
@@ -152,27 +165,20 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const product = opened.use(
     await startProduct(
       {
-        revision,
-        environment: "production",
-        databaseUrl: postgres.ownerUrl,
-        redisUrl: redis.ownerUrl,
-        tokens: new Map([[secrets.apiToken, "usr_dev"]]),
-        webhookSecret: secrets.webhookSecret,
         telegramUrl: telegram.url,
-        botToken: secrets.productBotToken,
-        modelUrl: xai.url,
-        modelKey: xai.key,
         todoistUrl: todoist.url,
-        todoistToken: todoist.token,
         proxySecret: secrets.productHeader,
         timing: { ...realTiming, ...options.timing },
       },
       effects,
     ),
   );
+  const migrations: MigrationMood = { isLockedOut: false };
+  const containers = createContainers({ product, revision, migrations, effects });
   const coolify = opened.use(
     await startCoolify({
       state: seedCoolify({
+        empty,
         tokens: [
           { text: secrets.coolifyToken, abilities: ["read"] },
           { text: secrets.coolifySensitiveToken, abilities: ["read", "read:sensitive"] },
@@ -188,6 +194,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         gitToken: secrets.deploymentLog,
         now: new Date(),
       }),
+      runtime: containers,
+      nextCommit: releases.good,
+      stepMs: options.deploymentStepMs ?? 1_500,
       effects,
       ...(options.floodControl ? { requestsPerMinute: COOLIFY_PER_MINUTE } : {}),
     }),
@@ -198,7 +207,10 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     apiUrl: product.url,
     webhookSecret: secrets.webhookSecret,
   });
-  productBot.registerWebhook();
+  if (!empty) {
+    productBot.registerWebhook();
+    await startContainers(containers, coolify.state);
+  }
   const frontDoor = opened.use(await startFrontDoor(directory.path, product.url));
   const pgDump = await createPgDumpProgram(directory.path, secrets.pgDumpOutput);
   const secondPath = opened.use(await startSecondPath());
@@ -226,7 +238,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   );
   const telegramEffects = createTelegramEffects(telegram);
   // A world opens with warm pools, so that a restart of a store meets a stale connection as it would anywhere.
-  await fetch(`${product.url}/health/ready`);
+  if (!empty) await fetch(`${product.url}/health/ready`);
 
   const kept = opened.move();
   const world: World = {
@@ -287,6 +299,12 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       webhookSecret: secrets.webhookSecret,
       databaseUrl: postgres.ownerUrl,
       redisUrl: redis.ownerUrl,
+    },
+    releases,
+    deployed: (service) => product.running(service)?.release.commit,
+    push: async (release) => {
+      coolify.deployer.push(releases[release]);
+      changes.announce();
     },
     as: (persona) => telegram.as(persona),
     break: (fault) => faults.break(fault),

@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { schemaOf } from "../sandbox/product/migrations.ts";
 import { artifactNames } from "../src/core/manifest.ts";
 import { startPostgres, type PostgresServer } from "../src/servers/postgres.ts";
 import { temporaryDirectory } from "../src/servers/temporary-directory.ts";
@@ -32,9 +33,8 @@ beforeAll(async () => {
   await query(server.url(), "create role checks login");
   await query(server.url(), "create database product owner product");
   const asOwner = server.url("product").replace("user=postgres", "user=product");
-  for (const script of ["schema.sql", "seed.sql"]) {
-    await query(asOwner, await readFile(join(root, "sandbox/product", script), "utf8"));
-  }
+  const seed = await readFile(join(root, "sandbox/product/seed.sql"), "utf8");
+  for (const text of [...(await schemaOf("A")), seed]) await query(asOwner, text);
   await query(
     asOwner,
     `insert into inbox_items (id, user_id, chat_id, source, message_raw) values ('i', 'u', 'c', 'api', 'milk');

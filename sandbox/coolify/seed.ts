@@ -1,3 +1,4 @@
+import { releases } from "../releases.ts";
 import { dockerTime } from "./deployer.ts";
 import { ids } from "./ids.ts";
 import { newUuid } from "./new-uuid.ts";
@@ -17,26 +18,30 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
 /** The commits of the branch that were deployed, the oldest first. */
-export const commits = {
-  previous: "5c1f0b7a9d3e48261fa0c7be5d92384716ab0e9f",
-  current: "9e107d9d372bb6826bd81d3542a419d6e277d6ca",
-} as const;
+export const commits = { previous: releases.previous, current: releases.current } as const;
 
 /** A production that has been deployed twice, and a staging beside it that resembles it. */
 export function seedCoolify(options: {
   readonly tokens: readonly { readonly text: string; readonly abilities: readonly Ability[] }[];
   readonly variables: ProductVariables;
   readonly gitToken?: string;
+  /** Production is named, and nothing else was done for it. */
+  readonly empty?: boolean;
   readonly now: Date;
 }): CoolifyState {
-  const { variables, gitToken = "nobody-checks-this-token", now } = options;
+  const { variables, gitToken = "nobody-checks-this-token", empty = false, now } = options;
   const applications = [
     application({ id: 1, uuid: ids.api, name: "todoist-telegram-api" }),
     application({ id: 2, uuid: ids.worker, name: "todoist-telegram-worker" }),
     application({ id: 3, uuid: ids.stagingApi, name: "staging-api", environment: "staging" }),
     application({ id: 4, uuid: ids.stagingWorker, name: "staging-worker", environment: "staging" }),
   ];
-  for (const row of applications) row.last_online_at = now.toISOString();
+  const isNew = (row: ApplicationRow): boolean => empty && row.environment === "production";
+  for (const row of applications) {
+    row.last_online_at = now.toISOString();
+    if (isNew(row)) row.status = "exited:unhealthy";
+  }
+  const deployed = applications.filter((row) => !isNew(row));
   return {
     version: "4.3.11",
     branchHead: commits.current,
@@ -60,16 +65,16 @@ export function seedCoolify(options: {
     applications,
     databases: databases(),
     variables: [
-      ...variablesOf(ids.api, variables.api),
-      ...variablesOf(ids.worker, variables.worker),
+      ...variablesOf(ids.api, empty ? {} : variables.api),
+      ...variablesOf(ids.worker, empty ? {} : variables.worker),
       ...variablesOf(ids.stagingApi, variables.stagingApi),
       ...variablesOf(ids.stagingWorker, variables.stagingWorker),
     ],
     sharedVariables: {},
-    deployments: applications
+    deployments: deployed
       .flatMap((row, index) => history(row, new Date(now.getTime() - index * 3 * MINUTE_MS)))
       .map((row, index) => ({ ...row, id: index + 1 })),
-    images: applications.flatMap((row) => images(row, now)),
+    images: deployed.flatMap((row) => images(row, now)),
     tasks: [],
     executions: [],
     gitToken,

@@ -13,6 +13,7 @@ import { telegramWebhook } from "./endpoints/webhook.ts";
 import { changeWorkItem, createWorkItem, listWorkItems } from "./endpoints/work-items.ts";
 import type { Product } from "./product.ts";
 import { Refusal } from "./refusal.ts";
+import { createManners } from "./release-manners.ts";
 import type { Revision } from "./revision.ts";
 import type { Route } from "./route.ts";
 
@@ -41,6 +42,7 @@ const routesOf: Readonly<Record<Revision, readonly Route[]>> = {
 export function createApi(product: Product): Hono {
   const { switches, effects, settings } = product;
   const routes = routesOf[settings.revision];
+  const manners = createManners(product);
   const app = new Hono();
   app.use(async (context, next) => {
     await next();
@@ -50,6 +52,9 @@ export function createApi(product: Product): Hono {
     effects.add("apiRequests");
     await switches.gate.passing();
     if (switches.failsAlways) return internalServerError();
+    const trouble = await manners(context.req.path);
+    if (trouble === "fails") return internalServerError();
+    if (trouble === "is-not-ready") return detail(503, "Infrastructure unreachable");
     // A framework that answers HEAD for every GET would hide that the product does not.
     if (context.req.raw.method === "HEAD") return detail(405, "Method Not Allowed");
     return next();

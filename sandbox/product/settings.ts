@@ -32,6 +32,10 @@ export type ProductTiming = {
   readonly workerErrorPauseMs: number;
   readonly preflightTimeoutMs: number;
   readonly preflightCacheMs: number;
+  /** How long nobody answers between the end of one API and the beginning of the next. */
+  readonly restartMs: number;
+  /** How long a release is good that goes bad. */
+  readonly goodForMs: number;
 };
 
 export const realTiming: ProductTiming = {
@@ -43,4 +47,6 @@ export const realTiming: ProductTiming = {
   workerErrorPauseMs: 5_000,
   preflightTimeoutMs: 8_000,
   preflightCacheMs: 300_000,
+  restartMs: 2_000,
+  goodForMs: 300_000,
 };

@@ -1,67 +1,197 @@
-import type { Effects } from "../effects.ts";
-import { createGate } from "../gate.ts";
-import { startHttpServer } from "../http-server.ts";
-import { createApi } from "./api.ts";
-import { createDatabase } from "./database.ts";
-import { createLanguageModel } from "./language-model.ts";
-import { createPreflight } from "./preflight.ts";
-import type { Product, Switches } from "./product.ts";
-import { createRedisLink } from "./redis-link.ts";
-import type { ProductSettings } from "./settings.ts";
-import { createTodoistLink } from "./todoist-link.ts";
-import { type Worker, startWorker } from "./worker.ts";
+import { setTimeout as sleep } from "node:timers/promises";
 
-export type RunningProduct = AsyncDisposable & {
-  readonly url: string;
-  readonly switches: Switches;
-  readonly worker: Omit<Worker, typeof Symbol.asyncDispose>;
+import type { Effects } from "../effects.ts";
+import { type HttpServer, startHttpServer } from "../http-server.ts";
+import { quietPort } from "../quiet-port.ts";
+import type { Release } from "../releases.ts";
+import { type ApiProcess, startApiProcess } from "./api-process.ts";
+import { readEnvironment, type Surroundings, type Variables } from "./environment.ts";
+import { newSwitches, openProduct, type Switches } from "./product.ts";
+import type { ProductSettings } from "./settings.ts";
+import { createWorkerControls, type WorkerControls } from "./worker-controls.ts";
+import { blockSeconds, startWorker } from "./worker.ts";
+
+export type ServiceName = "api" | "worker";
+
+/** What a container is made of. */
+export type Image = { readonly release: Release; readonly variables: Variables };
+
+/** What became of the attempt to put a new process in the place of the old one. */
+export type Replacement = {
+  /** `rejected`: the old one still runs. `exited`: none runs. */
+  readonly ended: "running" | "exited" | "rejected";
+  readonly log: readonly string[];
 };
 
-/** The API and its worker, on a database and a Redis that are there already. */
+export type RunningProduct = AsyncDisposable & {
+  /** The same for every process of the API, and refused while there is none. */
+  readonly url: string;
+  readonly switches: Switches;
+  readonly worker: WorkerControls;
+  /**
+   * With a path to look at, the new API stands beside the old one until it is healthy. Without one the old API ends first.
+   */
+  replaceApi(image: Image, healthPath: string | undefined): Promise<Replacement>;
+  /** The old worker is told to end, and what it holds is lost. */
+  replaceWorker(image: Image): Promise<Replacement>;
+  stop(service: ServiceName): Promise<void>;
+  /** What really runs. */
+  running(service: ServiceName): Running | undefined;
+  /** What the newest process wrote. */
+  log(service: ServiceName): readonly string[];
+};
+
+type Running = { readonly release: Release; readonly settings: ProductSettings };
+type Process<Kind extends AsyncDisposable> = Running & { readonly process: Kind };
+
+const HEALTH_TRIES = 5;
+const HEALTH_TIMEOUT_MS = 2_000;
+const HEALTH_PAUSE_MS = 100;
+
+/** The API and its worker, each a process of its own, on a database and a Redis that are there already. None runs yet. */
 export async function startProduct(
-  settings: ProductSettings,
+  surroundings: Surroundings,
   effects: Effects,
 ): Promise<RunningProduct> {
-  await using opened = new AsyncDisposableStack();
-  const closing = new AbortController();
-  // Neither opens anything before it is asked.
-  const database = createDatabase(settings.databaseUrl, settings.timing.databasePoolWaitMs);
-  const redis = createRedisLink(settings.redisUrl, settings.timing.redisTimeoutMs);
-  const switches: Switches = {
-    gate: createGate(),
-    failsAlways: false,
-    acceptsStrangers: false,
-    forgetsTokens: false,
-    metricsWithoutCounters: false,
-    webhookSecret: settings.webhookSecret,
+  const port = await quietPort();
+  const switches = newSwitches();
+  const controls = createWorkerControls();
+  const log: Record<ServiceName, readonly string[]> = { api: [], worker: [] };
+  let server: HttpServer | undefined;
+  let api: Process<ApiProcess> | undefined;
+  let worker: Process<AsyncDisposable> | undefined;
+
+  const stopApi = async (): Promise<void> => {
+    const stopped = [server, api?.process];
+    server = undefined;
+    api = undefined;
+    for (const each of stopped) await each?.[Symbol.asyncDispose]();
   };
-  const model = createLanguageModel(settings, closing.signal);
-  const todoist = createTodoistLink(settings, closing.signal);
-  const preflight = createPreflight(settings, { now: () => new Date(), closing: closing.signal });
-  const product: Product = {
-    settings,
-    database,
-    redis,
-    model,
-    todoist,
-    preflight,
-    effects,
-    switches,
+  const stopWorker = async (): Promise<void> => {
+    const stopped = worker?.process;
+    worker = undefined;
+    await stopped?.[Symbol.asyncDispose]();
   };
-  const worker = opened.use(startWorker(product, closing.signal));
-  // Closed before the worker is waited for, which may be in the middle of a job on a frozen database.
-  opened.use(database);
-  opened.use(redis);
-  opened.defer(() => {
-    closing.abort();
-    switches.gate.open();
-  });
-  const server = opened.use(await startHttpServer(createApi(product).fetch));
-  const kept = opened.move();
+  const listen = async (): Promise<void> => {
+    const answer = async (request: Request): Promise<Response> =>
+      api?.process.answer(request) ?? new Response("Bad Gateway", { status: 502 });
+    server ??= await startHttpServer(answer, port);
+  };
+
   return {
-    url: server.url,
+    url: `http://127.0.0.1:${port}`,
     switches,
-    worker,
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    worker: controls,
+    async replaceApi(image, healthPath) {
+      if (healthPath === undefined) {
+        await stopApi();
+        await sleep(surroundings.timing.restartMs);
+      }
+      const begun = beginApi(image, surroundings);
+      if (begun.settings === undefined) {
+        if (healthPath !== undefined) return { ended: "rejected", log: begun.log };
+        log.api = begun.log;
+        return { ended: "exited", log: begun.log };
+      }
+      const { release } = image;
+      const { settings } = begun;
+      const process = startApiProcess({ release, settings, effects, switches });
+      if (healthPath !== undefined && !(await isHealthy(process, healthPath))) {
+        await process[Symbol.asyncDispose]();
+        return { ended: "rejected", log: begun.log };
+      }
+      const old = api;
+      api = { release, settings, process };
+      log.api = begun.log;
+      await listen();
+      await old?.process[Symbol.asyncDispose]();
+      return { ended: "running", log: begun.log };
+    },
+    async replaceWorker(image) {
+      await stopWorker();
+      const { settings, log: written } = begin(image, surroundings, () => [WORKER_STARTED]);
+      log.worker = written;
+      if (settings === undefined) return { ended: "exited", log: written };
+      // Whatever held the old process up is no concern of a new one.
+      controls.reins.hand.open();
+      controls.reins.life.open();
+      const { release } = image;
+      const process = startWorkerProcess({ release, settings, effects, switches }, controls);
+      worker = { release, settings, process };
+      return { ended: "running", log: written };
+    },
+    stop: (service) => (service === "api" ? stopApi() : stopWorker()),
+    running: (service) => (service === "api" ? api : worker),
+    log: (service) => log[service],
+    async [Symbol.asyncDispose]() {
+      switches.gate.open();
+      await stopApi();
+      await stopWorker();
+    },
   };
+}
+
+/** The first words of a process; without settings they are the last ones too. */
+type Beginning = { readonly settings?: ProductSettings; readonly log: readonly string[] };
+
+function begin(
+  { release, variables }: Image,
+  surroundings: Surroundings,
+  firstWords: (settings: ProductSettings) => readonly string[],
+): Beginning {
+  const read = readEnvironment(variables, release.revision, surroundings);
+  if ("lastWords" in read) return { log: read.lastWords };
+  return { settings: read, log: firstWords(read) };
+}
+
+function beginApi(image: Image, surroundings: Surroundings): Beginning {
+  return image.release.api === "crashes" ? { log: CRASH } : begin(image, surroundings, apiLog);
+}
+
+const CRASH = [
+  "Traceback (most recent call last):",
+  '  File "/app/backend/api/main.py", line 14, in <module>',
+  "    from common.settings import settings",
+  "ModuleNotFoundError: No module named 'common.settings'",
+];
+
+function startWorkerProcess(
+  started: Parameters<typeof openProduct>[0],
+  { reins }: ReturnType<typeof createWorkerControls>,
+): AsyncDisposable {
+  const closing = new AbortController();
+  const { redisTimeoutMs } = started.settings.timing;
+  const product = openProduct(started, closing.signal, blockSeconds * 1_000 + redisTimeoutMs);
+  const worker = startWorker(product, reins, closing.signal);
+  return {
+    async [Symbol.asyncDispose]() {
+      closing.abort();
+      // Closed before the worker is waited for, which may be in the middle of a job on a frozen database.
+      product.redis[Symbol.dispose]();
+      product.database[Symbol.dispose]();
+      await worker[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function isHealthy(process: ApiProcess, path: string): Promise<boolean> {
+  for (let tries = 0; tries < HEALTH_TRIES; tries += 1) {
+    const answer = process.answer(new Request(`http://127.0.0.1${path}`)).then(({ ok }) => ok);
+    const patience = sleep(HEALTH_TIMEOUT_MS, false, { ref: false });
+    if (await Promise.race([answer, patience])) return true;
+    await sleep(HEALTH_PAUSE_MS);
+  }
+  return false;
+}
+
+/** It comes before anything was looked at, and proves nothing. */
+const WORKER_STARTED = "INFO:worker:Worker started, listening for jobs...";
+
+/** With a token in clear, as the real one writes it when a message of its bot could not be sent. */
+function apiLog({ telegramUrl, botToken }: ProductSettings): readonly string[] {
+  const url = `${telegramUrl}/bot${botToken}/sendMessage`;
+  return [
+    "INFO:     Uvicorn is running on http://0.0.0.0:8000 (Press CTRL+C to quit)",
+    `ERROR:api:Failed to send Telegram message: Client error '403 Forbidden' for url '${url}'`,
+  ];
 }

@@ -1,81 +1,57 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { createGate } from "../gate.ts";
 import { logEvent } from "./event-log.ts";
 import { type JobRun, topicsOf } from "./jobs.ts";
 import type { Product } from "./product.ts";
 import { type Job, jobSchema, queues } from "./queue.ts";
-import { createRedisLink } from "./redis-link.ts";
+import type { WorkerReins } from "./worker-controls.ts";
 
-export type Worker = AsyncDisposable & {
-  pause(): void;
-  resume(): void;
-  /** Is killed with the next job of that kind in its hands, before it has begun with it. */
-  dieHolding(death: Death): void;
-  /** Starts again if it is dead, and will not be killed any more. What died with it stays lost. */
-  revive(): void;
-};
+/** How long it waits for a job before it asks again. Its connection must wait longer than that. */
+export const blockSeconds = 5;
 
-type Death = {
-  readonly holds: (job: Job) => boolean;
-  /** Whether it is started again at once, as a container with a restart policy is. */
-  readonly comesBack: boolean;
-};
-
-const blockSeconds = 5;
+/** Where a release waits that calls the queue by another name. */
+const NOBODYS_QUEUE = "jobs";
 
 /**
  * The only consumer of the queue, one job at a time. A job is off the list while it runs and while it waits for its next
- * attempt, so stopping the worker then loses it for good, as it does in the real one.
+ * attempt, so ending the process then loses it for good, as it does in the real one.
  */
-export function startWorker(product: Product, closing: AbortSignal): Worker {
-  const { settings } = product;
-  const gate = createGate();
-  const life = createGate();
-  let death: Death | undefined;
-  // Its own connection, because blocking would hold up everybody who shares it.
-  const redis = createRedisLink(
-    settings.redisUrl,
-    blockSeconds * 1_000 + settings.timing.redisTimeoutMs,
-  );
-
+export function startWorker(
+  product: Product,
+  { hand, life, diesHolding }: WorkerReins,
+  closing: AbortSignal,
+): AsyncDisposable {
+  const { settings, release, effects, redis } = product;
+  const queue = release.worker === "idles" ? NOBODYS_QUEUE : queues.default;
+  let holds = false;
   const loop = async (): Promise<void> => {
     while (!closing.aborted) {
       try {
         await life.passing();
-        const popped = await redis.run((redis) => redis.blpop(queues.default, blockSeconds));
-        await gate.passing();
-        if (popped !== null && !diesHolding(popped[1])) await runJob(product, popped[1], closing);
+        const popped = await redis.run((redis) => redis.blpop(queue, blockSeconds));
+        holds = popped !== null;
+        await hand.passing();
+        if (popped !== null) await take(popped[1]);
       } catch {
         await pause(settings.timing.workerErrorPauseMs, closing);
+      } finally {
+        if (!closing.aborted) holds = false;
       }
     }
   };
   /** A job is in no list while it is held, so nothing tells of it when the worker dies: no event, no retry, no letter. */
-  const diesHolding = (text: string): boolean => {
-    const job = death && parseJob(text);
-    if (job === undefined || death?.holds(job) !== true) return false;
-    product.effects.add("jobsLost");
-    if (!death.comesBack) life.shut();
-    death = undefined;
-    return true;
+  const take = async (text: string): Promise<void> => {
+    if (closing.aborted) return;
+    if (diesHolding(parseJob(text))) effects.add("jobsLost");
+    else await runJob(product, text, closing);
   };
   const ended = loop();
 
   return {
-    pause: () => gate.shut(),
-    resume: () => gate.open(),
-    dieHolding: (next) => {
-      death = next;
-    },
-    revive: () => {
-      death = undefined;
-      life.open();
-    },
     async [Symbol.asyncDispose]() {
-      gate.open();
+      if (holds) effects.add("jobsLost");
+      hand.open();
       life.open();
-      redis[Symbol.dispose]();
       await ended;
     },
   };

@@ -104,7 +104,7 @@ const FIELDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   command: isText,
   frequency: isFrequency,
   container: (value) => value === null || isText(value),
-  timeout: (value) => Number.isInteger(value) && Number(value) >= 60 && Number(value) <= 36_000,
+  timeout: (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 36_000,
   enabled: (value) => typeof value === "boolean",
 };
 

@@ -14,9 +14,10 @@ const textMessage = z.object({
 export const telegramWebhook = openRoute(
   "POST",
   "/v1/integrations/telegram/webhook",
-  async ({ switches }, { headers, text }) => {
+  async ({ switches, settings }, { headers, text }) => {
+    const secret = switches.webhookSecret ?? settings.webhookSecret;
     const given = headers.get("x-telegram-bot-api-secret-token");
-    if (switches.webhookSecret !== "" && given !== switches.webhookSecret) {
+    if (secret !== "" && given !== secret) {
       throw new Refusal(403, "Unauthorized webhook source");
     }
     const isMessage = textMessage.safeParse(parseJson(text)).success;

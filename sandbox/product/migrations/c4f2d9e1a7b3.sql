@@ -1,4 +1,4 @@
--- What B's migrations add to A's schema, as far as the product here uses it. They copy no rows.
+-- What B adds to A's schema, as far as the product here uses it. They copy no rows.
 create type work_item_kind as enum ('project', 'task', 'subtask');
 create type work_item_status as enum ('open', 'blocked', 'done', 'archived');
 
@@ -25,5 +25,3 @@ create table work_items (
   archived_at timestamptz
 );
 create index idx_work_items_user_kind_status on work_items (user_id, kind, status);
-
-update alembic_version set version_num = 'c4f2d9e1a7b3';
