@@ -2,6 +2,7 @@ import { announce } from "./bot/announcement.ts";
 import { chartPicture } from "./bot/chart-picture.ts";
 import { leaveForeignChat } from "./bot/foreign-chat.ts";
 import { gateRules } from "./bot/gate-rules.ts";
+import { createMembership } from "./bot/membership.ts";
 import { keepMenus } from "./bot/menus.ts";
 import { followChat } from "./bot/moved-chat.ts";
 import { pollUpdates } from "./bot/polling.ts";
@@ -47,7 +48,6 @@ import { forgetRoundups } from "./storage/roundup.ts";
 import type { Run } from "./storage/run.ts";
 import { forgetSamples } from "./storage/sample.ts";
 import { forgetSlots } from "./storage/schedule.ts";
-import { keptSealKey } from "./storage/seal-key.ts";
 import { createSeal } from "./storage/seal.ts";
 import { pingHeartbeat } from "./systems/heartbeat.ts";
 import { createRedis } from "./systems/redis.ts";
@@ -104,8 +104,7 @@ export async function startApp(parts: Parts): Promise<App> {
   const metrics = settings.http && (await import("./metrics.ts")).createMetrics();
   const calls = observeCalls(api, (method, outcome) => metrics?.telegramCall(method, outcome));
   const botId = botIdOf(telegram.token);
-  const sealKey = settings.sealKey ?? (await keptSealKey(dataFolder));
-  const inbox = createInbox(botId, createSeal(sealKey));
+  const inbox = createInbox(botId, createSeal(await flightdeck.sealKey()));
   const tally = createRefusalTally((refused) => logger.info({ refused }, "turned away"));
   const shared = { api, database, onError };
   const onMoved = async (fromChatId: number, toChatId: number): Promise<void> => {
@@ -122,7 +121,9 @@ export async function startApp(parts: Parts): Promise<App> {
   };
   const [inboxBell, outboxBell] = [createBell(), createBell()];
   const giving = { commands, targets, engine };
-  const routing = { ...shared, ...giving, inbox, bell: inboxBell, outboxBell, dispatch, tally };
+  const members = createMembership(api);
+  const hearing = { inbox, bell: inboxBell, outboxBell, tally, members };
+  const routing = { ...shared, ...giving, ...hearing, dispatch };
   const sending = {
     ...shared,
     scrub,

@@ -107,6 +107,12 @@ async function tell(
       tellCard(terminal, drawing.card, json);
       return EXIT.ok;
     }
+    case "told":
+      terminal.stdout(`${answer.message}\n`);
+      return EXIT.ok;
+    case "counted":
+      terminal.stdout(`${answer.message}\n`);
+      return answer.run ? tellRun(terminal, flightdeck, answer.run, json) : EXIT.ok;
     case "run": {
       const { admission } = answer;
       if (admission.kind === "refused") {
@@ -120,13 +126,20 @@ async function tell(
         );
         return EXIT.no;
       }
-      const ended = await executeToEnd(flightdeck, run.id, terminal.signal);
-      terminal.stdout(
-        json ? await runAsJson(flightdeck, ended) : await runAsText(flightdeck, ended),
-      );
-      return exitCodeOf(ended);
+      return tellRun(terminal, flightdeck, run, json);
     }
   }
+}
+
+async function tellRun(
+  { stdout, signal }: Terminal,
+  flightdeck: Flightdeck,
+  run: Run,
+  json: boolean,
+): Promise<number> {
+  const ended = await executeToEnd(flightdeck, run.id, signal);
+  stdout(json ? await runAsJson(flightdeck, ended) : await runAsText(flightdeck, ended));
+  return exitCodeOf(ended);
 }
 
 function tellCard({ stdout }: Terminal, card: Card, json: boolean): void {

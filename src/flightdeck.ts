@@ -7,6 +7,7 @@ import type { Command } from "./commands/command.ts";
 import { commands as ownCommands } from "./commands/index.ts";
 import type { ServedTarget } from "./commands/served-target.ts";
 import type { TargetConfig, ValidConfig } from "./config/load-config.ts";
+import { deriveApprovalKeys, type ApprovalKeys } from "./core/approval-bond.ts";
 import { createScrubber } from "./core/redaction.ts";
 import type { Secret } from "./core/secret.ts";
 import { createCaller, type Caller } from "./jobs/calling.ts";
@@ -19,8 +20,10 @@ import type { Logger } from "./logger.ts";
 import { ownDatabase } from "./own-servers.ts";
 import { openDatabase, type Clock, type Database } from "./storage/database.ts";
 import { migrate } from "./storage/migrate.ts";
+import { keptSealKey } from "./storage/seal-key.ts";
 import { createHttpApi, type HttpApi } from "./systems/http-api.ts";
 import { openSecondPath, type CallPath } from "./systems/second-path.ts";
+import { botIdOf } from "./systems/telegram-bot.ts";
 import { openTarget, type Target } from "./target.ts";
 import { createTroubleReport } from "./trouble-report.ts";
 
@@ -50,6 +53,8 @@ export type Flightdeck = AsyncDisposable & {
   /** Absolute: what is started in it may run elsewhere. */
   readonly dataFolder: string;
   readonly engine: Engine;
+  /** What seals stored updates and proves approvals; made when it is first asked for. */
+  readonly sealKey: () => Promise<Secret>;
   readonly commands: readonly Command[];
   /** Every target that is served, the first file's first. */
   readonly targets: readonly [ServedTarget, ...ServedTarget[]];
@@ -115,8 +120,15 @@ export async function openFlightdeck(
   const first = await open(firstFile);
   const targets: [Target, ...Target[]] = [first];
   for (const file of furtherFiles) targets.push(await open(file));
+  const sealKey = async (): Promise<Secret> => settings.sealKey ?? keptSealKey(dataFolder);
+  let keys: Promise<ApprovalKeys> | undefined;
+  const approvals = {
+    botId: botIdOf(settings.telegram.token),
+    keys: async () => (keys ??= sealKey().then(deriveApprovalKeys)),
+  };
   const engine = createEngine({
     database,
+    approvals,
     targets: new Map(targets.map(({ context, engine }) => [context.target, engine])),
     settings: settings.engine,
     origin,
@@ -130,6 +142,7 @@ export async function openFlightdeck(
     databaseUrl,
     dataFolder,
     engine,
+    sealKey,
     commands: [...ownCommands, ...(overrides.commands ?? [])],
     targets,
     watched: [first.watched, ...targets.slice(1).map(({ watched }) => watched)],

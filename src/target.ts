@@ -78,6 +78,8 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
     configHash: config.hash,
     place: { chatId, topicId, replyTo: undefined },
     rosterAt: (now: Date) => rosterAt(settings, now),
+    operators,
+    logOrigin: originOf(settings.evidence, target),
   };
 
   const systems = createSystems(settings.systems, target);

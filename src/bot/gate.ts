@@ -25,6 +25,8 @@ export const intakeSchema = z.discriminatedUnion("kind", [
     messageId: z.number(),
     callbackId: z.string(),
     data: z.string(),
+    /** Telegram no longer knows the message under which the button stood. */
+    isInaccessible: z.literal(true).optional(),
   }),
 ]);
 export type Intake = z.output<typeof intakeSchema>;
@@ -44,6 +46,8 @@ export type Refusal =
   | "edited"
   | "too-long"
   | "no-data"
+  /** A button under a question that is unknown, not one's own to tap, or under an older message. */
+  | "answer"
   /** Not built as updates are. */
   | "malformed"
   /** An operator whose rights somebody took away: told apart by the router, which knows the present state. */
@@ -121,6 +125,7 @@ function judgeTap(tap: NonNullable<Update["callback_query"]>, rules: GateRules):
       messageId: message.message_id,
       callbackId: tap.id,
       data,
+      ...(message.date === 0 ? { isInaccessible: true } : {}),
     },
   };
 }

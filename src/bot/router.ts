@@ -4,8 +4,9 @@ import type { Answer, Command } from "../commands/command.ts";
 import { performCommand } from "../commands/perform-command.ts";
 import { targetMeant, type ServedTarget } from "../commands/served-target.ts";
 import { actorOf } from "../core/actor.ts";
+import { ANSWER_COMMAND } from "../core/approval-token.ts";
 import { plainCard, type Card } from "../core/card.ts";
-import { parseCommandLine, splitLine } from "../core/command-line.ts";
+import { parseCommandLine, splitLine, type CommandLine } from "../core/command-line.ts";
 import { age } from "../core/moment.ts";
 import { nearest } from "../core/nearest.ts";
 import { mayActAs } from "../core/operator.ts";
@@ -14,6 +15,7 @@ import { runName } from "../core/run-name.ts";
 import { pass } from "../core/trace.ts";
 import { shortened } from "../core/visible-text.ts";
 import type { Bell } from "../core/waiting.ts";
+import { targetOfAnswer, type Tap } from "../jobs/approval-vote.ts";
 import type { Engine } from "../jobs/engine.ts";
 import type { Database, Transaction } from "../storage/database.ts";
 import type { DueUpdate, Inbox } from "../storage/inbox.ts";
@@ -21,6 +23,7 @@ import { isLocked } from "../storage/operator-lock.ts";
 import { answer, showSubject, type Place } from "../storage/outbox.ts";
 import type { Run } from "../storage/run.ts";
 import { intakeSchema, type Intake } from "./gate.ts";
+import type { Membership } from "./membership.ts";
 import type { RefusalTally } from "./refusal-tally.ts";
 import { COMMAND_PREFIX } from "./render.ts";
 import { failureOf, telegramError } from "./telegram.ts";
@@ -45,6 +48,7 @@ export type RouterParts = {
   /** Called after the commit, to have the run executed without delay. */
   readonly dispatch: (run: Run, now: Date) => void;
   readonly tally: Pick<RefusalTally, "count">;
+  readonly members: Membership;
   readonly onError: (error: unknown, during: string) => void;
 };
 
@@ -54,6 +58,9 @@ type Aftermath = {
   readonly run?: Run | undefined;
   readonly toast?: { readonly callbackId: string; readonly text: string } | undefined;
 };
+
+/** Telegram has to be asked first whether somebody is a member of a chat. */
+type Unready = { readonly asks: { readonly userId: number; readonly chatId: number } };
 
 /** Handles what is in the inbox, oldest first, until the signal. */
 export async function routeInbox(parts: RouterParts, signal: AbortSignal): Promise<void> {
@@ -75,10 +82,15 @@ async function handleNext(parts: RouterParts): Promise<boolean> {
       if (!due) return undefined;
       taken.update = due;
       const after = await handle(parts, tx, now, due);
-      await parts.inbox.markHandled(tx, due.updateId);
+      if (!("asks" in after)) await parts.inbox.markHandled(tx, due.updateId);
       return after;
     });
     if (!aftermath) return false;
+    if ("asks" in aftermath) {
+      // Nothing outside is asked inside a transaction; with the answer the update is taken up again.
+      await parts.members.ask(aftermath.asks.userId, aftermath.asks.chatId);
+      return true;
+    }
     pass("inbox.handled", taken.update?.updateId ?? "");
     parts.outboxBell.ring();
     if (aftermath.run) parts.dispatch(aftermath.run, aftermath.now);
@@ -102,7 +114,7 @@ async function handle(
   tx: Transaction,
   now: Date,
   due: DueUpdate,
-): Promise<Aftermath> {
+): Promise<Aftermath | Unready> {
   const intake = due.body === undefined ? undefined : intakeSchema.parse(JSON.parse(due.body));
   if (!intake) {
     const place: Place = { chatId: due.chatId, topicId: undefined, replyTo: undefined };
@@ -118,6 +130,7 @@ async function handle(
   const routed = await route(parts, { tx, now, due, intake, place });
   // Somebody to one target is a stranger to another, and strangers hear nothing.
   if (routed === undefined) return { now };
+  if ("asks" in routed) return routed;
   switch (routed.kind) {
     case "run": {
       const { admission } = routed;
@@ -136,6 +149,10 @@ async function handle(
     case "subject":
       await showSubject(tx, now, routed.subject, place);
       return { now, toast: tap && { ...tap, text: "" } };
+    case "counted":
+      if (!tap) return refuse({ tx, now, due, place, tap, text: routed.message });
+      return { now, run: routed.run, toast: { ...tap, text: "" } };
+    case "told":
     case "refused":
       return refuse({ tx, now, due, place, tap, text: routed.message });
   }
@@ -150,11 +167,18 @@ type Routing = {
 };
 
 /** From what was typed or tapped to an answer: target, person, lock, name, role, freshness, arguments, in this order. */
-async function route(parts: RouterParts, routing: Routing): Promise<Answer | undefined> {
+async function route(parts: RouterParts, routing: Routing): Promise<Answer | Unready | undefined> {
   const { tx, now, due, intake, place } = routing;
   const text = typedText(intake);
-  if (text === undefined) return { kind: "refused", message: "This button is no longer known." };
-  const meant = targetMeant(parts.targets, parseCommandLine(splitLine(text)), place);
+  if (text === undefined) return UNKNOWN_BUTTON;
+  const typed = parseCommandLine(splitLine(text));
+  const isAnswer = typed.name === ANSWER_COMMAND;
+  const asked = isAnswer ? await targetOfAnswer(tx, typed.words[0] ?? "") : undefined;
+  const meant = targetMeant(
+    parts.targets,
+    asked === undefined ? typed : about(asked, typed),
+    place,
+  );
   if (!meant.ok) return { kind: "refused", message: meant.message };
   const { context, line } = meant;
   const operator = context.operators.find((one) => one.telegram === intake.userId);
@@ -171,12 +195,37 @@ async function route(parts: RouterParts, routing: Routing): Promise<Answer | und
   }
   const sentAt = intake.kind === "tap" ? due.receivedAt : new Date(intake.sentAt * 1000);
   if (now.getTime() - sentAt.getTime() > FRESH_FOR_MS[command.effect]) {
+    if (isAnswer) return { kind: "refused", message: "That came in too late; tap again." };
     return { kind: "card", card: staleCard(text, sentAt, now) };
   }
   const actor = actorOf(operator, "telegram");
   const cause = intake.kind === "tap" ? `tap-${intake.callbackId}` : `tg-${due.updateId}`;
   const given = { command, line, context, actor, cause, place };
-  return performCommand(parts.engine, tx, now, given);
+  if (!isAnswer || intake.kind !== "tap") return performCommand(parts.engine, tx, now, given);
+  const chatId = parts.targets.find((one) => one.context === context)?.chatId ?? intake.chatId;
+  const member = parts.members.recall(intake.userId, chatId);
+  if (member === undefined) return { asks: { userId: intake.userId, chatId } };
+  const isMember = member === "unknown" ? undefined : member === "member";
+  const tap = tapOf(intake, isMember, sentAt);
+  const answered = await performCommand(parts.engine, tx, now, { ...given, tap });
+  if (answered.kind === "refused") parts.tally.count("answer");
+  return answered;
+}
+
+const UNKNOWN_BUTTON = { kind: "refused", message: "This button is no longer known." } as const;
+
+/** A question knows its target by itself, wherever its button is tapped. */
+function about(target: string, line: CommandLine): CommandLine {
+  return { ...line, words: [`@${target}`, ...line.words] };
+}
+
+function tapOf(
+  { chatId, topicId, messageId, ...intake }: Extract<Intake, { readonly kind: "tap" }>,
+  isMember: boolean | undefined,
+  at: Date,
+): Tap {
+  const isAccessible = intake.isInaccessible !== true;
+  return { chatId, topicId, messageId, isAccessible, isMember, at };
 }
 
 /** The command line behind an update. What a button carries is as trusted as what its presser could have typed. */

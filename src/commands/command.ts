@@ -4,9 +4,11 @@ import type { CommandLine } from "../core/command-line.ts";
 import type { Json } from "../core/json.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Role } from "../core/operator.ts";
+import type { Tap } from "../jobs/approval-vote.ts";
 import type { Admission, Engine } from "../jobs/engine.ts";
 import type { CommandEvent } from "../jobs/run-record.ts";
 import type { Transaction } from "../storage/database.ts";
+import type { Run } from "../storage/run.ts";
 import type { TargetContext } from "./served-target.ts";
 
 /** What a command may lean on; it runs inside the transaction that marks its cause as handled. */
@@ -16,7 +18,9 @@ export type CommandContext = TargetContext & {
   readonly actor: Actor;
   /** What brought this command: `tg-<update>`, `tap-<callback>` or `cli-<uuid>`. */
   readonly cause: string;
-  readonly engine: Pick<Engine, "cancel" | "decide" | "detailsOf" | "recordAfterwards">;
+  /** The tap that typed it, where somebody tapped. */
+  readonly tap: Tap | undefined;
+  readonly engine: Pick<Engine, "cancel" | "decide" | "detailsOf" | "hear" | "recordAfterwards">;
   /** Commits a run of an operation with the command as its cause and its card as the answer. */
   start(operation: string, input: Json): Promise<Admission>;
   /** Writes down what this command did that is no run. */
@@ -28,6 +32,10 @@ export type Answer =
   | { readonly kind: "run"; readonly admission: Admission }
   /** A message about a subject that is drawn anew whenever it is sent: opened here, or brought up to date where it is. */
   | { readonly kind: "subject"; readonly subject: string }
+  /** What somebody said to a question was heard, as its card shows, which goes on by it if this says so. */
+  | { readonly kind: "counted"; readonly message: string; readonly run?: Run | undefined }
+  /** For the eyes of whoever asked alone. */
+  | { readonly kind: "told"; readonly message: string }
   /** Not understood, or not possible as asked; nothing was done. */
   | { readonly kind: "refused"; readonly message: string };
 

@@ -66,6 +66,7 @@ async function typed(line: string, world: World = {}) {
   const started: { operation: string; input: unknown }[] = [];
   const asked: string[] = [];
   const engine: CommandContext["engine"] = {
+    hear: async () => ({ kind: "refused", message: "This button is no longer known." }),
     cancel: async (_tx, _now, runId) => asked.push(`cancel ${runId}`) > 0 && world.cancels === true,
     decide: async (_tx, _now, runId, decision) =>
       asked.push(`${decision} ${runId}`) > 0 && world.decides === true,

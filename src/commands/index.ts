@@ -1,5 +1,7 @@
 import { ack } from "./ack.ts";
 import { alerts } from "./alerts.ts";
+import { answer } from "./answer.ts";
+import { approve, deny } from "./approve.ts";
 import { backup } from "./backup.ts";
 import { calls } from "./calls.ts";
 import { cancel } from "./cancel.ts";
@@ -45,4 +47,7 @@ export const commands: readonly Command[] = [
   whoami,
   createHelp(() => commands),
   decide,
+  answer,
+  approve,
+  deny,
 ];

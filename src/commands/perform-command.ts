@@ -1,5 +1,6 @@
 import type { Actor } from "../core/actor.ts";
 import type { CommandLine } from "../core/command-line.ts";
+import type { Tap } from "../jobs/approval-vote.ts";
 import type { Engine } from "../jobs/engine.ts";
 import type { Transaction } from "../storage/database.ts";
 import type { Place } from "../storage/outbox.ts";
@@ -15,6 +16,8 @@ export type GivenCommand = {
   readonly cause: string;
   /** Where the card of a run is shown, if anywhere. */
   readonly place?: Place | undefined;
+  /** Where somebody tapped to give it. */
+  readonly tap?: Tap | undefined;
 };
 
 /** Performs a command in the transaction that marks its cause as handled: with a run and an entry for the same cause. */
@@ -22,7 +25,7 @@ export async function performCommand(
   engine: Engine,
   tx: Transaction,
   now: Date,
-  { command, line, context, actor, cause, place }: GivenCommand,
+  { command, line, context, actor, cause, place, tap }: GivenCommand,
 ): Promise<Answer> {
   const { target } = context;
   return command.answer(
@@ -32,6 +35,7 @@ export async function performCommand(
       now,
       actor,
       cause,
+      tap,
       engine,
       start: async (operation, input) =>
         engine.admit(tx, now, { target, operation, input, cause, actor, place }),

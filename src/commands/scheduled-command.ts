@@ -66,6 +66,9 @@ export async function performScheduled(
     case "subject":
       await showSubject(tx, now, answered.subject, place);
       return { kind: "answered" };
+    case "counted":
+    case "told":
+      return { kind: "answered" };
     case "refused":
       return { kind: "refused", reason: answered.message };
   }

@@ -50,11 +50,11 @@ export type ApprovalView = {
   }[];
   /** What was no longer as it was when the yes was to be used, in words; empty unless it is stale. */
   readonly changed: readonly string[];
-  /** What the buttons type. Empty where nobody can say anything any more. */
+  /** What people can say: the answers while it is open, and to ask again once it ended without one. */
   readonly buttons: readonly (readonly ApprovalButton[])[];
 };
 
-/** A row of these stands under the card while something can be said. */
+/** Rows of these stand last under the card, as they are. */
 export type ApprovalButton = {
   readonly label: string;
   readonly command: string;

@@ -1,5 +1,7 @@
 import { z } from "zod";
 
+import { ANSWER_COMMAND } from "./approval-token.ts";
+
 /** A stretch of text with one manner; a plain string has none. Text is always shown as it is, never parsed as markup. */
 const wordSchema = z.union([
   z.string(),
@@ -41,7 +43,9 @@ export function line(...words: readonly CardWord[]): CardPart {
 
 /** Makes every button mean this target wherever it is tapped, for a process that serves several. */
 export function addressedTo(target: string, card: Card): Card {
-  const address = (command: string): string => command.replace(/^\S+/, `$& @${target}`);
+  const address = (command: string): string =>
+    // What answers a question finds its target by itself, and fills its button.
+    command.startsWith(`${ANSWER_COMMAND} `) ? command : command.replace(/^\S+/, `$& @${target}`);
   return {
     ...card,
     actions: card.actions.map((row) =>

@@ -6,6 +6,8 @@ export type Moment =
   | "inbox.handled"
   | "run.claimed"
   | "step.opened"
+  | "approval.asked"
+  | "approval.used"
   | "act.begins"
   | "act.returned"
   | "step.closed"

@@ -1,4 +1,5 @@
 import type { Actor } from "../core/actor.ts";
+import type { ApprovalKeys } from "../core/approval-bond.ts";
 import { addressedTo, line, type Card, type CardPart } from "../core/card.ts";
 import { Interruption } from "../core/interruption.ts";
 import type { Json } from "../core/json.ts";
@@ -14,29 +15,35 @@ import {
   endRun,
   findRun,
   holdsLease,
+  holdsTarget,
   releaseLease,
-  requestCancel,
   resumeRun,
   type Run,
   type RunAdmission,
   type RunOutcome,
 } from "../storage/run.ts";
 import { SystemError } from "../systems/system-error.ts";
+import { stopRun } from "./approval-cancel.ts";
+import { endQuestion, type QuestionEnd } from "./approval-end.ts";
+import { approvalViewOf } from "./approval-view.ts";
+import { hear, type Ballot, type Heard } from "./approval-vote.ts";
+import type { AskedTarget } from "./asking.ts";
 import { evidenceStanding, type EvidenceStanding } from "./evidence-standing.ts";
 import { holdLease } from "./lease.ts";
 import type { Operation, RunView, Step } from "./operation.ts";
 import { record, recordCommand, subjectOf, type RecordOrigin } from "./run-record.ts";
 import type { EngineSettings } from "./settings.ts";
-import { performStep, StepFailure, suspend, Suspension, type StepRunner } from "./step-runner.ts";
+import { Refusal, StepFailure, Suspension } from "./step-end.ts";
+import { performStep, suspend, type StepRunner } from "./step-runner.ts";
+import { seizeTarget } from "./target-taking.ts";
 
 /** A run that was claimed this often and never ended is beyond help by more tries. */
 const CLAIM_LIMIT = 50;
 
 /** What the engine needs to know of a target to execute its runs. */
-export type EngineTarget = {
+export type EngineTarget = AskedTarget & {
   readonly operations: readonly Operation[];
   readonly timeZone: string;
-  readonly configHash: string;
   /** Where it is talked about. */
   readonly place: Place;
 };
@@ -46,6 +53,8 @@ export type EngineParts = {
   readonly targets: ReadonlyMap<string, EngineTarget>;
   readonly settings: EngineSettings;
   readonly origin: RecordOrigin;
+  /** What answers to questions are known by. */
+  readonly approvals: { readonly botId: number; readonly keys: () => Promise<ApprovalKeys> };
   readonly onError: (error: unknown, during: string) => void;
 };
 
@@ -99,6 +108,7 @@ export function createEngine(parts: EngineParts) {
         operation: operation.name,
         input: order.input,
         mutating: operation.effect === "mutate",
+        holds: operation.effect === "mutate" && !asksFirst(operation.steps(order.input)),
         cause: order.cause,
         actor: order.actor,
         configHash: targetNamed(order.target).configHash,
@@ -127,8 +137,11 @@ export function createEngine(parts: EngineParts) {
         parts.onError(error, `renewing the lease of ${runName(run.id)}`),
       );
       using stopping = stoppingWith(stop);
-      const { place } = targetNamed(run.target);
-      const runner: StepRunner = { database, origin, run, lease, place, stop: stopping.signal };
+      const target = targetNamed(run.target);
+      const asking = { operation: operationOf(run), keys: parts.approvals.keys, target };
+      const { place } = target;
+      const { signal } = stopping;
+      const runner: StepRunner = { database, origin, run, lease, place, asking, stop: signal };
       try {
         await finish(run, await performAll(runner));
       } catch (error) {
@@ -145,11 +158,15 @@ export function createEngine(parts: EngineParts) {
       }
     },
 
-    /** Asks a run to stop where it can. False: it had ended already. */
-    async cancel(tx: Transaction, now: Date, runId: string): Promise<boolean> {
-      const asked = await requestCancel(tx, now, runId);
-      if (asked) await stateChanged(tx, now, subjectOf({ id: runId }));
-      return asked;
+    /** Asks a run to stop where it can; one that waits for people ends. False: it had ended already. */
+    async cancel(tx: Transaction, now: Date, runId: string, actor?: Actor): Promise<boolean> {
+      return stopRun(tx, now, origin, { id: runId }, actor);
+    },
+
+    /** What somebody says to the question of a run. */
+    async hear(tx: Transaction, now: Date, ballot: Ballot): Promise<Heard> {
+      const targetOf = (name: string): EngineTarget | undefined => parts.targets.get(name);
+      return hear(tx, now, { ...parts.approvals, origin, targetOf }, ballot);
     },
 
     /** A person's word on an effect in doubt, an entry of its own. False: nothing is in doubt any more. */
@@ -238,7 +255,10 @@ export function createEngine(parts: EngineParts) {
     if (!run || !target || !operation) return undefined;
     const steps = await stepsOf(tx, runId);
     const kept = await operation.keeps(tx, runId);
-    const view = { run, input: run.input, steps, kept, now, timeZone: target.timeZone };
+    const again = operation.again(run.input);
+    const approval = await approvalViewOf(tx, runId, { ...parts.approvals, again });
+    const { timeZone } = target;
+    const view = { run, input: run.input, steps, kept, approval, now, timeZone };
     return { operation, view };
   }
 
@@ -247,19 +267,25 @@ export function createEngine(parts: EngineParts) {
     readonly verdict?: string;
     readonly reason?: string;
     readonly facts?: Readonly<Record<string, string>>;
+    /** What becomes of a question that is open at the end. */
+    readonly question?: QuestionEnd;
   };
 
   async function performAll(runner: StepRunner): Promise<Ending> {
     const { run } = runner;
     const operation = operationOf(run);
     const steps = operation.steps(run.input);
-    const journal = await database.transaction(async (tx) => stepsOf(tx, run.id));
-    const obstacle = obstacleTo(run, steps, journal);
+    const { journal, holds } = await database.transaction(async (tx) => ({
+      journal: await stepsOf(tx, run.id),
+      holds: await holdsTarget(tx, run.id),
+    }));
+    const obstacle = obstacleTo(run, steps, journal, holds);
     if (obstacle !== undefined) {
       await giveUp(runner, obstacle);
       throw new Suspension(obstacle);
     }
     const results: Record<string, Json> = {};
+    let mayChange = holds || !run.mutating;
     try {
       for (const [n, step] of steps.entries()) {
         const journalled = journal.find((earlier) => earlier.n === n);
@@ -273,10 +299,14 @@ export function createEngine(parts: EngineParts) {
         if (run.cancelRequestedAt && !isOpenAct(journalled)) return cancelled();
         if (!isOpenAct(journalled)) runner.lease.cancelled.throwIfAborted();
         runner.stop.throwIfAborted();
+        // Where a question did not apply nobody has taken the target yet.
+        if (step.kind === "act" && !mayChange) await seizeTarget(runner, n);
+        mayChange ||= step.kind !== "look";
         results[step.name] = await performStep(runner, step, { n, journalled, results });
       }
     } catch (error) {
       if (error instanceof StepFailure) return { state: "failed", reason: error.message };
+      if (error instanceof Refusal) return refusedBy(error);
       if (error instanceof Interruption && error.because === "cancelled") return cancelled();
       throw error;
     }
@@ -288,6 +318,7 @@ export function createEngine(parts: EngineParts) {
     run: Run,
     steps: readonly Step[],
     journal: readonly JournalledStep[],
+    holds: boolean,
   ): string | undefined {
     if (run.epoch > CLAIM_LIMIT) return `given up after ${CLAIM_LIMIT} attempts`;
     if (journal.some(({ n, name }) => steps[n]?.name !== name)) {
@@ -295,6 +326,10 @@ export function createEngine(parts: EngineParts) {
     }
     if (run.mutating && run.configHash !== targetNamed(run.target).configHash) {
       return "the configuration changed since it was asked; ask again";
+    }
+    const hadTarget = !asksFirst(steps) || journal.some(tookTarget);
+    if (run.mutating && hadTarget && !holds) {
+      return "another run has taken the target over";
     }
     return undefined;
   }
@@ -311,6 +346,7 @@ export function createEngine(parts: EngineParts) {
   async function finish(run: Run, ending: Ending): Promise<void> {
     await database.transaction(async (tx, now) => {
       if (!(await holdsLease(tx, { runId: run.id, epoch: run.epoch }))) return;
+      await endQuestion(tx, now, origin, run, ending.question ?? questionLeft(ending));
       await endRun(tx, now, run.id, ending);
       await stateChanged(tx, now, subjectOf(run));
       // What was intended and surely not done ends with that, so that no intent stays open.
@@ -361,6 +397,38 @@ function doubtCard(run: Run): Card {
       ],
     ],
   };
+}
+
+/** Whether nothing is changed before people have said yes. */
+function asksFirst(steps: readonly Step[]): boolean {
+  const ask = steps.findIndex(isAsk);
+  const act = steps.findIndex(({ kind }) => kind === "act");
+  return ask >= 0 && (act < 0 || ask < act);
+}
+
+function isAsk({ kind }: Step): boolean {
+  return kind === "ask";
+}
+
+/** Whether a run can only have come this far as the one that may change its target. */
+function tookTarget({ kind, state }: JournalledStep): boolean {
+  return kind === "act" || (kind === "ask" && state === "done");
+}
+
+function refusedBy({ end, changed, message }: Refusal) {
+  const state = end === "expired" ? ("expired" as const) : ("refused" as const);
+  return { state, reason: message, question: { approval: end, changed } };
+}
+
+/** A question that is open when its run ends otherwise: somebody stopped it, or it cannot go on. */
+function questionLeft({
+  state,
+  reason = "",
+}: {
+  readonly state: RunOutcome;
+  readonly reason?: string;
+}): QuestionEnd {
+  return { approval: state === "cancelled" ? "revoked" : "stale", changed: [reason] };
 }
 
 function isCleared(step: JournalledStep): boolean {

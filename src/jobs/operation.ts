@@ -102,6 +102,8 @@ type OperationParts<Schema extends z.ZodType> = {
   readonly input: Schema;
   steps(input: z.output<Schema>): readonly Step[];
   conclude(input: z.output<Schema>, results: Results): Conclusion;
+  /** The command line that asks for the same once more, for the button of a question that ended without an answer. */
+  again?(input: z.output<Schema>): string;
   /** Reads what its card shows beside the journal, such as who ticked what. */
   keeps?(tx: Transaction, runId: string): Promise<Json>;
   /** The live card, twelve lines at most before its folded part. */
@@ -118,6 +120,7 @@ export type Operation = {
   readonly urgent: boolean;
   steps(input: Json): readonly Step[];
   conclude(input: Json, results: Results): Conclusion;
+  again(input: Json): string | undefined;
   keeps(tx: Transaction, runId: string): Promise<Json>;
   card(view: RunView<Json>): Card;
   details(view: RunView<Json>): readonly CardPart[];
@@ -138,6 +141,7 @@ export function defineOperation<Schema extends z.ZodType>(
     urgent: parts.urgent ?? false,
     steps: (input) => parts.steps(parts.input.parse(input)),
     conclude: (input, results) => parts.conclude(parts.input.parse(input), results),
+    again: (input) => parts.again?.(parts.input.parse(input)),
     keeps: async (tx, runId) => (await parts.keeps?.(tx, runId)) ?? null,
     card: (view) => parts.card(typed(view)),
     details: (view) => parts.details(typed(view)),

@@ -19,6 +19,8 @@ type RunEvent = {
   readonly result?: string | undefined;
   readonly actor?: Actor | undefined;
   readonly facts?: Readonly<Record<string, string>> | undefined;
+  /** Tells events apart that the same step may have several of, such as the votes of several people. */
+  readonly one?: string | undefined;
 };
 
 /** Writes down one event of a run's life; the same event of the same run is written once. */
@@ -31,7 +33,8 @@ export async function record(
 ): Promise<void> {
   // A decision may be asked for more than once in a run's life, each time under another epoch.
   const turn = event.kind === "run.unknown" || event.kind === "run.decision" ? run.epoch : 0;
-  await append(tx, now, run.target, `run-${run.id}:${event.step ?? ""}:${event.kind}:${turn}`, {
+  const once = `run-${run.id}:${event.step ?? ""}:${event.kind}:${event.one ?? turn}`;
+  await append(tx, now, run.target, once, {
     kind: event.kind,
     target: run.target,
     actor: event.actor ?? run.actor,

@@ -5,7 +5,7 @@ import type { Json } from "../core/json.ts";
 import { runName } from "../core/run-name.ts";
 import { pass } from "../core/trace.ts";
 import { untilAborted } from "../core/waiting.ts";
-import type { Database, Transaction } from "../storage/database.ts";
+import type { Database } from "../storage/database.ts";
 import { openSubject, progressMade, stateChanged, type Place } from "../storage/outbox.ts";
 import {
   clearStep,
@@ -14,24 +14,17 @@ import {
   startStep,
   type JournalledStep,
 } from "../storage/run-step.ts";
-import { holdsLease, suspendRun, type Run } from "../storage/run.ts";
+import { suspendRun, type Run } from "../storage/run.ts";
 import { SystemError } from "../systems/system-error.ts";
+import { performAsk, type Asking } from "./asking.ts";
+import { fenced } from "./fenced.ts";
 import type { HeldLease } from "./lease.ts";
 import type { ActStep, LookStep, Occurrence, Results, Step, StepContext } from "./operation.ts";
 import { createProgressReporter } from "./progress-reporter.ts";
 import { record, subjectOf, type RecordOrigin } from "./run-record.ts";
+import { StepFailure, Suspension } from "./step-end.ts";
 
 const LOOK_RETRIES = 2;
-
-/** The run waits for a person: nobody can tell whether the step's effect happened. */
-export class Suspension extends Error {
-  override readonly name = "Suspension";
-}
-
-/** The step failed for good; the message is fit for a card. */
-export class StepFailure extends Error {
-  override readonly name = "StepFailure";
-}
 
 export type StepRunner = {
   readonly database: Database;
@@ -41,6 +34,7 @@ export type StepRunner = {
   readonly stop: AbortSignal;
   /** Where a doubt is told when nobody watches the run in the chat. */
   readonly place: Place;
+  readonly asking: Asking;
 };
 
 /** A step's place in its run, and what the journal already knows of it. */
@@ -54,7 +48,8 @@ export type StepPlace = {
  * Performs one step that is not done yet, and journals it.
  *
  * @throws {StepFailure} when the step failed for good
- * @throws {Suspension} when an effect is in doubt
+ * @throws {Suspension} when people are asked, or an effect is in doubt
+ * @throws {Refusal} when a yes does not hold any more
  * @throws {Interruption} when the run was told to stop; the step stays open for whoever goes on
  */
 export async function performStep(runner: StepRunner, step: Step, place: StepPlace): Promise<Json> {
@@ -64,7 +59,7 @@ export async function performStep(runner: StepRunner, step: Step, place: StepPla
     case "act":
       return performAct(runner, step, place);
     case "ask":
-      throw new StepFailure(`"${step.name}" cannot be asked by this version`);
+      return performAsk(runner, step, place);
   }
 }
 
@@ -288,19 +283,6 @@ export async function suspend(
       result: "unknown",
       facts: { reason },
     });
-  });
-}
-
-/** A transaction that counts only while this process still holds the run. */
-async function fenced<Result>(
-  runner: StepRunner,
-  work: (tx: Transaction, now: Date) => Promise<Result>,
-): Promise<Result> {
-  return runner.database.transaction(async (tx, now) => {
-    if (!(await holdsLease(tx, { runId: runner.run.id, epoch: runner.run.epoch }))) {
-      throw new Interruption("fenced", "another process took over");
-    }
-    return work(tx, now);
   });
 }
 

@@ -114,6 +114,56 @@ export async function hasSubject(tx: Transaction, subject: string): Promise<bool
   return rows.length > 0;
 }
 
+/** Where a subject's message stands, and how far it is behind its state. */
+export type MessageStanding = {
+  readonly chatId: number;
+  readonly topicId: number | undefined;
+  /** Undefined while it does not stand in the chat. */
+  readonly messageId: number | undefined;
+  readonly wantedVersion: number;
+};
+
+export async function standingOf(
+  tx: Transaction,
+  subject: string,
+): Promise<MessageStanding | undefined> {
+  const [row] = await tx.rows(
+    z.object({
+      chat_id: z.string(),
+      topic_id: z.string().nullable(),
+      message_id: z.string().nullable(),
+      wanted_version: z.number(),
+    }),
+    `select chat_id, topic_id, message_id, wanted_version from outbox where subject = $1`,
+    [subject],
+  );
+  return (
+    row && {
+      chatId: Number(row.chat_id),
+      topicId: row.topic_id === null ? undefined : Number(row.topic_id),
+      messageId: row.message_id === null ? undefined : Number(row.message_id),
+      wantedVersion: row.wanted_version,
+    }
+  );
+}
+
+/** A subject goes on in another chat: what stands in the old one stays there as it is, and is edited no more. */
+export async function moveSubject(
+  tx: Transaction,
+  now: Date,
+  subject: string,
+  place: Place,
+): Promise<void> {
+  await tx.change(
+    `update outbox set chat_id = coalesce((select to_chat_id from chat_move where from_chat_id = $2), $2),
+       topic_id = $3, reply_to = $4, message_id = null, message_kind = null, sending_since = null,
+       wanted_version = wanted_version + 1, not_before = $5, attempts = 0, abandoned_because = null
+     where subject = $1`,
+    [subject, place.chatId, place.topicId ?? null, place.replyTo ?? null, now],
+  );
+  await wake(tx);
+}
+
 /** What a subject's message says, as soon as it stands in the chat. */
 export async function deliveredCard(
   tx: Transaction,

@@ -68,6 +68,8 @@ export type RunRequest = {
   readonly operation: string;
   readonly input: Json;
   readonly mutating: boolean;
+  /** Whether it changes the target from the start, without asking; then nobody else may meanwhile. */
+  readonly holds: boolean;
   /** `tg-<update>`, `tap-<callback>`, `slot-<name>-<utc>` or `cli-<uuid>`; the same cause never makes two runs. */
   readonly cause: string;
   readonly actor: Actor;
@@ -84,11 +86,12 @@ export async function admitRun(
   now: Date,
   request: RunRequest,
 ): Promise<RunAdmission> {
+  if (request.holds) await lockTarget(tx, request.target);
   const [created] = await tx.rows(
     runRow,
     // Whoever admits a run enqueues it right after the commit; the reconciler waits that long before it helps.
-    `insert into run (target, operation, input, mutating, cause, actor, config_hash, created_at, enqueued_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $8) on conflict do nothing returning ${COLUMNS}`,
+    `insert into run (target, operation, input, mutating, holds, cause, actor, config_hash, created_at, enqueued_at)
+     values ($1, $2, $3, $4, $9, $5, $6, $7, $8, $8) on conflict do nothing returning ${COLUMNS}`,
     [
       request.target,
       request.operation,
@@ -98,6 +101,7 @@ export async function admitRun(
       storableJson(request.actor),
       request.configHash,
       now,
+      request.holds,
     ],
   );
   if (created) return { kind: "created", run: created };
@@ -105,12 +109,7 @@ export async function admitRun(
     request.cause,
   ]);
   if (repeated) return { kind: "repeated", run: repeated };
-  const [busy] = await tx.rows(
-    runRow,
-    `select ${COLUMNS} from run
-     where target = $1 and mutating and state in ('waiting', 'running', 'unknown')`,
-    [request.target],
-  );
+  const busy = await holderOf(tx, request.target);
   if (busy) return { kind: "busy", run: busy };
   // The run that stood in the way ended between the two looks.
   return admitRun(tx, now, request);
@@ -126,7 +125,7 @@ export async function claimRun(
     runRow,
     `update run set state = 'running', epoch = epoch + 1, owner = $2, lease_until = $3,
        started_at = coalesce(started_at, $4)
-     where id = $1 and (state = 'waiting' or (state = 'running' and lease_until < $4))
+     where id = $1 and ((state = 'waiting' and not asks) or (state = 'running' and lease_until < $4))
      returning ${COLUMNS}`,
     [claim.runId, claim.owner, new Date(now.getTime() + claim.leaseMs), now],
   );
@@ -161,7 +160,7 @@ export async function releaseLease(tx: Transaction, now: Date, lease: Lease): Pr
   );
 }
 
-/** Locks the run for the rest of the transaction if this epoch still holds it. Lock order: run, step, evidence head. */
+/** Locks the run for the rest of the transaction if this epoch still holds it; see `lockTarget` for the lock order. */
 export async function holdsLease(tx: Transaction, lease: Lease): Promise<boolean> {
   const changed = await tx.change(
     `update run set epoch = epoch where id = $1 and epoch = $2 and state = 'running'`,
@@ -181,7 +180,8 @@ export async function endRun(
   },
 ): Promise<void> {
   await tx.change(
-    `update run set state = $2, verdict = $3, reason = $4, ended_at = $5, owner = null, lease_until = null
+    `update run set state = $2, verdict = $3, reason = $4, ended_at = $5, owner = null, lease_until = null,
+       asks = false
      where id = $1`,
     [
       runId,
@@ -202,7 +202,7 @@ export async function endOpenRuns(
 ): Promise<readonly Run[]> {
   return tx.rows(
     runRow,
-    `update run set state = 'failed', reason = $2, ended_at = $3, owner = null, lease_until = null
+    `update run set state = 'failed', reason = $2, ended_at = $3, owner = null, lease_until = null, asks = false
      where target = $1 and state in ('waiting', 'running', 'unknown') returning ${COLUMNS}`,
     [target, storableText(reason), now],
   );
@@ -224,6 +224,78 @@ export async function resumeRun(tx: Transaction, runId: string): Promise<void> {
   );
 }
 
+/** Lets a run wait for people: nobody executes it before they have answered. */
+export async function askPeople(tx: Transaction, runId: string): Promise<void> {
+  await tx.change(
+    `update run set state = 'waiting', asks = true, owner = null, lease_until = null where id = $1`,
+    [runId],
+  );
+}
+
+/** People have answered with yes: the run is executed on. */
+export async function goOn(tx: Transaction, runId: string): Promise<void> {
+  await tx.change(
+    `update run set asks = false, enqueued_at = null where id = $1 and state = 'waiting' and asks`,
+    [runId],
+  );
+}
+
+/** Whether the run waits for people. */
+export async function isAsking(tx: Transaction, runId: string): Promise<boolean> {
+  const rows = await tx.rows(
+    z.object({ id: z.string() }),
+    `select id from run where id = $1 and state = 'waiting' and asks`,
+    [runId],
+  );
+  return rows.length > 0;
+}
+
+/**
+ * Whoever decides who changes a target does so one after the other, for the rest of the transaction. Lock order: target,
+ * run, step, approval, evidence head.
+ */
+export async function lockTarget(tx: Transaction, target: string): Promise<void> {
+  await tx.rows(
+    z.object({}),
+    `select pg_advisory_xact_lock(hashtextextended('target:' || $1, 0))`,
+    [target],
+  );
+}
+
+/** The run that may change the target now. */
+export async function holderOf(tx: Transaction, target: string): Promise<Run | undefined> {
+  const [run] = await tx.rows(
+    runRow,
+    `select ${COLUMNS} from run
+     where target = $1 and holds and state in ('waiting', 'running', 'unknown')`,
+    [target],
+  );
+  return run;
+}
+
+/** From now on this run is the one that may change its target. The caller has locked the target and found it free. */
+export async function holdTarget(tx: Transaction, runId: string): Promise<void> {
+  await tx.change(`update run set holds = true where id = $1`, [runId]);
+}
+
+/** Takes the target away from a run that waits for a person's decision about an effect in doubt. */
+export async function takeTargetFrom(tx: Transaction, runId: string): Promise<boolean> {
+  const changed = await tx.change(
+    `update run set holds = false where id = $1 and holds and state = 'unknown'`,
+    [runId],
+  );
+  return changed === 1;
+}
+
+export async function holdsTarget(tx: Transaction, runId: string): Promise<boolean> {
+  const rows = await tx.rows(
+    z.object({ id: z.string() }),
+    `select id from run where id = $1 and holds`,
+    [runId],
+  );
+  return rows.length > 0;
+}
+
 export async function requestCancel(tx: Transaction, now: Date, runId: string): Promise<boolean> {
   const changed = await tx.change(
     `update run set cancel_requested_at = $2
@@ -243,7 +315,7 @@ export async function dueRuns(
   return tx.rows(
     z.object({ id: z.string(), epoch: z.number() }),
     `select id, epoch from run
-     where (state = 'waiting' or (state = 'running' and lease_until < $1))
+     where ((state = 'waiting' and not asks) or (state = 'running' and lease_until < $1))
        and (enqueued_at is null or enqueued_at < $2)
      order by id limit $3`,
     [now, new Date(now.getTime() - patienceMs), limit],

@@ -18,6 +18,7 @@ import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import { newestDrills, verifiedBackups } from "../../src/storage/drill.ts";
 import { findRun, type Run } from "../../src/storage/run.ts";
 import { createTestDatabase } from "../database.ts";
+import { nobodyAsked, someApprovals } from "../support/engine-target.ts";
 import { LOG, openEvidenceLog, PLACE, type EvidenceLog } from "../support/evidence-log.ts";
 import { folderShelf } from "../support/folder-shelf.ts";
 import { makeBackup, newKeys, type BackupKeys, type MadeBackup } from "../support/made-backup.ts";
@@ -75,8 +76,15 @@ function engineWith({ settings, shelf }: Options = {}): Engine {
     scrub: (text) => text,
     anyOf: () => 0,
   });
-  const target = { operations: [drill], timeZone: "UTC", configHash: "test", place: PLACE };
+  const target = {
+    ...nobodyAsked,
+    operations: [drill],
+    timeZone: "UTC",
+    configHash: "test",
+    place: PLACE,
+  };
   return createEngine({
+    approvals: someApprovals,
     database: log.database,
     targets: new Map([[LOG.target, target]]),
     settings: engineSettings.parse({}),

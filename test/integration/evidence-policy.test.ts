@@ -8,6 +8,7 @@ import { tellOfEvidence } from "../../src/jobs/evidence-news.ts";
 import { defineOperation } from "../../src/jobs/operation.ts";
 import { engineSettings } from "../../src/jobs/settings.ts";
 import { noteRendered, noteTrouble, type FileTrouble } from "../../src/storage/evidence-file.ts";
+import { nobodyAsked, someApprovals } from "../support/engine-target.ts";
 import {
   appendEntry,
   LOG,
@@ -59,8 +60,9 @@ function engineWith() {
     operation("change", "mutate"),
     operation("hurry", "mutate", true),
   ];
-  const target = { operations, timeZone: "UTC", configHash: "test", place: PLACE };
+  const target = { ...nobodyAsked, operations, timeZone: "UTC", configHash: "test", place: PLACE };
   return createEngine({
+    approvals: someApprovals,
     database: log.database,
     targets: new Map([[LOG.target, target]]),
     settings: engineSettings.parse({}),

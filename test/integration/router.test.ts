@@ -15,6 +15,7 @@ import type { Database } from "../../src/storage/database.ts";
 import { openLog } from "../../src/storage/evidence.ts";
 import { createInbox } from "../../src/storage/inbox.ts";
 import { createSeal } from "../../src/storage/seal.ts";
+import { nobodyAsked, someApprovals } from "../support/engine-target.ts";
 import { createMarkOperation } from "../support/mark.ts";
 import { openOwnDatabase } from "../support/own-database.ts";
 import { query } from "../support/records.ts";
@@ -27,8 +28,11 @@ const NOWHERE = "http://127.0.0.1:9";
 
 /** What is typed for each command so that it is understood; those that are not here need nothing. */
 const WORDS: Readonly<Record<string, string>> = {
+  answer: "x",
+  approve: "R-1 K7QX",
   cancel: "R-1",
   decide: "R-1 abort",
+  deny: "R-1",
   lock: "nobody-known",
   unlock: "nobody-known",
 };
@@ -78,11 +82,13 @@ describe("every command, from every person, at every age", () => {
     const bell = createBell();
     const operators = people;
     const engine = createEngine({
+      approvals: someApprovals,
       database,
       targets: new Map([
         [
           "alpha",
           {
+            ...nobodyAsked,
             // What `/webhook` starts; whether it would work does not matter here.
             operations: [{ ...createMarkOperation(NOWHERE), name: "webhook", effect: "read" }],
             timeZone: "UTC",
@@ -138,6 +144,7 @@ describe("every command, from every person, at every age", () => {
         engine,
         dispatch: () => undefined,
         tally: createRefusalTally(() => undefined),
+        members: { recall: () => "member", ask: async () => undefined },
         onError: () => undefined,
       },
       stopping.signal,

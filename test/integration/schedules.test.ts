@@ -15,6 +15,7 @@ import { openLog } from "../../src/storage/evidence.ts";
 import { migrate } from "../../src/storage/migrate.ts";
 import type { Run } from "../../src/storage/run.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
+import { nobodyAsked, someApprovals } from "../support/engine-target.ts";
 import { query, readEntries } from "../support/records.ts";
 
 const MINUTE_MS = 60_000;
@@ -118,11 +119,12 @@ function leader(
   });
   const targets = [served("alpha"), served("beta")];
   const engine = createEngine({
+    approvals: someApprovals,
     database,
     targets: new Map(
       targets.map(({ context }) => [
         context.target,
-        { operations: [look, change], timeZone, configHash: "0", place },
+        { ...nobodyAsked, operations: [look, change], timeZone, configHash: "0", place },
       ]),
     ),
     settings: { lease: 5_000, reconcile: 5_000, schedule: 5_000, concurrency: 1 },
@@ -420,8 +422,8 @@ describe("a slot that cannot run", () => {
     await leads.tick();
     await query(
       url,
-      `insert into run (target, operation, input, mutating, cause, actor, config_hash, created_at)
-       values ('alpha', 'deploy', '{}', true, 'tg-1', '{"via": "flightdeck", "name": "x"}', '0', now())`,
+      `insert into run (target, operation, input, mutating, holds, cause, actor, config_hash, created_at)
+       values ('alpha', 'deploy', '{}', true, true, 'tg-1', '{"via": "flightdeck", "name": "x"}', '0', now())`,
     );
     later(MINUTE_MS);
     await leads.tick();

@@ -19,6 +19,8 @@ type MarkMode =
 export type MarkServer = AsyncDisposable & {
   readonly url: string;
   mode: MarkMode;
+  /** The version that it says it has, for operations that look before they ask. */
+  version: string;
   /** How often each key was marked, counted where the effect is. */
   marks(): ReadonlyMap<string, number>;
 };
@@ -26,13 +28,14 @@ export type MarkServer = AsyncDisposable & {
 /** An outside system without idempotency: every accepted request is one more effect. */
 export async function startMarkServer(): Promise<MarkServer> {
   const marks = new Map<string, number>();
-  const state: { mode: MarkMode } = { mode: "answers" };
+  const state: { mode: MarkMode; version: string } = { mode: "answers", version: "1" };
   const server: Server = createServer((request, response) => {
     const key = new URL(request.url ?? "/", "http://mark").searchParams.get("key") ?? "";
     const end = (status: number, body: object): void => {
       response.writeHead(status, { "content-type": "application/json" });
       response.end(JSON.stringify(body));
     };
+    if (request.url === "/version") return end(200, { version: state.version });
     if (request.method === "GET") {
       if (state.mode === "cannot-be-asked") return end(503, {});
       return end(200, { count: marks.get(key) ?? 0 });
@@ -52,6 +55,12 @@ export async function startMarkServer(): Promise<MarkServer> {
     },
     set mode(mode) {
       state.mode = mode;
+    },
+    get version() {
+      return state.version;
+    },
+    set version(version) {
+      state.version = version;
     },
     marks: () => marks,
     async [Symbol.asyncDispose]() {

@@ -1,0 +1,119 @@
+import {
+  bondMac,
+  isSameMac,
+  questionDigest,
+  voteMac,
+  type ApprovalKeys,
+  type Bond,
+} from "../core/approval-bond.ts";
+import { approvalCode } from "../core/approval-code.ts";
+import { mayApprove } from "../core/approval-rule.ts";
+import type { Facts } from "../core/approval.ts";
+import { digestOf } from "../core/digest.ts";
+import { mayActAs, type Operator } from "../core/operator.ts";
+import { votesOf } from "../storage/approval-vote.ts";
+import type { Approval } from "../storage/approval.ts";
+import type { Transaction } from "../storage/database.ts";
+import { isLocked } from "../storage/operator-lock.ts";
+import { stepsOf } from "../storage/run-step.ts";
+import type { Run } from "../storage/run.ts";
+import type { AskedTarget } from "./asking.ts";
+
+/** How many people have to say yes. */
+export const YESES_NEEDED = 1;
+
+export const ALTERED =
+  "Its record in the database is not what was written when it was asked, or this Flightdeck has another sealKey.";
+export const RECONFIGURED = "The configuration has changed since it was asked.";
+
+/** Digest of all that a run does its work by: what was asked for, and what was seen before the question. */
+export async function basisOf(tx: Transaction, { id, input }: Run, n: number): Promise<string> {
+  const before = (await stepsOf(tx, id)).filter((step) => step.n < n && step.state === "done");
+  return digestOf({ input, results: before.map(({ name, result }) => ({ name, result })) });
+}
+
+/** What the evidence keeps of a question. */
+export function factsOf(bond: Bond): Facts {
+  return {
+    policy: bond.policy,
+    code: approvalCode(questionDigest(bond)),
+    parameters: factsText(bond.parameters),
+    observed: factsText(bond.observed),
+    expires: bond.expiresAt.toISOString(),
+  };
+}
+
+export function factsText(facts: Facts): string {
+  return Object.entries(facts)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join("; ");
+}
+
+/** Whether the row is the one that this Flightdeck wrote, and speaks of this run. */
+export async function isGenuine(
+  tx: Transaction,
+  keys: ApprovalKeys,
+  approval: Approval,
+  run: Run,
+): Promise<boolean> {
+  return (
+    isSameMac(approval.mac, bondMac(keys, approval)) &&
+    approval.runId === run.id &&
+    approval.target === run.target &&
+    approval.operation === run.operation &&
+    digestOf(approval.requester) === digestOf(run.actor) &&
+    approval.basis === (await basisOf(tx, run, approval.n))
+  );
+}
+
+type Yes = {
+  readonly approval: Approval;
+  readonly run: Run;
+  readonly target: AskedTarget;
+  readonly keys: ApprovalKeys;
+};
+
+/**
+ * Why a yes does not hold any more; undefined when it does. Nothing is believed because it stands in the database: row
+ * and votes are proved, and requester and approvers are judged by the configuration and the locks of now.
+ */
+export async function whyNotUsable(tx: Transaction, yes: Yes): Promise<string | undefined> {
+  const { approval, run, target, keys } = yes;
+  if (!(await isGenuine(tx, keys, approval, run))) return ALTERED;
+  if (
+    approval.configHash !== target.configHash ||
+    run.configHash !== target.configHash ||
+    approval.logOrigin !== target.logOrigin
+  ) {
+    return RECONFIGURED;
+  }
+  const votes = await votesOf(tx, approval.id);
+  if (votes.some((vote) => !isSameMac(vote.mac, voteMac(keys, approval, vote)))) return ALTERED;
+  if (votes.some(({ vote }) => vote === "no")) return "Somebody has said no.";
+  if (votes.length < YESES_NEEDED) return ALTERED;
+  for (const { telegram, name } of votes) {
+    const voter = target.operators.find((one) => String(one.telegram) === telegram);
+    const standing = voter && mayApprove(approval.policy, approval.requester, asVoter(voter));
+    if (!standing?.ok) return `${name}, who approved it, may not approve it any more.`;
+    if (await isLocked(tx, run.target, Number(telegram)))
+      return `${name}, who approved it, is locked.`;
+  }
+  return whyRequesterNotHeard(tx, yes);
+}
+
+async function whyRequesterNotHeard(
+  tx: Transaction,
+  { run: { actor, target: name }, target }: Yes,
+): Promise<string | undefined> {
+  if (actor.via === "flightdeck") return undefined;
+  const requester = target.operators.find((one) => String(one.telegram) === actor.telegram);
+  if (!requester || !mayActAs(requester.role, "operator")) {
+    return `${actor.name}, who asked for it, may not ask for it any more.`;
+  }
+  const locked = await isLocked(tx, name, requester.telegram);
+  return locked ? `${actor.name}, who asked for it, is locked.` : undefined;
+}
+
+export function asVoter({ telegram, role }: Operator) {
+  return { telegram: String(telegram), role };
+}

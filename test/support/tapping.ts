@@ -1,0 +1,38 @@
+import type { PersonaName, Persona } from "../../sandbox/telegram/server.ts";
+import type { World } from "../../sandbox/world.ts";
+
+const TOO_FAST = /faster than anybody reads/;
+const NOT_THERE_YET = /sees no button/;
+
+/** What the one who tapped was told; empty when the tap counted. */
+export async function tapped(
+  world: World,
+  who: PersonaName | Persona,
+  target: Parameters<ReturnType<World["as"]>["tap"]>[0],
+): Promise<string> {
+  const { queryId } = world.telegram.as(who).tap(target);
+  const answer = await world.telegram.waitFor(
+    () => world.telegram.callbackAnswers().find((one) => one.queryId === queryId),
+    { timeoutMs: 20_000 },
+  );
+  return answer.text ?? "";
+}
+
+/** Taps as people do who have read what they tap on: once the button is there, and not at once. */
+export async function tapAfterReading(
+  world: World,
+  who: PersonaName | Persona,
+  target: { readonly messageId: number; readonly label: string },
+): Promise<string> {
+  const deadline = AbortSignal.timeout(30_000);
+  for (;;) {
+    const said = await tapped(world, who, target).catch((error: unknown) => {
+      if (error instanceof Error && NOT_THERE_YET.test(error.message)) return undefined;
+      throw error;
+    });
+    if (said !== undefined && !TOO_FAST.test(said)) return said;
+    if (deadline.aborted)
+      throw new Error(`"${target.label}" could not be tapped: ${said ?? "no button"}`);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+}
