@@ -94,13 +94,25 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
     scrub,
   });
   const log = logOf(config, parts, { ...known, git: systems.git });
-  const { smoke, deadLetters, approvals } = settings;
+  const { smoke, deadLetters, approvals, rollout } = settings;
   const backup = backupOf(config, parts, systems);
   const drill = drillOf(config, parts, systems);
   const variables = createVariables(settings.variables);
   const secrets = { coolify: systems.coolify, variables, supplied: parts.supplied };
-  const shared = { checks, database, target, systems, scrub, log, backup, drill, secrets };
-  const own = { ...shared, productWebhook: systems.productWebhook, smoke, deadLetters, approvals };
+  const shared = {
+    checks,
+    database,
+    target,
+    systems,
+    scrub,
+    log,
+    backup,
+    drill,
+    secrets,
+    approvals,
+    rollout,
+  };
+  const own = { ...shared, productWebhook: systems.productWebhook, smoke, deadLetters };
   const operations = [...createOperations(own), ...parts.operations];
 
   const plan = planSmoke(smoke);

@@ -57,6 +57,7 @@ export function deployStep(parts: DeployParts): ActStep {
     kind: "act",
     name,
     timeoutMs,
+    whenCancelled: goesOn(application),
     ...(disturbs === undefined ? {} : { disturbs }),
     ...(applies === undefined ? {} : { applies }),
     async baseline({ signal }) {
@@ -93,6 +94,11 @@ export function deployStep(parts: DeployParts): ActStep {
       return { deployment, commit, adopted: false };
     },
   };
+}
+
+/** What a stop does not stop, in words. */
+function goesOn(application: string): string {
+  return `Coolify goes on with the deployment of ${application} that was asked for.`;
 }
 
 const NEVER_SENT = [
@@ -186,6 +192,7 @@ export function deploymentEndsStep(parts: EndParts): LookStep {
     kind: "look",
     name,
     timeoutMs: withinMs + SLACK_MS,
+    whenCancelled: goesOn(application),
     ...(disturbs === undefined ? {} : { disturbs }),
     ...(applies === undefined ? {} : { applies }),
     async look({ signal, results, report }) {

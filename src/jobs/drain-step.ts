@@ -26,7 +26,7 @@ export const drainedSchema = z.object({
   waiting: z.number(),
 });
 
-type KnownJob = { readonly id: string; readonly topic: string };
+export type KnownJob = { readonly id: string; readonly topic: string };
 
 const EVERY_MS = 1_000;
 const EACH_LOOK_MS = 5_000;
@@ -82,7 +82,7 @@ async function knownJobs(
 /** What else a job holds may be anybody's words, and is not even read. */
 const jobSchema = z.object({ job_id: z.string(), topic: z.string().default("") });
 
-async function jobsInQueue(
+export async function jobsInQueue(
   { redis }: Pick<Systems, "redis">,
   { redis: url, queue }: JobsPlace,
   signal: AbortSignal,
@@ -101,7 +101,7 @@ async function jobsInQueue(
   });
 }
 
-async function jobsBetweenAttempts(
+export async function jobsBetweenAttempts(
   { postgres }: Pick<Systems, "postgres">,
   { database: url }: JobsPlace,
   signal: AbortSignal,
@@ -124,7 +124,7 @@ const BETWEEN_ATTEMPTS = `
       where later.request_id = retry.request_id and later.created_at > retry.created_at
     )`;
 
-async function notEnded(
+export async function notEnded(
   { postgres }: Pick<Systems, "postgres">,
   { database: url }: JobsPlace,
   jobs: readonly KnownJob[],

@@ -9,6 +9,7 @@ import { createEvidenceVerify, type EvidenceVerifyParts } from "./evidence-verif
 import type { Operation } from "./operation.ts";
 import { createPreflight, type PreflightParts } from "./preflight.ts";
 import { createRequeue, type RequeueParts } from "./requeue.ts";
+import { createRestartWorker, type RestartWorkerParts } from "./restart-worker.ts";
 import type { SecretsParts } from "./secrets-init-report.ts";
 import { createSecrets } from "./secrets-init.ts";
 import { createSmoke, type SmokeParts } from "./smoke.ts";
@@ -20,6 +21,7 @@ export function createOperations(
     AlertDetailsParts &
     SmokeParts &
     RequeueParts &
+    RestartWorkerParts &
     WebhookParts &
     EvidenceVerifyParts & {
       readonly backup: BackupParts | undefined;
@@ -29,6 +31,7 @@ export function createOperations(
 ): readonly Operation[] {
   const { backup, drill } = parts;
   const requeue = createRequeue(parts);
+  const restartWorker = createRestartWorker(parts);
   return [
     createPreflight(parts),
     createAlertDetails(parts),
@@ -43,5 +46,6 @@ export function createOperations(
       : []),
     ...(drill ? [createDrill(drill)] : []),
     ...(requeue ? [requeue] : []),
+    ...(restartWorker ? [restartWorker] : []),
   ];
 }
