@@ -123,15 +123,21 @@ function verdictOn(answer: HttpAnswer, scrub: (text: string) => string): Verdict
   return undefined;
 }
 
-const messageSchema = z.object({ message: z.string() });
+const messageSchema = z.object({ message: z.string(), errors: z.unknown().optional() });
+/** By field a list of complaints or a single one; now and then only a list. */
+const complaintsSchema = z.record(z.string(), z.union([z.string(), z.array(z.string())]));
 
 function saidBy({ bodyText, truncated }: HttpAnswer, scrub: (text: string) => string): string {
   if (truncated) return "";
   const { data } = messageSchema.safeParse(parseJson(bodyText)?.value);
+  if (data === undefined) return "";
+  const complaints = Object.entries(complaintsSchema.safeParse(data.errors).data ?? {});
+  const said = [
+    data.message,
+    ...complaints.map(([field, all]) => `${field}: ${[all].flat().join(" ")}`),
+  ];
   // Scrubbed before it is cut: half a secret would pass unrecognised.
-  return data === undefined
-    ? ""
-    : `: ${shortened(visibleText(scrub(data.message)), MESSAGE_LIMIT)}`;
+  return `: ${shortened(visibleText(scrub(said.join(" "))), MESSAGE_LIMIT)}`;
 }
 
 function wait({ headers }: HttpAnswer): string {
