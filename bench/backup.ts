@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 import { generateX25519Identity, identityToRecipient } from "age-encryption";
-import { Client } from "pg";
 
 import { startS3 } from "../sandbox/s3/server.ts";
 import { artifactNames } from "../src/core/manifest.ts";
@@ -16,32 +15,11 @@ import { temporaryDirectory } from "../src/servers/temporary-directory.ts";
 import { createBucket } from "../src/systems/bucket.ts";
 import { recognise } from "../src/systems/dump.ts";
 import type { Bench, Comparison, Round } from "./bench.ts";
+import { fillAsProduct } from "./product-data.ts";
 
 const MEBIBYTE = 1024 * 1024;
-/** Twice as many make a database of 1.1 GB. */
-const ROWS = 380_000;
 const MEMORY_EVERY_MS = 50;
 const keys = { accessKeyId: "bench", secretAccessKey: "bench-secret" };
-
-/** Half prose, half events in JSON: packed, it is about a fifth of what it was, as the product's own data is. */
-const DATA = `
-  create table alembic_version (version_num varchar(32) primary key);
-  insert into alembic_version values ('c3a2b7d9f1e0');
-  create table inbox_items (id varchar primary key, user_id varchar not null, message_raw text not null,
-    created_at timestamptz not null default now());
-  insert into inbox_items select 'inb_' || md5(n::text), 'usr_' || n % 50,
-    'Remember to ' || (array['call','write to','visit','pay','thank'])[n % 5 + 1] || ' number ' || n || ' about the ' ||
-    (array['invoice','heating','train','report','garden','contract'])[n % 6 + 1] || ' before the week is over, and ' ||
-    substr(md5((n * 3)::text), 1, 12) || ' is what it was called in the letter', now() - n * interval '1 minute'
-    from generate_series(1, ${ROWS}) n;
-  create table event_log (id varchar primary key, event_type varchar not null, payload jsonb not null,
-    created_at timestamptz not null default now());
-  create index ix_event_type on event_log (event_type);
-  insert into event_log select 'evt_' || md5((n + 7)::text), (array['captured','synced','completed'])[n % 3 + 1],
-    jsonb_build_object('user_id', 'usr_' || n % 50, 'request_id', md5((n * 11)::text), 'latency_ms', n % 900,
-      'item', 'inb_' || md5(n::text), 'status', 'ok'), now() - n * interval '1 minute'
-    from generate_series(1, ${ROWS}) n;
-  analyze;`;
 
 export const backup: Bench = {
   name: "backup",
@@ -55,7 +33,7 @@ export const backup: Bench = {
     const server = opened.use(
       await startPostgres({ directory: place("postgres"), durable: false, signal }),
     );
-    const bytes = await fill(server.url());
+    const bytes = await fillAsProduct(server.url());
     const s3 = opened.use(
       await startS3({ bucket: "bench", keys, effects: { add: () => undefined } }),
     );
@@ -78,14 +56,14 @@ export const backup: Bench = {
         promisify(execFile)("/bin/sh", ["-c", script, "sh", pgDump, server.url()], { signal }),
       );
     const recipients = `-r ${settings.recipients.drill} -r ${settings.recipients.recovery}`;
-    const dumped = async () =>
+    const dumped = async (how: Partial<BackupSettings> = {}) =>
       dump(
         {
           target: "bench",
           origin: "bench",
           configHash: "bench",
           build: "bench",
-          settings,
+          settings: { ...settings, ...how },
           folder: place("backups"),
         },
         "R-1",
@@ -99,6 +77,7 @@ export const backup: Bench = {
       readonly gzip: Cost;
       readonly floor: Cost;
       readonly same: Cost;
+      readonly unhashed: Cost;
       readonly sizes: Round;
       readonly peak: number;
     }[] = [];
@@ -110,7 +89,7 @@ export const backup: Bench = {
         `"$1" -Fc -Z0 "$2" | zstd -q -3 -c | age ${recipients} > ${place("same.age")}`,
       );
       const memory = watchMemory();
-      const ours = await cost(dumped);
+      const ours = await cost(async () => dumped());
       const { id, bytes: size, sha256 } = ours.result;
       const path = place(`backups/${artifactNames(id).artifact}`);
       const upload = await cost(async () => {
@@ -119,9 +98,10 @@ export const backup: Bench = {
         await bucket.upload(`${round}`, file, () => {}, signal);
       });
       const uploaded = { ms: ours.ms + upload.ms, cpuMs: ours.cpuMs + upload.cpuMs };
+      const unhashed = await cost(async () => dumped({ hashUpToMebibytes: 0 }));
       const usual = (await stat(place("usual.sql.gz"))).size;
       const sizes = { ours: size / MEBIBYTE, beside: usual / MEBIBYTE };
-      measured.push({ ours, uploaded, gzip, floor, same, sizes, peak: memory.stop() });
+      measured.push({ ours, uploaded, gzip, floor, same, unhashed, sizes, peak: memory.stop() });
     }
     const data = `${Math.round(bytes / MEBIBYTE)} MiB of database`;
     const compare = (
@@ -149,6 +129,12 @@ export const backup: Bench = {
       ),
       compare("the same", "its programs in a shell", 1.15, wall(measured, "ours", "same")),
       {
+        what: `the same without a hash of every row, ${data}`,
+        unit: "ms",
+        besideName: "one connection's floor",
+        rounds: wall(measured, "unhashed", "floor"),
+      },
+      {
         what: `size of a backup, ${data}`,
         unit: "MiB",
         besideName: usual,
@@ -167,7 +153,7 @@ export const backup: Bench = {
 };
 
 type Cost = { readonly ms: number; readonly cpuMs: number };
-type Costs = Readonly<Record<"ours" | "uploaded" | "gzip" | "floor" | "same", Cost>>;
+type Costs = Readonly<Record<"ours" | "uploaded" | "gzip" | "floor" | "same" | "unhashed", Cost>>;
 
 function wall(measured: readonly Costs[], ours: keyof Costs, beside: keyof Costs): Round[] {
   return measured.map((one) => ({ ours: one[ours].ms, beside: one[beside].ms }));
@@ -175,20 +161,6 @@ function wall(measured: readonly Costs[], ours: keyof Costs, beside: keyof Costs
 
 function cpu(measured: readonly Costs[], ours: keyof Costs, beside: keyof Costs): Round[] {
   return measured.map((one) => ({ ours: one[ours].cpuMs, beside: one[beside].cpuMs }));
-}
-
-async function fill(url: string): Promise<number> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query(DATA);
-    const { rows } = await client.query<{ bytes: number }>(
-      "select pg_database_size(current_database())::float8 as bytes",
-    );
-    return rows[0]?.bytes ?? 0;
-  } finally {
-    await client.end();
-  }
 }
 
 async function settingsFor(url: string): Promise<BackupSettings> {
