@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 
+import { followRun, tellRun } from "./cli-follow.ts";
 import { EXIT, loadFiles, type Terminal } from "./cli-terminal.ts";
 import type { Answer } from "./commands/command.ts";
 import { commands } from "./commands/index.ts";
@@ -13,22 +14,14 @@ import { nearest } from "./core/nearest.ts";
 import { mayActAs } from "./core/operator.ts";
 import { createScrubber } from "./core/redaction.ts";
 import { runName } from "./core/run-name.ts";
-import { pause } from "./core/waiting.ts";
 import { openFlightdeck, type Flightdeck } from "./flightdeck.ts";
 import { createLogger } from "./logger.ts";
-import { stepsOf } from "./storage/run-step.ts";
-import { findRun, type Run } from "./storage/run.ts";
+import type { Run } from "./storage/run.ts";
 
 export type CommandOptions = {
   readonly files: readonly [string, ...string[]];
   readonly json: boolean;
 };
-
-/** What operations say of what they looked at: something is wrong with it, or nobody can tell yet. */
-const BAD_VERDICTS: readonly string[] = ["NO-GO", "TAMPERED", "FAILED"];
-const OPEN_VERDICTS: readonly string[] = ["UNKNOWN", "INCOMPLETE", "NO KEY", "COULD NOT VERIFY"];
-
-const LOOK_AGAIN_MS = 500;
 
 /**
  * Answers one command of the registry: the same parser, roles and engine as in the chat, on the database of the running
@@ -112,7 +105,7 @@ async function tell(
       return EXIT.ok;
     case "counted":
       terminal.stdout(`${answer.message}\n`);
-      return answer.run ? tellRun(terminal, flightdeck, answer.run, json) : EXIT.ok;
+      return answer.run ? follow(terminal, flightdeck, answer.run, json) : EXIT.ok;
     case "run": {
       const { admission } = answer;
       if (admission.kind === "refused") {
@@ -126,66 +119,20 @@ async function tell(
         );
         return EXIT.no;
       }
-      return tellRun(terminal, flightdeck, run, json);
+      return follow(terminal, flightdeck, run, json);
     }
   }
 }
 
-async function tellRun(
-  { stdout, signal }: Terminal,
+async function follow(
+  terminal: Terminal,
   flightdeck: Flightdeck,
   run: Run,
   json: boolean,
 ): Promise<number> {
-  const ended = await executeToEnd(flightdeck, run.id, signal);
-  stdout(json ? await runAsJson(flightdeck, ended) : await runAsText(flightdeck, ended));
-  return exitCodeOf(ended);
+  return tellRun(terminal, flightdeck, await followRun(flightdeck, run.id, terminal), json);
 }
 
 function tellCard({ stdout }: Terminal, card: Card, json: boolean): void {
   stdout(`${json ? JSON.stringify(card) : cardText(card)}\n`);
-}
-
-/** Executes the run here, or waits for whoever in the running instance was quicker. */
-async function executeToEnd(
-  { database, engine }: Flightdeck,
-  runId: string,
-  signal: AbortSignal,
-): Promise<Run> {
-  for (;;) {
-    await engine.execute(runId, signal);
-    const run = await database.transaction(async (tx) => findRun(tx, runId));
-    if (!run) throw new Error(`${runName(runId)} is gone from the database.`);
-    if (run.state !== "waiting" && run.state !== "running") return run;
-    if (signal.aborted) throw new Error(`Stopped while ${runName(runId)} was under way.`);
-    await pause(LOOK_AGAIN_MS, signal);
-  }
-}
-
-async function runAsText({ database, engine, scrub }: Flightdeck, run: Run): Promise<string> {
-  const card = await database.transaction(async (tx, now) => engine.cardOf(tx, now, run.id));
-  return card ? `${scrub(cardText(card))}\n` : `${runName(run.id)} ${run.state}\n`;
-}
-
-async function runAsJson({ database, scrub }: Flightdeck, run: Run): Promise<string> {
-  const steps = await database.transaction(async (tx) => stepsOf(tx, run.id));
-  const { operation, target, state, verdict, reason } = run;
-  const told = {
-    run: runName(run.id),
-    operation,
-    target,
-    state,
-    verdict,
-    reason,
-    steps: steps.map(({ name, state, result, error }) => ({ name, state, result, error })),
-  };
-  return `${scrub(JSON.stringify(told))}\n`;
-}
-
-/** A run that came to no verdict about the target leaves it unknown; one that should have changed something failed. */
-function exitCodeOf(run: Run): number {
-  if (BAD_VERDICTS.includes(run.verdict ?? "")) return EXIT.no;
-  if (OPEN_VERDICTS.includes(run.verdict ?? "")) return EXIT.unknown;
-  if (run.state === "ok") return EXIT.ok;
-  return run.mutating && run.state !== "unknown" ? EXIT.no : EXIT.unknown;
 }

@@ -4,6 +4,7 @@ import { verifyEvidence } from "./cli-evidence.ts";
 import { init } from "./cli-init.ts";
 import { isAboutLog, keepLog, LOG_USAGE } from "./cli-log.ts";
 import { restoreBackup } from "./cli-restore.ts";
+import { initSecrets, isSecretsInit, SECRETS_USAGE } from "./cli-secrets.ts";
 import { start } from "./cli-start.ts";
 import { EXIT, loadFiles, type Terminal } from "./cli-terminal.ts";
 import { configSchema } from "./config/load-config.ts";
@@ -23,7 +24,9 @@ flightdeck drill [older|BACKUP]          0 VERIFIED, 1 FAILED, 2 COULD NOT VERIF
 flightdeck restore FILE|BACKUP --to ADDRESS --identity KEYFILE   the way back; needs the file and the key alone
 flightdeck runs [RUN] · cancel RUN · lock NAME · unlock NAME · whoami
 flightdeck calls [test]                  who is on call, and the last calls; or one to try it
-flightdeck webhook [set]                 the product's webhook: shown, or registered with Telegram
+flightdeck webhook [set]                 the product's webhook: shown, or registered with Telegram once somebody approves
+${SECRETS_USAGE}flightdeck approve RUN CODE · deny RUN   the answer to what a run asks, by somebody who may give it
+flightdeck checklist NAME                a list that people tick: checklist tick RUN ITEM
 flightdeck config check [FILE…]          every problem of a configuration
 flightdeck config schema                 JSON Schema for editors
 
@@ -55,6 +58,9 @@ export async function runCommandLine(given: Terminal): Promise<number> {
       case "evidence":
         if (isAboutLog(line)) return await keepLog(terminal, line, files);
         if (isOffline(line)) return await verifyEvidence(terminal, line, { files, json });
+        return await answerCommand(terminal, line, { files, json });
+      case "secrets":
+        if (isSecretsInit(line)) return await initSecrets(terminal, line, files);
         return await answerCommand(terminal, line, { files, json });
       default:
         return await answerCommand(terminal, line, { files, json });
