@@ -8,7 +8,6 @@ function checkOf(name: string, ...answers: readonly Status[]) {
   let asked = 0;
   return {
     name,
-    timeoutMs: 1_000,
     asked: () => asked,
     async ask() {
       const status = answers[Math.min(asked, answers.length - 1)] ?? "pass";
@@ -33,7 +32,12 @@ const watch = { lasts: 40, every: 5, badLooks: 2 };
 
 function watching(checks: readonly ReturnType<typeof checkOf>[], settings = watch) {
   const reported: unknown[] = [];
-  const { look } = stayGoodStep({ name: "it stays good", checks, watch: settings });
+  const { look } = stayGoodStep({
+    name: "it stays good",
+    watch: settings,
+    slowestMs: 1_000,
+    checksFor: () => checks,
+  });
   const signal = new AbortController().signal;
   const context = {
     signal,

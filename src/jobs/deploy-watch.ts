@@ -4,12 +4,11 @@ import { formatDuration } from "../core/duration.ts";
 import type { CheckResult } from "../core/status.ts";
 import { pause } from "../core/waiting.ts";
 import { troubleWords } from "./health-steps.ts";
-import type { LookStep } from "./operation.ts";
+import type { LookStep, Results } from "./operation.ts";
 import type { RolloutSettings } from "./rollout-settings.ts";
 
 type Askable = {
   readonly name: string;
-  readonly timeoutMs: number;
   ask(signal: AbortSignal): Promise<CheckResult>;
 };
 
@@ -32,17 +31,19 @@ export const watchProgressSchema = z.object({ leftMs: z.number(), bad: z.array(z
  */
 export function stayGoodStep(parts: {
   readonly name: string;
-  readonly checks: readonly Askable[];
   readonly watch: RolloutSettings["watch"];
+  /** What has to stay good, by what was bad before. */
+  checksFor(results: Results): readonly Askable[];
+  readonly slowestMs: number;
 }): LookStep {
-  const { name, checks, watch } = parts;
-  const slowestMs = Math.max(0, ...checks.map(({ timeoutMs }) => timeoutMs));
+  const { name, watch, slowestMs } = parts;
   const endMs = watch.badLooks * (watch.every + slowestMs);
   return {
     kind: "look",
     name,
     timeoutMs: watch.lasts + endMs + SLACK_MS,
-    async look({ signal, report }) {
+    async look({ signal, results: earlier, report }) {
+      const checks = parts.checksFor(earlier);
       const startedAt = performance.now();
       const lastedMs = (): number => performance.now() - startedAt;
       const badLooks = new Map<string, number>();

@@ -126,7 +126,10 @@ export async function endStep(
   );
 }
 
-/** The checks that something under way has said to disturb, and until when. */
+/**
+ * The checks that something under way has said to disturb, and until when. What has ended early disturbs for a minute
+ * more, in which what it changed may settle; a deployment has many minutes, and most of them are not needed.
+ */
 export async function disturbedChecks(
   tx: Transaction,
   now: Date,
@@ -134,9 +137,10 @@ export async function disturbedChecks(
 ): Promise<ReadonlyMap<string, Date>> {
   const rows = await tx.rows(
     z.object({ check_name: z.string(), until: z.date() }),
-    `select check_name, max(disturbs_until) as until
-     from run_step join run on run.id = run_step.run_id, unnest(disturbs) as check_name
-     where run.target = $1 and disturbs_until > $2 group by check_name`,
+    `select check_name, max(until) as until
+     from run_step join run on run.id = run_step.run_id, unnest(disturbs) as check_name,
+       lateral (select least(disturbs_until, run_step.ended_at + interval '1 minute') as until) as cut
+     where run.target = $1 and disturbs_until > $2 and until > $2 group by check_name`,
     [target, now],
   );
   return new Map(rows.map((row) => [row.check_name, row.until]));

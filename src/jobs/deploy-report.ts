@@ -1,0 +1,64 @@
+import { z } from "zod";
+
+import type { Facts } from "../core/approval.ts";
+import { gatesSchema, type SeenGates } from "./gate-look.ts";
+import type { Results } from "./operation.ts";
+import { releaseSightSchema, type ReleaseSight } from "./release-sight.ts";
+import { observedOf } from "./rollback-plan.ts";
+
+/** The steps around what a deployment does; what it does lies between the word and the sign-off. */
+export const DEPLOY_STEPS = {
+  source: "what is to be deployed",
+  sight: "what runs now",
+  gates: "how the gates stand",
+  ask: "somebody says yes",
+  word: "the gates that were passed",
+  freeze: "nothing deploys by itself",
+  api: "the API is deployed",
+  apiEnds: "the API runs the release",
+  ready: "the release is live and ready",
+  drain: "the known jobs have ended",
+  worker: "the worker is deployed",
+  workerEnds: "the worker runs the release",
+  watch: "the release stays good",
+  signOff: "the sign-off is open",
+} as const;
+
+/** The parts of a deployment that are flows, whose steps carry these names before their own. */
+export const FLOW_PARTS = { job: "job", smoke: "smoke" } as const;
+
+export const sourceSchema = z.object({ commit: z.string(), meant: z.string() });
+
+/** What the last step of a deployment leaves: what is known of the way back, for whoever signs. */
+export const signOffSchema = z.object({
+  former: z.string().nullable(),
+  /** Null when nobody can see the images now. */
+  isKept: z.boolean().nullable(),
+});
+
+/** What the looks before the question have seen, as far as they have got. */
+export function deployBeginning(results: Results): {
+  readonly source: z.output<typeof sourceSchema> | undefined;
+  readonly sight: ReleaseSight | undefined;
+  readonly gates: SeenGates | undefined;
+} {
+  return {
+    source: sourceSchema.safeParse(results[DEPLOY_STEPS.source]).data,
+    sight: releaseSightSchema.safeParse(results[DEPLOY_STEPS.sight]).data,
+    gates: gatesSchema.safeParse(results[DEPLOY_STEPS.gates]).data,
+  };
+}
+
+/** The commit that people said yes to. */
+export function commitIn(results: Results): string {
+  return sourceSchema.parse(results[DEPLOY_STEPS.source]).commit;
+}
+
+/** What a yes rests on: what runs, the schema, and that every gate stands as it did. */
+export function deployObserved(sight: ReleaseSight, { gates }: Pick<SeenGates, "gates">): Facts {
+  const standings = gates.map(({ name, ok, overriddenBecause }): [string, string] => [
+    `gate-${name}`,
+    ok ? "open" : overriddenBecause === undefined ? "shut" : "passed by word",
+  ]);
+  return { ...observedOf(sight, true), ...Object.fromEntries(standings) };
+}
