@@ -64,7 +64,9 @@ export type CommandEvent = {
     | "alert.acknowledged"
     | "silence.set"
     | "silence.ended"
-    | "backup.deleted";
+    | "backup.deleted"
+    | "review.asked"
+    | "review.given";
   readonly result: string;
   readonly facts: Readonly<Record<string, string>>;
 };
