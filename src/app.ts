@@ -21,6 +21,7 @@ import { openDoors } from "./doors.ts";
 import { openFlightdeck, type Flightdeck, type Parts } from "./flightdeck.ts";
 import { createAlertDesk } from "./jobs/alert-desk.ts";
 import { createAlertNews } from "./jobs/alert-news.ts";
+import { keepQuestions } from "./jobs/approval-desk.ts";
 import { makeCalls } from "./jobs/calling.ts";
 import { closeChecklists } from "./jobs/checklist-closing.ts";
 import { watchDeliveries } from "./jobs/delivery-watch.ts";
@@ -189,6 +190,7 @@ export async function startApp(parts: Parts): Promise<App> {
     async (until) => keepHouse(database, chores, onError, until),
     async (until) => keepMenus({ ...shared, commands, targets }, until),
     async (until) => keepEscalating(escalating, until),
+    async (until) => keepQuestions({ ...shared, questions: engine.questions }, until),
     async (until) => keepSilences({ ...shared, scenes, origin }, until),
     async (until) => makeCalls({ ...shared, paths: secondPath }, until),
     ...logs.flatMap(({ log, bell }): Duty[] => [

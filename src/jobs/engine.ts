@@ -24,10 +24,12 @@ import {
 } from "../storage/run.ts";
 import { SystemError } from "../systems/system-error.ts";
 import { stopRun } from "./approval-cancel.ts";
+import { createQuestionDesk } from "./approval-desk.ts";
 import { endQuestion, type QuestionEnd } from "./approval-end.ts";
 import { approvalViewOf } from "./approval-view.ts";
 import { hear, type Ballot, type Heard } from "./approval-vote.ts";
 import type { AskedTarget } from "./asking.ts";
+import { whatStopMeans, type Stopping } from "./cancel-words.ts";
 import { evidenceStanding, type EvidenceStanding } from "./evidence-standing.ts";
 import { holdLease } from "./lease.ts";
 import type { Operation, RunView, Step } from "./operation.ts";
@@ -161,6 +163,15 @@ export function createEngine(parts: EngineParts) {
     /** Asks a run to stop where it can; one that waits for people ends. False: it had ended already. */
     async cancel(tx: Transaction, now: Date, runId: string, actor?: Actor): Promise<boolean> {
       return stopRun(tx, now, origin, { id: runId }, actor);
+    },
+
+    /** Looks after the questions that stand open. */
+    questions: createQuestionDesk({ origin, targetOf: (name) => parts.targets.get(name) }),
+
+    /** What cancelling a run would mean now; undefined when this version does not know its operation. */
+    async stopMeaning(tx: Transaction, run: Run): Promise<Stopping | undefined> {
+      if (!knows(run)) return undefined;
+      return whatStopMeans(run, operationOf(run).steps(run.input), await stepsOf(tx, run.id));
     },
 
     /** What somebody says to the question of a run. */

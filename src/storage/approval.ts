@@ -214,12 +214,18 @@ export async function endApproval(
   return changed === 1;
 }
 
-/** The runs whose questions nobody answered in time. */
-export async function expiredQuestions(tx: Transaction, now: Date): Promise<readonly string[]> {
+/** The runs with an open question whose time is up, or that was asked before a moment and nobody was reminded of. */
+export async function questionsDue(
+  tx: Transaction,
+  now: Date,
+  askedBefore: Date,
+): Promise<readonly string[]> {
   const rows = await tx.rows(
     z.object({ run_id: z.string() }),
-    `select run_id from approval where state in ${OPEN} and expires_at <= $1 order by id limit 100`,
-    [now],
+    `select run_id from approval
+     where state in ${OPEN} and (expires_at <= $1 or (reminded_at is null and asked_at <= $2))
+     order by id limit 100`,
+    [now, askedBefore],
   );
   return rows.map((row) => row.run_id);
 }
@@ -262,20 +268,7 @@ export async function questionsAskedBy(
   return row?.count ?? 0;
 }
 
-/** The questions that have stood unanswered since a moment and were not called for in private yet. */
-export async function questionsToRemindOf(
-  tx: Transaction,
-  askedBefore: Date,
-): Promise<readonly Approval[]> {
-  return tx.rows(
-    approvalRow,
-    `select ${COLUMNS} from approval
-     where state in ${OPEN} and reminded_at is null and asked_at <= $1 order by id limit 100`,
-    [askedBefore],
-  );
-}
-
-/** False: somebody did it before. */
+/** Those who may answer are reminded once. False: somebody did it before. */
 export async function markReminded(tx: Transaction, now: Date, id: string): Promise<boolean> {
   const changed = await tx.change(
     `update approval set reminded_at = $2 where id = $1 and reminded_at is null`,
