@@ -77,7 +77,7 @@ function spelt(status: string): string {
   return status.replaceAll(/[_-]/g, " ");
 }
 
-export const deploymentProgressSchema = z.object({
+const deploymentProgressSchema = z.object({
   deployment: z.string(),
   status: z.string(),
   /** When it was asked for, by Coolify's clock. */

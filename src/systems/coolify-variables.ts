@@ -5,7 +5,7 @@ import { type CoolifyAccess, rejected } from "./coolify-access.ts";
 import { type CoolifyVariable, variablesSchema } from "./coolify-answers.ts";
 import { SystemError } from "./system-error.ts";
 
-export type NewValue = {
+type NewValue = {
   readonly key: string;
   readonly value: Secret;
 };
