@@ -20,7 +20,10 @@ export type CommandContext = TargetContext & {
   readonly cause: string;
   /** The tap that typed it, where somebody tapped. */
   readonly tap: Tap | undefined;
-  readonly engine: Pick<Engine, "cancel" | "decide" | "detailsOf" | "hear" | "recordAfterwards">;
+  readonly engine: Pick<
+    Engine,
+    "cancel" | "decide" | "detailsOf" | "hear" | "recordAfterwards" | "stopMeaning"
+  >;
   /** Commits a run of an operation with the command as its cause and its card as the answer. */
   start(operation: string, input: Json): Promise<Admission>;
   /** Writes down what this command did that is no run. */

@@ -4,6 +4,7 @@ import type { z } from "zod";
 import { cardText } from "../core/card-text.ts";
 import { parseCommandLine, splitLine } from "../core/command-line.ts";
 import { mayActAs, ROLES, type Role } from "../core/operator.ts";
+import type { Stopping } from "../jobs/cancel-words.ts";
 import type { Run, RunState } from "../storage/run.ts";
 import type { Answer, CommandContext } from "./command.ts";
 import { commands } from "./index.ts";
@@ -15,6 +16,7 @@ type World = {
   readonly rows?: Rows;
   readonly role?: Role;
   readonly cancels?: boolean;
+  readonly stopping?: Stopping;
   readonly decides?: boolean;
 };
 
@@ -72,6 +74,7 @@ async function typed(line: string, world: World = {}) {
       asked.push(`${decision} ${runId}`) > 0 && world.decides === true,
     detailsOf: async () => [],
     recordAfterwards: async () => {},
+    stopMeaning: async () => world.stopping,
   };
   const context = {
     tx: {
@@ -147,7 +150,7 @@ describe("what is not understood does nothing and teaches the usage", () => {
     ["runs nope!", '"nope!" is not the name of a run, such as R-7.'],
     ["runs --all", "There is no flag --all"],
     ["cancel", "Something is missing."],
-    ["cancel R-7 R-8", '"R-8" is one word too many.'],
+    ["cancel R-7 4F2A R-8", '"R-8" is one word too many.'],
     ["cancel R-0", '"R-0" is not the name of a run, such as R-7.'],
     ["evidence 0", '"0" is not a number of entries.'],
     ["evidence 51", '"51" is not a number of entries.'],
@@ -237,9 +240,27 @@ describe("/preflight", () => {
 
 describe("/cancel", () => {
   test("asks the run to stop", async () => {
-    const world = { rows: { run: [runRow({ state: "running" })] }, cancels: true };
+    const stopping = { isUnsafe: false, words: ["It only looks."], code: "4F2A" };
+    const world = { rows: { run: [runRow({ state: "running" })] }, cancels: true, stopping };
     const { text, asked } = await typed("cancel r-7", world);
-    expect(text).toBe("R-7 is asked to stop.\nIt stops at the next safe point.");
+    expect(text).toBe("R-7 is asked to stop.\nIt only looks.");
+    expect(asked).toEqual(["cancel 7"]);
+  });
+
+  test("asks again when something goes on outside, and stops by the code of these words alone", async () => {
+    const stopping = { isUnsafe: true, words: ["Coolify goes on."], code: "4F2A" };
+    const world = { rows: { run: [runRow({ state: "running" })] }, cancels: true, stopping };
+    for (const line of ["cancel R-7", "cancel R-7 0000"]) {
+      const { answer, text, asked } = await typed(line, world);
+      expect(text).toContain("stop it now?\nCoolify goes on.\n");
+      expect(asked).toEqual([]);
+      if (answer.kind !== "card") throw new Error("It asks by a card.");
+      expect(answer.card.actions.flat().map(({ command }) => command)).toEqual([
+        "cancel @alpha R-7 4F2A",
+      ]);
+    }
+    const { text, asked } = await typed("cancel R-7 4f2a", world);
+    expect(text).toBe("R-7 is asked to stop.\nCoolify goes on.");
     expect(asked).toEqual(["cancel 7"]);
   });
 

@@ -13,6 +13,8 @@ import { evidence } from "./evidence.ts";
 import { createHelp } from "./help.ts";
 import { lock, unlock } from "./lock.ts";
 import { preflight } from "./preflight.ts";
+import { requeue } from "./requeue.ts";
+import { restart } from "./restart-worker.ts";
 import { runs } from "./runs.ts";
 import { schedule } from "./schedule.ts";
 import { secrets } from "./secrets.ts";
@@ -35,6 +37,8 @@ export const commands: readonly Command[] = [
   smoke,
   backup,
   drill,
+  restart,
+  requeue,
   webhook,
   secrets,
   checklist,
