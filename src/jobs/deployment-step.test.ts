@@ -195,6 +195,29 @@ describe("to deploy a commit", () => {
     expect((await performed(coolify)).error).toMatch(/500/);
   });
 
+  test.each<readonly [string, Error]>([
+    ["lost requests", trouble("unreachable", "502")],
+    ["too many of them", trouble("rate-limited", "429")],
+  ])("is not given up before it began for a few %s", async (_title, error) => {
+    const coolify = coolifyThat(accepted);
+    const { deployments } = coolify;
+    let failures = 2;
+    coolify.deployments = async () => {
+      failures -= 1;
+      if (failures >= 0) throw error;
+      return deployments();
+    };
+    expect((await performed(coolify)).result).toMatchObject({ deployment: "ours" });
+  });
+
+  test("is given up before it began when Coolify does not answer at all, or says no", async () => {
+    for (const error of [trouble("unreachable", "502"), trouble("unauthorized", "401")]) {
+      const coolify = { ...coolifyThat(accepted), application: async () => Promise.reject(error) };
+      await expect(performed(coolify)).rejects.toBe(error);
+      expect(coolify.asked()).toBe(0);
+    }
+  });
+
   test("is refused before anything is asked where Coolify would ignore the commit", async () => {
     const coolify = {
       ...coolifyThat(accepted),

@@ -35,6 +35,8 @@ const GRACE_EVERY_MS = 1_000;
 /** Longer than Coolify ever takes to accept, shorter than anybody wants to wait for nothing. */
 const ANSWER_WITHIN_MS = 45_000;
 const EACH_LOOK_MS = 10_000;
+/** All tokens of one owner share their requests; who is told to slow down does. */
+const SLOWER = 5;
 
 const acceptedSchema = z.object({ deployment: z.string() });
 
@@ -61,13 +63,15 @@ export function deployStep(parts: DeployParts): ActStep {
     ...(disturbs === undefined ? {} : { disturbs }),
     ...(applies === undefined ? {} : { applies }),
     async baseline({ signal }) {
-      const { buildPack } = await coolify.application(application, signal);
+      const read = async <Read>(look: (each: AbortSignal) => Promise<Read>): Promise<Read> =>
+        readPatiently(look, signal, parts.everyMs);
+      const { buildPack } = await read(async (each) => coolify.application(application, each));
       if (buildPack === "dockerimage") {
         throw new Error(
           `${application} runs an image of a registry, for which Coolify ignores the commit; expected an application that is built from git`,
         );
       }
-      return deploymentsBefore(await coolify.deployments(application, signal));
+      return deploymentsBefore(await read(async (each) => coolify.deployments(application, each)));
     },
     async observe({ signal, baseline, results }) {
       if (attempt === "refused") return { kind: "absent" };
@@ -99,6 +103,26 @@ export function deployStep(parts: DeployParts): ActStep {
 /** What a stop does not stop, in words. */
 function goesOn(application: string): string {
   return `Coolify goes on with the deployment of ${application} that was asked for.`;
+}
+
+const READ_ATTEMPTS = 3;
+const READ_PAUSE_MS = 2_000;
+
+/** What has to be known before an act: a change in the night should not end at the first request that is lost. */
+async function readPatiently<Read>(
+  look: (signal: AbortSignal) => Promise<Read>,
+  signal: AbortSignal,
+  pauseMs: number = READ_PAUSE_MS,
+): Promise<Read> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await look(AbortSignal.any([signal, AbortSignal.timeout(EACH_LOOK_MS)]));
+    } catch (error) {
+      if (!isPassing(error) || attempt >= READ_ATTEMPTS) throw error;
+      await pause(error.kind === "rate-limited" ? pauseMs * SLOWER : pauseMs, signal);
+      signal.throwIfAborted();
+    }
+  }
 }
 
 const NEVER_SENT = [
@@ -176,8 +200,6 @@ type EndParts = {
 };
 
 const EVERY_MS = 3_000;
-/** All tokens of one owner share their requests; who is told to slow down does. */
-const SLOWLY_MS = 15_000;
 const SLACK_MS = 15_000;
 /** A list that is read while it changes may miss a row once. */
 const MISSES_BELIEVED = 2;
@@ -232,7 +254,7 @@ async function waitForEnd(
     } catch (error) {
       if (!isPassing(error)) throw error;
       trouble = error;
-      if (error.kind === "rate-limited") pauseMs = Math.max(everyMs, SLOWLY_MS);
+      if (error.kind === "rate-limited") pauseMs *= SLOWER;
     }
     signal.throwIfAborted();
     if (patience.aborted) {
@@ -286,7 +308,7 @@ export function cancelActiveStep(parts: CancelParts): ActStep {
     name,
     timeoutMs: CANCEL_TIMEOUT_MS,
     ...(applies === undefined ? {} : { applies }),
-    baseline: async ({ signal }) => activeNow(signal),
+    baseline: async ({ signal }) => readPatiently(activeNow, signal, parts.everyMs),
     async observe({ signal, baseline }) {
       const wanted = activeSchema.parse(baseline);
       const active = await activeNow(signal);
