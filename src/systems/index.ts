@@ -22,8 +22,8 @@ export function createSystems(settings: SystemsSettings = {}, target = "") {
   return {
     http,
     postgres: createPostgres(),
-    databaseLocks: createDatabaseLocks(),
     redis: createRedis(),
+    databaseLocks: createDatabaseLocks(),
     jobReturn: createJobReturn(),
     pgDump: createPgDump(),
     telegramBot,
