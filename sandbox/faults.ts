@@ -1,4 +1,7 @@
+import type { MigrationMood } from "./containers.ts";
+import { type DeploymentFaultName, deploymentFaults } from "./coolify/deployment-faults.ts";
 import { type CoolifyFaultName, coolifyFaults } from "./coolify/faults.ts";
+import type { Runtime } from "./coolify/runtime.ts";
 import type { CoolifyServer } from "./coolify/server.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import type { Fault } from "./fault-registry.ts";
@@ -17,6 +20,7 @@ import type { Xai } from "./xai.ts";
 export type FaultName =
   | BucketFaultName
   | CoolifyFaultName
+  | DeploymentFaultName
   | GateFaultName
   | "xai-key-revoked"
   | "xai-hangs"
@@ -37,6 +41,8 @@ export type FaultName =
 export type Breakable = GateBreakable & {
   readonly xai: Xai;
   readonly coolify: CoolifyServer;
+  readonly containers: Runtime;
+  readonly migrations: MigrationMood;
   readonly telegram: Pick<TelegramServer, "faults">;
   readonly s3: S3Server;
   readonly deadLetterEveryMs: number;
@@ -162,6 +168,7 @@ export function faultsOf(world: Breakable): readonly Fault<FaultName>[] {
     },
     ...gateFaults(world),
     ...coolifyFaults(world.coolify),
+    ...deploymentFaults(world),
     ...bucketFaults(world.s3.mood),
     telegramFault(telegram, {
       name: "telegram-rate-limits",

@@ -64,8 +64,3 @@ export async function writeGitRepository(
     await writeFile(join(folder, hash.slice(2)), await promisify(deflate)(bytes));
   }
 }
-
-/** Where the branch stands from now on. */
-export async function moveBranch(directory: string, commit: string): Promise<void> {
-  await writeFile(join(directory, "refs", "heads", "main"), `${commit}\n`);
-}

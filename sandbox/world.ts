@@ -21,6 +21,7 @@ import { type ReleaseName, releases } from "./releases.ts";
 import { newBackupKeys, type BackupKeys } from "./s3/backup-keys.ts";
 import { type S3Server, startS3 } from "./s3/server.ts";
 import { type SecondPath, startSecondPath } from "./second-path.ts";
+import { writeSourceRepository } from "./source-repository.ts";
 import { createTelegramEffects } from "./telegram-effects.ts";
 import { createChanges } from "./telegram/changes.ts";
 import type { PersonaName } from "./telegram/personas.ts";
@@ -60,7 +61,7 @@ export type World = AsyncDisposable & {
   /** The commit that really runs, whatever anybody says; undefined when nothing does. */
   deployed(service: ServiceName): string | undefined;
   /** Somebody pushes it to the branch; what deploys by itself does. */
-  push(release: ReleaseName): Promise<void>;
+  push(release: ReleaseName): void;
   as(persona: PersonaName): ReturnType<TelegramServer["as"]>;
   break(fault: FaultName): Promise<void>;
   heal(fault: FaultName): Promise<void>;
@@ -173,6 +174,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       effects,
     ),
   );
+  const repository = await writeSourceRepository(join(directory.path, "source.git"));
   const migrations: MigrationMood = { isLockedOut: false };
   const containers = createContainers({ product, revision, migrations, effects });
   const coolify = opened.use(
@@ -196,6 +198,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       }),
       runtime: containers,
       nextCommit: releases.good,
+      onPush: (commit) => repository.moveTo(commit),
       stepMs: options.deploymentStepMs ?? 1_500,
       effects,
       ...(options.floodControl ? { requestsPerMinute: COOLIFY_PER_MINUTE } : {}),
@@ -228,6 +231,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       frontDoor,
       pgDump,
       coolify,
+      containers,
+      migrations,
       telegram,
       s3,
       deadLetterEveryMs: options.deadLetterEveryMs ?? 4_000,
@@ -275,6 +280,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       SANDBOX_TODOIST_TOKEN: secrets.todoistToken,
       SANDBOX_XAI_URL: xai.url,
       SANDBOX_XAI_KEY: secrets.xaiKey,
+      SANDBOX_REPOSITORY: repository.path,
       SANDBOX_COOLIFY_URL: coolify.url,
       SANDBOX_COOLIFY_TOKEN: secrets.coolifyToken,
       SANDBOX_COOLIFY_SENSITIVE_TOKEN: secrets.coolifySensitiveToken,
@@ -302,10 +308,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     },
     releases,
     deployed: (service) => product.running(service)?.release.commit,
-    push: async (release) => {
-      coolify.deployer.push(releases[release]);
-      changes.announce();
-    },
+    push: (release) => void coolify.push(releases[release]),
     as: (persona) => telegram.as(persona),
     break: (fault) => faults.break(fault),
     heal: (fault) => faults.heal(fault),

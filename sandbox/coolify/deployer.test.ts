@@ -17,6 +17,7 @@ function deploying() {
     mood: goodMood(),
     runtime: emptyRuntime,
     nextCommit: "d".repeat(40),
+    onPush: () => undefined,
     now: () => now,
   });
   const enqueue = (uuid: string, commit = "HEAD") =>

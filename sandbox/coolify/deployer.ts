@@ -10,21 +10,23 @@ type Wanted = Pick<DeploymentRow, "commit"> &
 
 export type Deployer = {
   enqueue(application: ApplicationRow, wanted: Wanted): DeploymentRow;
-  /** Somebody has pushed: the branch has a new head, and what follows it by itself is deployed. */
-  push(commit: string): readonly DeploymentRow[];
+  /** Somebody has pushed: the branch has a new head, which is deployed to these, or to all that follow it by themselves. */
+  push(commit: string, applications?: readonly ApplicationRow[]): readonly DeploymentRow[];
   cancel(row: DeploymentRow): void;
   /** Every deployment makes its next step; on a real server that is minutes of building. */
   advance(): Promise<void>;
 };
 
 const CONCURRENT_BUILDS = 2;
-const isActive = (row: DeploymentRow): boolean =>
-  row.status === "queued" || row.status === "in_progress";
+
+export function isUnderWay({ status }: DeploymentRow): boolean {
+  return status === "queued" || status === "in_progress";
+}
 
 /** The deployments that are under way, the oldest first. */
 export function activeDeployments(state: CoolifyState, application?: string): DeploymentRow[] {
   return state.deployments.filter(
-    (row) => isActive(row) && (application === undefined || row.application === application),
+    (row) => isUnderWay(row) && (application === undefined || row.application === application),
   );
 }
 
@@ -35,6 +37,8 @@ export function createDeployer(options: {
   readonly runtime: Runtime;
   /** What is pushed when somebody pushes in the middle of a deployment. */
   readonly nextCommit: string;
+  /** Told where the branch stands from now on. */
+  readonly onPush: (commit: string) => void;
   readonly now: () => Date;
 }): Deployer {
   const { state, mood, runtime, now } = options;

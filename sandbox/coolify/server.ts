@@ -8,13 +8,13 @@ import { createGate } from "../gate.ts";
 import { type HttpServer, startHttpServer } from "../http-server.ts";
 import { quietPort } from "../quiet-port.ts";
 import { admit, authenticate, demand } from "./authentication.ts";
-import { activeDeployments, createDeployer, type Deployer } from "./deployer.ts";
+import { activeDeployments, createDeployer, type Deployer, isUnderWay } from "./deployer.ts";
 import { type CoolifyMood, goodMood } from "./mood.ts";
 import { createRateLimit } from "./rate-limit.ts";
 import { Refusal } from "./refusal.ts";
 import { type Route, seesHidden } from "./route.ts";
 import { routes } from "./routes/index.ts";
-import type { CoolifyState } from "./rows.ts";
+import type { CoolifyState, DeploymentRow } from "./rows.ts";
 import { emptyRuntime, type Runtime } from "./runtime.ts";
 import { createTaskRunner } from "./task-runner.ts";
 
@@ -31,7 +31,9 @@ export type CoolifyServer = AsyncDisposable & {
   /** What this Coolify knows; faults and tests write to it. */
   readonly state: CoolifyState;
   readonly mood: CoolifyMood;
-  readonly deployer: Pick<Deployer, "push">;
+  readonly push: Deployer["push"];
+  /** Waits until nothing more becomes of a deployment, or for as long as anybody would. */
+  ended(row: DeploymentRow): Promise<void>;
   /** The newest last. */
   calls(): readonly CoolifyCall[];
   /** Connections are refused until it is started again, on the same port. */
@@ -54,11 +56,16 @@ export type CoolifyOptions = {
   readonly commandPausesMs?: readonly number[];
   /** What is pushed when somebody pushes in the middle of a deployment. */
   readonly nextCommit?: string;
+  /** Told where the branch stands from now on. */
+  readonly onPush?: (commit: string) => void;
   readonly now?: () => Date;
 };
 
 const CALLS_KEPT = 2_000;
 const SLOW_MS = 3_000;
+const STEP_MS = 1_500;
+/** More steps than a deployment makes when it has to wait for another one. */
+const LOOKS = 12;
 /** The command is tried anew after what looks like trouble of the network. */
 const COMMAND_PAUSES_MS = [500, 2_000, 4_000];
 
@@ -66,8 +73,8 @@ const COMMAND_PAUSES_MS = [500, 2_000, 4_000];
 export async function startCoolify(options: CoolifyOptions): Promise<CoolifyServer> {
   const { state, runtime = emptyRuntime, now = () => new Date() } = options;
   const mood = goodMood();
-  const { nextCommit = state.branchHead } = options;
-  const deployer = createDeployer({ state, mood, runtime, nextCommit, now });
+  const { nextCommit = state.branchHead, onPush = () => undefined } = options;
+  const deployer = createDeployer({ state, mood, runtime, nextCommit, onPush, now });
   const pausesMs = options.commandPausesMs ?? COMMAND_PAUSES_MS;
   const ending = new AbortController();
   const tasks = createTaskRunner({ state, runtime, pausesMs, now, signal: ending.signal });
@@ -146,7 +153,7 @@ export async function startCoolify(options: CoolifyOptions): Promise<CoolifyServ
   const timer = setInterval(() => {
     const isBusy = activeDeployments(state).length > 0;
     if (isBusy || state.deployments.some(isSettling)) void deployer.advance();
-  }, options.stepMs ?? 1_500);
+  }, options.stepMs ?? STEP_MS);
   timer.unref();
 
   const stop = async (): Promise<void> => {
@@ -157,7 +164,13 @@ export async function startCoolify(options: CoolifyOptions): Promise<CoolifyServ
     url,
     state,
     mood,
-    deployer,
+    push: deployer.push,
+    ended: async (row) => {
+      const lookMs = options.stepMs ?? STEP_MS;
+      for (let looks = 0; looks < LOOKS && (isUnderWay(row) || isSettling(row)); looks += 1) {
+        await sleep(lookMs, undefined, { signal: ending.signal });
+      }
+    },
     calls: () => [...calls],
     stop,
     start: async () => {
@@ -179,7 +192,7 @@ function cutOff({ env }: Context): void {
   (env as HttpBindings).incoming.socket.destroy();
 }
 
-function isSettling(row: CoolifyState["deployments"][number]): boolean {
+function isSettling(row: DeploymentRow): boolean {
   return row.status === "finished" && row.finished_at === null;
 }
 

@@ -12,8 +12,13 @@ import { Redis } from "ioredis";
 import { Client } from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
+import {
+  type DeploymentFaultName,
+  deploymentFaults,
+} from "../../sandbox/coolify/deployment-faults.ts";
 import { coolifyFaults } from "../../sandbox/coolify/faults.ts";
 import type { CoolifyFaultName } from "../../sandbox/coolify/faults.ts";
+import { emptyRuntime } from "../../sandbox/coolify/runtime.ts";
 import type { FaultName } from "../../sandbox/faults.ts";
 import { bucketFaults, type BucketFaultName } from "../../sandbox/s3/faults.ts";
 import { type World, startWorld } from "../../sandbox/world.ts";
@@ -229,9 +234,9 @@ describe("a world", () => {
     expect([...left, await database(events)]).toEqual(["0", "0", "0"]);
     return "lost";
   };
-  /** What somebody outside sees of each fault, and of the world when it is well; those of Coolify and of the bucket are shown with these. */
+  /** What somebody outside sees of each fault, and of the world when it is well; those of Coolify, of deployments and of the bucket are shown with these. */
   const sights: Record<
-    Exclude<FaultName, BucketFaultName | CoolifyFaultName>,
+    Exclude<FaultName, BucketFaultName | CoolifyFaultName | DeploymentFaultName>,
     { look: () => Promise<unknown>; well: unknown; broken: unknown }
   > = {
     "xai-key-revoked": { look: models, well: 200, broken: 400 },
@@ -395,6 +400,11 @@ describe("a world", () => {
       [
         ...Object.keys(sights),
         ...coolifyFaults(world.coolify).map((fault) => fault.name),
+        ...deploymentFaults({
+          coolify: world.coolify,
+          containers: emptyRuntime,
+          migrations: { isLockedOut: false },
+        }).map((fault) => fault.name),
         ...bucketFaults(world.s3.mood).map((fault) => fault.name),
       ].toSorted(),
     );

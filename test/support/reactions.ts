@@ -151,6 +151,36 @@ export const reactions: Readonly<Record<FaultName, Reaction>> = {
   "staging-shares-the-webhook-secret": {
     own: { "production-shares-nothing-with-staging": "fail" },
   },
+  // Its health check asks whether it is live, and that it is.
+  "broken-release": {
+    own: all(
+      "fail",
+      API_CHECKS.filter((name) => name !== "api-is-live"),
+    ),
+  },
+  "never-ready-release": { own: { "api-is-ready": "fail" } },
+  // Good for five minutes, and a worker that completes nothing shows when there is something to complete.
+  "release-goes-bad": { own: {} },
+  "release-with-an-idle-worker": { own: {} },
+  "coolify-is-slow": {
+    own: { "coolify-answers": "unknown" },
+    also: [alsoAll("unknown", NOT_ASKED, ...FROM_COOLIFY)],
+  },
+  "coolify-refuses-too-many-requests": {
+    own: { "coolify-answers": "unknown" },
+    also: [alsoAll("unknown", NOT_ASKED, ...FROM_COOLIFY)],
+  },
+  // These meet whoever changes something, and a check changes nothing.
+  "coolify-answers-500-after-accepting": { own: {} },
+  "coolify-cuts-its-answers": { own: {} },
+  "deployment-queue-full": { own: {} },
+  "deployments-wait-in-the-queue": { own: {} },
+  "deployments-hang": { own: {} },
+  "deployments-fail": { own: {} },
+  "deployments-vanish": { own: {} },
+  "deployments-are-overtaken": { own: {} },
+  "somebody-pushes-during-deployments": { own: {} },
+  "migrations-are-locked-out": { own: {} },
   // How messages arrive is the sender's concern, and nothing that a check asks is a message.
   "telegram-rate-limits": { own: {} },
   "telegram-loses-answers": { own: {} },
