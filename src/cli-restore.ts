@@ -5,10 +5,11 @@ import { RESTORE_USAGE, understandRestore, type RestoreOptions } from "./cli-res
 import { EXIT, loadFiles, type Terminal } from "./cli-terminal.ts";
 import { resolveReferences } from "./config/references.ts";
 import type { CommandLine } from "./core/command-line.ts";
+import { readManifest } from "./core/manifest-reading.ts";
 import { artifactNames, type Manifest } from "./core/manifest.ts";
 import { createScrubber } from "./core/redaction.ts";
 import { Secret } from "./core/secret.ts";
-import { bucketShelf, manifestOn, readManifest } from "./jobs/drill-shelf.ts";
+import { bucketShelf, manifestIn, manifestReadingOn } from "./jobs/drill-shelf.ts";
 import { restoreInto, type WayBackEnd } from "./jobs/way-back.ts";
 import { temporaryDirectory } from "./servers/temporary-directory.ts";
 import { identityProblem } from "./systems/age.ts";
@@ -95,7 +96,7 @@ async function besideFile(path: string, { sources }: Terminal): Promise<Found> {
   const name = id === undefined ? `${basename(path)}.manifest.json` : artifactNames(id).manifest;
   const beside = join(dirname(path), name);
   const isThere = await stat(beside).catch(() => undefined);
-  const manifest = isThere ? readManifest(sources.readFile(beside), name) : undefined;
+  const manifest = isThere ? manifestIn(readManifest(sources.readFile(beside), name)) : undefined;
   return { artifact: path, manifest, migrationTable: MIGRATION_TABLE };
 }
 
@@ -115,7 +116,7 @@ async function fromBucket(
   const bucket = createBucket(bucketSettings, settings.target);
   try {
     const shelf = bucketShelf(bucket);
-    const manifest = await manifestOn(shelf, id, terminal.signal);
+    const manifest = manifestIn(await manifestReadingOn(shelf, id, terminal.signal));
     const artifact = join(room, artifactNames(id).artifact);
     if (!(await shelf.fetch(artifactNames(id).artifact, artifact, terminal.signal))) {
       throw new RestoreUsageError(`${shelf.name} has the manifest of ${id} and not its bytes.`);

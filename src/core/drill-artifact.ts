@@ -1,4 +1,5 @@
 import { few, sameness } from "./drill-words.ts";
+import type { ManifestReading } from "./manifest-reading.ts";
 import type { Observation } from "./status.ts";
 
 /** The file as it came out of a store. */
@@ -7,6 +8,13 @@ export type FetchedArtifact = {
   readonly bytes: number;
   readonly sha256: string;
 };
+
+/** Where the manifest says nothing, nobody vouches for the file. */
+export function judgeManifest(reading: ManifestReading): readonly Observation[] {
+  const isRead = reading.kind === "read";
+  const expected = "one that can be read";
+  return [{ what: "manifest", expected, actual: isRead ? expected : reading.reason, ok: isRead }];
+}
 
 /** It must be the file that the manifest vouches for, byte by byte. */
 export function judgeArtifact(

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { judgeAnswers, judgeRecord, judgeTimes } from "./drill-answers.ts";
-import { judgeArchive, judgeArtifact, judgeOpening } from "./drill-artifact.ts";
+import { judgeArchive, judgeArtifact, judgeManifest, judgeOpening } from "./drill-artifact.ts";
 import type { DrillCheck } from "./drill-check.ts";
 import { judgeRowContents, judgeRowCounts, judgeStructure } from "./drill-contents.ts";
 import { judgeRestore, judgeServer, judgeTeardown, majorFor } from "./drill-server.ts";
@@ -57,6 +57,7 @@ const JUDGEMENTS: Readonly<Record<DrillCheck, { readonly pass: Row[]; readonly f
   "artifact-is-what-was-kept": {
     pass: [["the very bytes", judgeArtifact(kept, fetched)]],
     fail: [
+      ["a manifest that nobody can read", judgeManifest({ kind: "unreadable", reason: "no JSON" })],
       ["another size", judgeArtifact(kept, { ...fetched, bytes: 9 })],
       ["another digest", judgeArtifact(kept, { ...fetched, sha256: digest("b") })],
     ],

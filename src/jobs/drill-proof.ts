@@ -72,6 +72,9 @@ export type DrillOrder = {
 /** What was used, for whoever reads the result later. */
 export type DrillTools = { readonly server: string; readonly programs: string };
 
+/** Of a drill that came to no restore. */
+export const NO_TOOLS: DrillTools = { server: "", programs: "" };
+
 const DATABASE = "restored";
 /** Owns what is restored, and may do nothing else: what is restored brings functions of its own, which may run. */
 const OWNER = "restorer";
@@ -101,8 +104,7 @@ export async function proveBackup(
   signal: AbortSignal,
 ): Promise<DrillTools> {
   const { manifest } = order;
-  const none = { server: "", programs: "" };
-  if (!(await proveArtifact(order, journal, signal))) return none;
+  if (!(await proveArtifact(order, journal, signal))) return NO_TOOLS;
   const programs = await journal.phase("find programs", "recovery", async () =>
     findPostgresPrograms(
       majorFor(manifest.source),
@@ -112,11 +114,11 @@ export async function proveBackup(
   );
   if (programs.kind !== "seen") {
     journal.judge("archive-is-whole", programs, () => []);
-    return none;
+    return NO_TOOLS;
   }
   const tools = createRestorePrograms(programs.value.directory);
   const extensions = await proveArchive(order, tools, journal, signal);
-  if (!extensions) return none;
+  if (!extensions) return NO_TOOLS;
   return proveRestore({ ...order, extensions }, programs.value, tools, journal, signal);
 }
 

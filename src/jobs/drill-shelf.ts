@@ -3,7 +3,8 @@ import { createWriteStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 
-import { artifactNames, idOfManifest, manifestSchema, type Manifest } from "../core/manifest.ts";
+import { readManifest, type ManifestReading } from "../core/manifest-reading.ts";
+import { artifactNames, idOfManifest, type Manifest } from "../core/manifest.ts";
 import type { Bucket } from "../systems/bucket.ts";
 import { SystemError, codeOf, safeCause } from "../systems/system-error.ts";
 
@@ -28,11 +29,12 @@ export async function backupsOn(
   return names.flatMap((name) => idOfManifest(name) ?? []).toSorted();
 }
 
-export async function manifestOn(
+/** @throws {SystemError} when there is none, or when nobody answers; what is wrong with it is an answer */
+export async function manifestReadingOn(
   shelf: BackupShelf,
   id: string,
   signal: AbortSignal,
-): Promise<Manifest> {
+): Promise<ManifestReading> {
   const { manifest } = artifactNames(id);
   const text = await shelf.read(manifest, signal);
   if (text === undefined) {
@@ -42,24 +44,9 @@ export async function manifestOn(
 }
 
 /** @throws {SystemError} that says what is wrong with it, and where */
-export function readManifest(text: string, name: string): Manifest {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new SystemError("backups", "malformed", `${name} is no JSON`, {
-      cause: safeCause(cause),
-    });
-  }
-  const parsed = manifestSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const where = issue?.path.join(".") ?? "";
-  throw new SystemError(
-    "backups",
-    "malformed",
-    `${name} is no manifest that this version knows: ${where === "" ? "" : `${where}: `}${issue?.message}`,
-  );
+export function manifestIn(reading: ManifestReading): Manifest {
+  if (reading.kind === "read") return reading.manifest;
+  throw new SystemError("backups", "malformed", reading.reason);
 }
 
 /** The bucket, as it would be read if this machine were gone. */

@@ -2,18 +2,19 @@ import { stat } from "node:fs/promises";
 
 import { z } from "zod";
 
+import { judgeManifest } from "../core/drill-artifact.ts";
 import { findingOf } from "../core/drill-check.ts";
 import { judgeTeardown } from "../core/drill-server.ts";
 import type { Json } from "../core/json.ts";
-import { backupIdSchema } from "../core/manifest.ts";
+import { backupIdSchema, begunAt, type Manifest } from "../core/manifest.ts";
 import { parseRunName } from "../core/run-name.ts";
 import type { Secret } from "../core/secret.ts";
 import { processesIn } from "../servers/processes-in.ts";
 import type { Database } from "../storage/database.ts";
 import { keepDrill } from "../storage/drill.ts";
 import { drillCard, drillDetails } from "./drill-card.ts";
-import { createDrillJournal } from "./drill-journal.ts";
-import { proveBackup } from "./drill-proof.ts";
+import { createDrillJournal, type DrillJournal } from "./drill-journal.ts";
+import { NO_TOOLS, proveBackup } from "./drill-proof.ts";
 import {
   CHOOSE,
   chosenSchema,
@@ -26,7 +27,7 @@ import {
   type ProvedBackup,
 } from "./drill-result.ts";
 import type { DrillSettings } from "./drill-settings.ts";
-import { backupsOn, manifestOn, type BackupShelf } from "./drill-shelf.ts";
+import { backupsOn, manifestReadingOn, type BackupShelf } from "./drill-shelf.ts";
 import { openWorkspace } from "./drill-workspace.ts";
 import { defineOperation, type Operation, type Step } from "./operation.ts";
 
@@ -130,16 +131,27 @@ async function choose(
   const decidedAt = await database.transaction(async (_tx, now) => now);
   const began = performance.now();
   const backup = await named(which, shelf, anyOf, signal);
-  const { artifact, snapshotAt, run } = await manifestOn(shelf, backup, signal);
+  const reading = await manifestReadingOn(shelf, backup, signal);
   return {
     backup,
     from: shelf.name,
-    digest: artifact.sha256,
-    run,
-    snapshotAt,
+    ...(reading.kind === "read"
+      ? toldBy(reading.manifest)
+      : // Its name tells when it was begun, and nothing tells the rest.
+        { digest: UNTOLD, run: UNTOLD, snapshotAt: begunAt(backup).toISOString() }),
     decidedAt: decidedAt.toISOString(),
     tookMs: Math.round(performance.now() - began),
   };
+}
+
+const UNTOLD = "its manifest does not tell";
+
+function toldBy({
+  artifact,
+  run,
+  snapshotAt,
+}: Manifest): Pick<ChosenBackup, "digest" | "run" | "snapshotAt"> {
+  return { digest: artifact.sha256, run, snapshotAt };
 }
 
 async function named(
@@ -163,12 +175,13 @@ async function prove(
   report: (progress: Json) => void,
 ): Promise<ProvedBackup> {
   const { shelf, identity, migrationTable, settings, scrub, dataFolder, database } = parts;
-  const manifest = await manifestOn(shelf, chosen.backup, signal);
   const journal = createDrillJournal({ signal, now: () => new Date(), scrub, report });
   let places: readonly string[] = [];
   const work = async (): ReturnType<typeof proveBackup> => {
     await using workspace = await openWorkspace(dataFolder, signal);
     places = workspace.places;
+    const manifest = await vouchedFor(chosen, shelf, journal, signal);
+    if (!manifest) return NO_TOOLS;
     const order = { manifest, shelf, workspace, identity, migrationTable, settings };
     return await proveBackup(order, journal, signal);
   };
@@ -176,6 +189,24 @@ async function prove(
   const endedAt = await database.transaction(async (_tx, now) => now);
   const { phases, findings } = journal.progress();
   return { phases, findings, ...tools, places: [...places], endedAt: endedAt.toISOString() };
+}
+
+/** The manifest; undefined when there is a finding instead. */
+async function vouchedFor(
+  { backup }: ChosenBackup,
+  shelf: BackupShelf,
+  journal: DrillJournal,
+  signal: AbortSignal,
+): Promise<Manifest | undefined> {
+  const read = await journal.phase("read the manifest", "recovery", async () => {
+    const reading = await manifestReadingOn(shelf, backup, signal);
+    // Nobody can say of a backup that it is broken who is too old to read it.
+    if (reading.kind === "later") throw new Error(reading.reason);
+    return reading;
+  });
+  if (read.kind === "seen" && read.value.kind === "read") return read.value.manifest;
+  journal.judge("artifact-is-what-was-kept", read, judgeManifest);
+  return undefined;
 }
 
 /** Looks with its own eyes, for whoever tidied up cannot know what he has overlooked. */

@@ -185,6 +185,58 @@ describe("a drill of the newest backup", () => {
   });
 });
 
+describe("a drill of a backup whose manifest", () => {
+  const saying = (change: (text: string) => string): BackupShelf => {
+    const shelf = folderShelf(join(folder, "backups"));
+    return {
+      ...shelf,
+      read: async (name, signal) => {
+        const text = await shelf.read(name, signal);
+        return text === undefined ? undefined : change(text);
+      },
+    };
+  };
+
+  test.each([
+    ["was cut", (text: string) => text.slice(0, -100), "is no JSON"],
+    ["lost a count", (text: string) => text.replace('"rows":', '"r":'), "source.tables.0"],
+  ])("%s fails, by the check of what was kept", async (_what, change, reason) => {
+    const { run, text, entry } = await drilled("newest", { shelf: saying(change) });
+    expect(run).toMatchObject({ state: "ok", verdict: "FAILED" });
+    expect(text).toMatch(/^🔴 .* · drill FAILED\n✗ artifact-is-what-was-kept: manifest: expected/);
+    expect(entry?.facts).toMatchObject({
+      backup: whole.id,
+      "backup-digest": "its manifest does not tell",
+      fail: expect.stringContaining(reason),
+      unknown: expect.stringContaining("not reached, after artifact-is-what-was-kept"),
+    });
+    expect(entry?.facts["unknown"]).not.toContain("nothing-is-left-behind");
+    const { last } = await log.database.transaction(async (tx) => newestDrills(tx, LOG.target));
+    expect(last).toMatchObject({ backup: whole.id, verdict: "FAILED" });
+    expect(await readdir(join(folder, "data", "drill"))).toEqual(["lock"]);
+  });
+
+  test("is of a later version could not be verified, for it may well be sound", async () => {
+    const shelf = saying((text) => JSON.stringify({ ...JSON.parse(text), v: 2 }));
+    const { run, text } = await drilled("newest", { shelf });
+    expect(run?.verdict).toBe("COULD NOT VERIFY");
+    expect(text).toMatch(/\? artifact-is-what-was-kept: read the manifest: .* is of version 2/);
+    expect(await verified()).toEqual([]);
+  });
+
+  test("is gone between the choice and the drill could not be verified", async () => {
+    let reads = 0;
+    const shelf = folderShelf(join(folder, "backups"));
+    const vanishing: BackupShelf = {
+      ...shelf,
+      read: async (name, signal) => ((reads += 1) === 1 ? shelf.read(name, signal) : undefined),
+    };
+    const { run, text } = await drilled("newest", { shelf: vanishing });
+    expect(run?.verdict).toBe("COULD NOT VERIFY");
+    expect(text).toContain(`has no ${artifactNames(whole.id).manifest}`);
+  });
+});
+
 describe("a drill of another backup", () => {
   test("takes an older one, finds that it is damaged, and marks nothing", async () => {
     const { run, text, entry } = await drilled("older");
