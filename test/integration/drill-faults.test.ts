@@ -1,3 +1,5 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { chmod, mkdir, readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -9,6 +11,7 @@ import { Secret } from "../../src/core/secret.ts";
 import { createDrillJournal } from "../../src/jobs/drill-journal.ts";
 import { proveBackup } from "../../src/jobs/drill-proof.ts";
 import { drillSetting } from "../../src/jobs/drill-settings.ts";
+import type { BackupShelf } from "../../src/jobs/drill-shelf.ts";
 import { openWorkspace, sweepDrills } from "../../src/jobs/drill-workspace.ts";
 import { findPostgresPrograms } from "../../src/servers/postgres-programs.ts";
 import { processesIn } from "../../src/servers/processes-in.ts";
@@ -74,6 +77,9 @@ async function prove(
     readonly programDirectories?: readonly string[];
     readonly settings?: object;
     readonly signal?: AbortSignal;
+    readonly shelf?: BackupShelf;
+    /** Where the drill is held. */
+    readonly data?: string;
   } = {},
 ): Promise<Proved> {
   const { signal = AbortSignal.timeout(50_000) } = options;
@@ -83,7 +89,7 @@ async function prove(
     scrub: (text) => text,
     report: () => undefined,
   });
-  const data = join(folder, "data");
+  const { data = join(folder, "data"), shelf = folderShelf(made.folder) } = options;
   let places: readonly string[] = [];
   try {
     await using workspace = await openWorkspace(data, signal);
@@ -91,7 +97,7 @@ async function prove(
     await proveBackup(
       {
         manifest: made.manifest,
-        shelf: folderShelf(made.folder),
+        shelf,
         workspace,
         identity: new Secret(options.identity ?? keys.drill),
         migrationTable: "alembic_version",
@@ -427,7 +433,7 @@ describe("a drill on a machine where", () => {
     expect(proved.of("restore-ends-without-error")?.status).toBe("fail");
   });
 
-  test("the disk fills up in the middle fails the restore, by what was said", async () => {
+  test("the server says that the disk is full fails the restore, by what was said", async () => {
     const directory = await programsWith({
       pg_restore: `${WHEN_RESTORING} echo 'pg_restore: error: could not extend file "base/1/2": No space left on device' >&2; exit 1;; esac; exec "$REAL" "$@"`,
     });
@@ -518,6 +524,72 @@ ${WHEN_RESTORING}
     await expect(readdir(workspace.path)).resolves.toEqual(["vault"]);
   });
 });
+
+const mayMount = process.getuid?.() === 0 && existsSync("/bin/mount");
+
+describe.skipIf(!mayMount && process.env["CI"] === undefined)(
+  "a drill on a file system that is too small",
+  () => {
+    let place: string;
+    /** Takes all the room that is left, as anything else on the same disk may. */
+    const takeRoom = (): string => `cat /dev/zero > ${place}/others 2>/dev/null`;
+
+    async function mount(mebibytes: number): Promise<AsyncDisposable> {
+      place = join(folder, crypto.randomUUID());
+      await mkdir(place);
+      const options = `size=${mebibytes}m,mode=0755`;
+      execFileSync("/bin/mount", ["-t", "tmpfs", "-o", options, "tmpfs", place]);
+      return {
+        async [Symbol.asyncDispose]() {
+          execFileSync("/bin/umount", ["--lazy", place]);
+        },
+      };
+    }
+
+    test("does not begin, and says how much it takes", async () => {
+      const made = await backup();
+      await using _small = await mount(64);
+      const proved = await prove(made, { data: place });
+      expect(proved.red).toEqual(["artifact-is-what-was-kept"]);
+      expect(proved.of("artifact-is-what-was-kept")).toMatchObject({
+        status: "unknown",
+        reason: expect.stringMatching(/it takes \d+ MB of room, and 6\d(?:\.\d)? MB are free/),
+      });
+    });
+
+    test("could not verify what it has no room to open, and calls no backup broken for it", async () => {
+      const made = await backup();
+      await using _small = await mount(256);
+      const shelf = folderShelf(made.folder);
+      const filling: BackupShelf = {
+        ...shelf,
+        async fetch(name, to, signal) {
+          const found = await shelf.fetch(name, to, signal);
+          spawnSync("/bin/sh", ["-c", takeRoom()]);
+          return found;
+        },
+      };
+      const proved = await prove(made, { data: place, shelf: filling });
+      expect(proved.red).toEqual(["artifact-opens-with-its-key"]);
+      expect(proved.of("artifact-opens-with-its-key")).toMatchObject({
+        status: "unknown",
+        reason: expect.stringMatching(/ENOSPC/),
+      });
+    });
+
+    test("fails the restore that fills it, and leaves nothing", async () => {
+      const made = await backup();
+      await using _small = await mount(256);
+      const directory = await programsWith({
+        pg_restore: `${WHEN_RESTORING} ${takeRoom()};; esac; exec "$REAL" "$@"`,
+      });
+      const proved = await prove(made, { data: place, programDirectories: [directory] });
+      expect(proved.red).toEqual(["restore-ends-without-error"]);
+      expect(proved.of("restore-ends-without-error")?.status).toBe("fail");
+      expect(JSON.stringify(proved.findings)).toContain("No space left on device");
+    });
+  },
+);
 
 describe("a healthy backup", () => {
   test("gives no finding, however often it is drilled", async () => {
