@@ -34,6 +34,8 @@ export const signOffSchema = z.object({
   former: z.string().nullable(),
   /** Null when nobody can see the images now. */
   isKept: z.boolean().nullable(),
+  /** Whether the smoke flow is the one that proves that the worker completes a job. */
+  smokeProvesJobs: z.boolean(),
 });
 
 /** What the looks before the question have seen, as far as they have got. */

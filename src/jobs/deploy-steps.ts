@@ -189,9 +189,8 @@ function wordStep({ database, origin }: DeployParts, { overrides }: DeployInput)
 }
 
 function stageSteps(parts: DeployParts, stage: RolloutStep): readonly Step[] {
-  const { systems, rollout, checks, smoke, scrub } = parts;
+  const { systems, rollout, checks, scrub } = parts;
   const { api, worker, jobs, migration, schema } = rollout;
-  const smokeFlow = rollout.flow ?? smoke?.flow;
   switch (stage) {
     case "freeze":
       return [
@@ -245,9 +244,11 @@ function stageSteps(parts: DeployParts, stage: RolloutStep): readonly Step[] {
       if (worker === undefined) return [];
       return deployment(parts, { application: worker, accepted: "worker", ends: "workerEnds" });
     case "job":
-      return flow(parts, FLOW_PARTS.job, worker === undefined ? undefined : rollout.jobFlow);
+      // What the smoke flow proves anyway need not be proved twice.
+      if (worker === undefined || rollout.jobFlow === proofOf(parts)) return [];
+      return flow(parts, FLOW_PARTS.job, rollout.jobFlow);
     case "smoke":
-      return flow(parts, FLOW_PARTS.smoke, smokeFlow);
+      return flow(parts, FLOW_PARTS.smoke, proofOf(parts));
     case "watch":
       return [
         stayGoodStep({
@@ -300,6 +301,11 @@ function deployment(
   }
 }
 
+/** The flow that proves a release. */
+function proofOf({ rollout, smoke }: DeployParts): string | undefined {
+  return rollout.flow ?? smoke?.flow;
+}
+
 function flow(parts: DeployParts, part: string, name: string | undefined): readonly Step[] {
   const flows = parts.smoke?.flows ?? {};
   if (name === undefined || !Object.hasOwn(flows, name)) return [];
@@ -339,7 +345,8 @@ function signOffStep(parts: DeployParts): LookStep {
         const commit = commitIn(results);
         await meetRelease(tx, now, target, { commit, lesson: "smoke-go", schemaRevision, runId });
       });
-      return { former, isKept } satisfies z.input<typeof signOffSchema>;
+      const smokeProvesJobs = rollout.jobFlow === proofOf(parts);
+      return { former, isKept, smokeProvesJobs } satisfies z.input<typeof signOffSchema>;
     },
   };
 }
