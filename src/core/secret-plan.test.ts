@@ -13,9 +13,9 @@ const given = (value: string): VariableSource => ({ kind: "given", value: new Se
 const made: VariableSource = { kind: "made", form: "token" };
 const asked: VariableSource = { kind: "asked", what: "the database" };
 
+/** Stands for a value that is there and that nobody may see. */
 const HIDDEN = "hidden";
-/** What an application has: a text, nothing, or a value that nobody may see. */
-type Held = string | undefined | typeof HIDDEN;
+type Held = string | undefined;
 
 function rowsOf(...held: readonly Held[]): readonly FoundVariable[] {
   return held

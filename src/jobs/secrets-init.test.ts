@@ -143,7 +143,7 @@ describe("secrets init", () => {
     const before = [...coolify.created];
     const standings = await lookedAt(coolify);
     expect(standings.flatMap(({ missing }) => missing)).toEqual([]);
-    expect(operationsOn(coolify).look.conclude({}, { [LOOK]: standings as never })).toMatchObject({
+    expect(operationsOn(coolify).look.conclude({}, { [LOOK]: standings })).toMatchObject({
       verdict: "GO",
     });
     expect(coolify.created).toEqual(before);

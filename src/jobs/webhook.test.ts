@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import type { ProductWebhook } from "../systems/product-webhook.ts";
 import { SystemError } from "../systems/system-error.ts";
 import type { BotWebhook } from "../systems/telegram-bot.ts";
-import type { ActStep, LookStep } from "./operation.ts";
+import type { ApprovalsSettings } from "./approval-settings.ts";
+import type { ActStep, AskStep, LookStep, Step } from "./operation.ts";
 import { LOOK } from "./webhook-report.ts";
 import { createWebhookLook, createWebhookSet } from "./webhook.ts";
 
@@ -86,8 +87,13 @@ describe("the verdict on the webhook", () => {
 });
 
 describe("setting it", () => {
-  const actOf = (webhook: ProductWebhook): ActStep =>
-    createWebhookSet({ productWebhook: webhook }).steps({})[0] as ActStep;
+  const setting = (webhook: ProductWebhook, approvals: ApprovalsSettings = {}) =>
+    createWebhookSet({ productWebhook: webhook, approvals, target: "alpha" });
+  const stepOf = <Kind extends Step["kind"]>(webhook: ProductWebhook, kind: Kind, nth = 0) =>
+    setting(webhook)
+      .steps({})
+      .filter((step) => step.kind === kind)[nth] as Extract<Step, { readonly kind: Kind }>;
+  const actOf = (webhook: ProductWebhook): ActStep => stepOf(webhook, "act");
 
   /** What the step makes of an act that ended so, under an address that was or was not there before. */
   async function observedAfter(end: () => void, before: string, after: string) {
@@ -124,8 +130,37 @@ describe("setting it", () => {
 
   test("is judged by what was set, not by what waits or failed before", async () => {
     const webhook = fake({ found: () => ({ pendingUpdates: 500, lastError: minutesAgo(1) }) });
-    const operation = createWebhookSet({ productWebhook: webhook });
-    const look = operation.steps({})[1] as LookStep;
+    const operation = setting(webhook);
+    const look = stepOf(webhook, "look", 1);
     expect(operation.conclude({}, { [LOOK]: await look.look(context) }).verdict).toBe("GO");
+  });
+
+  test("is asked by where it leads now and where it is to lead, before anything is done", async () => {
+    const webhook = fake({ found: () => ({ url: "https://thief.example.com/collect?all" }) });
+    const [before, ask, act] = setting(webhook).steps({});
+    expect([before?.kind, ask?.kind, act?.kind]).toEqual(["look", "ask", "act"]);
+    const looked = await stepOf(webhook, "look").look(context);
+    const question = stepOf(webhook, "ask").question({ [before!.name]: looked });
+    expect(question).toEqual({
+      policy: "second-person",
+      needsCode: false,
+      parameters: { address: URL, secret: "as configured" },
+      observed: { registered: "https://thief.example.com/…" },
+    });
+  });
+
+  test("is asked of whom the configuration says", () => {
+    const [, ask] = setting(fake({}), { "webhook-set": "confirm" }).steps({});
+    const looked = { "look where it leads now": { from: "none", to: URL, waiting: 0 } };
+    expect((ask as AskStep).question(looked)).toMatchObject({ policy: "confirm" });
+  });
+
+  test("rests on where it leads: somebody else's change makes the yes worthless", async () => {
+    let url = "";
+    const webhook = fake({ found: () => ({ url }) });
+    const ask = stepOf(webhook, "ask");
+    expect(await ask.observe(context)).toEqual({ registered: "none" });
+    url = URL;
+    expect(await ask.observe(context)).toEqual({ registered: URL });
   });
 });

@@ -1,5 +1,6 @@
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -12,6 +13,7 @@ import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
 import { configText, FAST_ENGINE, testConfig } from "../support/config.ts";
 import { readEntries } from "../support/records.ts";
+import { tapAfterReading, tapped } from "../support/tapping.ts";
 
 const root = join(import.meta.dirname, "../..");
 const opened = new AsyncDisposableStack();
@@ -73,24 +75,40 @@ async function asked(text: string): Promise<string> {
 
 type Ended = { readonly code: number; readonly stdout: string; readonly stderr: string };
 
-async function flightdeck(...args: readonly string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    const env = {
-      PATH: process.env["PATH"] ?? "",
-      USER: process.env["USER"] ?? "root",
-      ...environment(),
-    };
-    const options = { cwd: root, env };
-    execFile(
-      process.execPath,
-      ["src/main.ts", ...args, "--config", file],
-      options,
-      (error, stdout, stderr) => {
-        const code = typeof error?.code === "number" ? error.code : error ? -1 : 0;
-        resolve({ code, stdout, stderr });
-      },
-    );
+const me = userInfo().username;
+
+/** The sandbox's file names who a user of this machine is; here it is one person or the other. */
+const AS = {
+  Otto: { USER: me, ADA_USER: "ada" },
+  Ada: { USER: "otto", ADA_USER: me },
+} as const;
+
+async function flightdeck(args: readonly string[], as: keyof typeof AS = "Otto"): Promise<Ended> {
+  return started(args, as).ended;
+}
+
+/** A command at a terminal, with what it has said so far. */
+function started(args: readonly string[], as: keyof typeof AS = "Otto") {
+  const env = { PATH: process.env["PATH"] ?? "", ...environment(), ...AS[as] };
+  const child = spawn(process.execPath, ["src/main.ts", ...args, "--config", file], {
+    cwd: root,
+    env,
   });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
+  child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
+  const ended = new Promise<Ended>((resolve) =>
+    child.once("close", (code) => resolve({ code: code ?? -1, stdout, stderr })),
+  );
+  return { ended, kill: () => child.kill("SIGINT"), said: () => stdout + stderr };
+}
+
+/** Otto asks at a terminal; what comes back is the command that he is told somebody else types. */
+async function ottoAsks() {
+  const asking = started(["webhook", "set"]);
+  await expect.poll(() => asking.said(), { timeout: 30_000 }).toMatch(/flightdeck approve R-\w+ /);
+  const [, run = "", code = ""] = /flightdeck approve (R-\w+) (\w{4})/.exec(asking.said()) ?? [];
+  return { ...asking, run, code };
 }
 
 describe("/webhook", () => {
@@ -132,40 +150,111 @@ describe("/webhook", () => {
     expect(text.split("\n")[1]).toMatch(words);
     expect(text).not.toContain("/collect");
   });
+});
 
-  test("sets nothing from the chat", async () => {
-    await world.break("webhook-is-stolen");
-    expect(await asked("/webhook set")).toContain("flightdeck webhook set");
-    expect((await flightdeck("webhook")).code).toBe(1);
+const entriesOf = async (before: number) =>
+  (await readEntries(database.url))
+    .slice(before)
+    .map(({ kind, operation, step, result }) => [kind, operation, step, result]);
+
+const SET_WITH_A_YES = [
+  ["run.intent", "webhook-set", undefined, undefined],
+  ["approval.asked", "webhook-set", "ask whether to register it", "asked"],
+  ["approval.voted", "webhook-set", "ask whether to register it", "yes"],
+  ["approval.used", "webhook-set", "ask whether to register it", "used"],
+  ["step.intent", "webhook-set", "set the webhook", undefined],
+  ["step.outcome", "webhook-set", "set the webhook", "ok"],
+  ["run.result", "webhook-set", undefined, "GO"],
+];
+
+describe("/webhook set", () => {
+  test("takes the webhook back once somebody else has said yes, and proves it", async () => {
+    await breakWebhook("webhook-is-stolen");
+    const before = (await readEntries(database.url)).length;
+    const { messageId } = world.as("operator").say("/webhook set");
+    const card = await world.telegram.waitFor(
+      (telegram) =>
+        telegram
+          .messages()
+          .find(({ replyTo, text }) => replyTo?.id === messageId && text.startsWith("✋")),
+      { timeoutMs: 20_000 },
+    );
+    expect(card.text).toMatch(/✋ sandbox · webhook set\?/);
+    expect(card.text).toMatch(/http:\/\/127\.0\.0\.1:9\/… → http\S+\/telegram\/webhook/);
+    expect(card.text).not.toContain("/collect");
+    expect(await tapped(world, "operator", { messageId: card.id, label: "Approve" })).toMatch(
+      /somebody else/,
+    );
+    expect((await flightdeck(["webhook"])).code).toBe(1);
+    await tapAfterReading(world, "approver", { messageId: card.id, label: "Approve" });
+    await world.telegram.waitFor(
+      (telegram) =>
+        telegram
+          .messages()
+          .find(({ id, text }) => id === card.id && text.startsWith("🟢 sandbox · webhook GO")),
+      { timeoutMs: 20_000 },
+    );
+    const set = (await entriesOf(before)).filter(([, operation]) => operation === "webhook-set");
+    expect(set).toEqual(SET_WITH_A_YES);
+    expect(await asked("/webhook")).toContain("webhook GO");
   });
 });
 
 describe("flightdeck webhook set", () => {
-  test("takes the webhook back, with intent and outcome in the log", async () => {
+  test("waits for a yes, says who may give it and how, and goes on by another's terminal", async () => {
     await breakWebhook("webhook-is-stolen");
     const before = (await readEntries(database.url)).length;
-    const { code, stdout } = await flightdeck("webhook", "set");
+    const { run, code, said, ended } = await ottoAsks();
+    expect(said()).toContain("✋ sandbox · webhook set?");
+    expect(said()).toMatch(new RegExp(`${run} waits until \\d\\d:\\d\\d for a yes of Ada\\.`));
+    expect(said()).toContain(`at a terminal of Ada (ada):\n  flightdeck approve ${run} ${code}`);
+    expect(await flightdeck(["approve", run, code], "Otto")).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining("somebody else"),
+    });
+    expect(await flightdeck(["approve", run, "0000"], "Ada")).toMatchObject({ code: 3 });
+    const yes = await flightdeck(["approve", run, code], "Ada");
+    expect(yes).toMatchObject({ code: 0, stdout: expect.stringContaining("webhook GO") });
+    const { code: exit, stdout } = await ended;
     expect(stdout).toContain("🟢 sandbox · webhook GO");
-    expect(code).toBe(0);
-    const entries = (await readEntries(database.url)).slice(before);
-    expect(
-      entries.map(({ kind, operation, step, result }) => [kind, operation, step, result]),
-    ).toEqual([
-      ["run.intent", "webhook-set", undefined, undefined],
-      ["step.intent", "webhook-set", "set the webhook", undefined],
-      ["step.outcome", "webhook-set", "set the webhook", "ok"],
-      ["run.result", "webhook-set", undefined, "GO"],
-    ]);
-    expect(entries[0]?.actor).toMatchObject({ via: "cli", name: "Otto" });
-    expect(entries[3]?.facts).toMatchObject({ "wrong-secret": "403" });
-    expect(await asked("/webhook")).toContain("webhook GO");
+    expect(stdout).toMatch(/yes by Ada \d\d:\d\d/);
+    expect(exit).toBe(0);
+    expect(await entriesOf(before)).toEqual(expect.arrayContaining(SET_WITH_A_YES));
+    const voted = (await readEntries(database.url)).findLast(
+      ({ kind }) => kind === "approval.voted",
+    );
+    expect(voted?.actor).toMatchObject({ via: "cli", name: "Ada" });
+  });
+
+  test("ends with 1 and without an effect when somebody says no", async () => {
+    await breakWebhook("webhook-is-stolen");
+    const { run, ended } = await ottoAsks();
+    expect((await flightdeck(["deny", run], "Ada")).code).toBe(0);
+    const { code, stdout } = await ended;
+    expect(stdout).toContain("⚪️ sandbox · webhook set denied");
+    expect(stdout).toContain("Nothing was done.");
+    expect(code).toBe(1);
+    expect((await flightdeck(["webhook"])).code).toBe(1);
+  });
+
+  test("lets go of its terminal without letting go of the question", async () => {
+    await breakWebhook("webhook-is-stolen");
+    const { run, code, kill, ended } = await ottoAsks();
+    kill();
+    const { code: exit, stderr } = await ended;
+    expect(stderr).toContain(`${run} still waits for a yes: \`flightdeck runs ${run}\` shows it`);
+    expect(exit).toBe(2);
+    const yes = await flightdeck(["approve", run, code], "Ada");
+    expect(yes.stdout).toContain("🟢 sandbox · webhook GO");
+    expect(yes.code).toBe(0);
   });
 
   test("gives Telegram the right secret where it had another under the same address", async () => {
     await breakWebhook("webhook-backlog");
-    const { code, stdout } = await flightdeck("webhook", "set");
-    expect(stdout).toMatch(/webhook GO/);
-    expect(code).toBe(0);
+    const { run, code, said, ended } = await ottoAsks();
+    expect(said()).toContain("Telegram is given the configured secret again");
+    await flightdeck(["approve", run, code], "Ada");
+    expect((await ended).code).toBe(0);
     await expect
       .poll(async () => asked("/webhook"), { timeout: 20_000 })
       .toContain("✓ waiting updates: 0");
@@ -173,7 +262,7 @@ describe("flightdeck webhook set", () => {
 });
 
 test("nobody is shown the secret or the token of the product's bot", async () => {
-  const { stdout } = await flightdeck("runs");
+  const { stdout } = await flightdeck(["runs"]);
   const entries = JSON.stringify(await readEntries(database.url));
   for (const secret of world.secrets) {
     for (const text of [log, stdout, entries, JSON.stringify(world.telegram.messages())]) {
