@@ -15,7 +15,7 @@ const step = (
   name: string,
   state: JournalledStep["state"],
   from = 0,
-  to: number | undefined = undefined,
+  to?: number,
 ): JournalledStep => ({
   n: 0,
   name,

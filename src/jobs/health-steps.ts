@@ -31,15 +31,17 @@ export function checksPassStep(wait: {
   readonly checks: readonly Askable[];
   readonly names: readonly string[];
   readonly withinMs: number;
+  readonly disturbs?: readonly string[];
   readonly everyMs?: number;
 }): LookStep {
-  const { name, names, withinMs } = wait;
+  const { name, names, withinMs, disturbs } = wait;
   const asked = wait.checks.filter((check) => names.includes(check.name));
   const slowestMs = Math.max(0, ...asked.map(({ timeoutMs }) => timeoutMs));
   return {
     kind: "look",
     name,
     timeoutMs: withinMs + slowestMs + SLACK_MS,
+    ...(disturbs === undefined ? {} : { disturbs }),
     async look({ signal, report }) {
       const startedAt = performance.now();
       const patience = AbortSignal.timeout(withinMs);

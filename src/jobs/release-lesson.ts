@@ -56,7 +56,9 @@ export function lessonSteps(
         const { commit, schemaRevision } = after;
         await parts.database.transaction(async (tx, now) =>
           meetRelease(tx, now, parts.target, {
-            ...{ commit, lesson, runId },
+            commit,
+            lesson,
+            runId,
             schemaRevision: schemaRevision ?? undefined,
           }),
         );

@@ -51,6 +51,7 @@ export const releaseSightSchema = z.object({
 export type ReleaseSight = z.output<typeof releaseSightSchema>;
 export type SeenApplication = ReleaseSight["applications"][number];
 
+const IMAGES_TIMEOUT_MS = 10_000;
 const COMMIT = /^[0-9a-f]{7,64}$/;
 
 /** Looks at what runs, what ran, what is kept of it, and what is known of it; asks for nothing that a token may change. */
@@ -88,24 +89,37 @@ async function seeApplication(
   const [{ deploysOnPush }, deployments, images] = await Promise.all([
     coolify.application(name, signal),
     coolify.deployments(name, signal),
-    coolify.rollbackImages(name, signal).catch((error: unknown) => {
-      // Coolify asks the server for them, which may be in trouble of its own; without them it is only not known.
-      if (error instanceof SystemError) return [];
-      throw error;
-    }),
+    seeImages(coolify, name, signal),
   ]);
   const own = deployments.filter(({ isPreview }) => !isPreview);
   return {
     role,
     name,
-    // What runs has an image, so an empty list only says that the server could not be asked.
-    images: images.length > 0 ? [...images] : null,
+    images,
     finished: own
       .filter(({ status, commit }) => status === "finished" && COMMIT.test(commit))
       .map(({ commit, finishedAt, createdAt }) => ({ commit, at: finishedAt ?? createdAt })),
     active: own.filter(isActiveDeployment).map(({ uuid }) => uuid),
     deploysOnPush,
   };
+}
+
+/** Coolify asks the server for them, which may be in trouble of its own; then it is only not known what is kept. */
+async function seeImages(
+  coolify: ReleaseParts["systems"]["coolify"],
+  name: string,
+  signal: AbortSignal,
+): Promise<string[] | null> {
+  try {
+    const each = AbortSignal.any([signal, AbortSignal.timeout(IMAGES_TIMEOUT_MS)]);
+    const images = await coolify.rollbackImages(name, each);
+    // What runs has an image, so an empty list only says that the server could not be asked.
+    return images.length > 0 ? [...images] : null;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof SystemError) return null;
+    throw error;
+  }
 }
 
 async function seeSchema(

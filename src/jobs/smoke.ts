@@ -19,7 +19,7 @@ import { smokeCard, smokeDetails } from "./smoke-card.ts";
 export type SmokeParts = FlowParts & {
   readonly smoke: SmokeSettings;
   /** Where what a flow proves is kept of the release that ran; undefined when nobody knows of releases. */
-  readonly releases?: ReleaseParts | undefined;
+  readonly releases: ReleaseParts | undefined;
 };
 
 /** Which flow; the verb of `/smoke` alone means the one that the configuration names. */
