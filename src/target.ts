@@ -19,6 +19,8 @@ import { planSmoke } from "./jobs/flow-plan.ts";
 import { createOperations } from "./jobs/index.ts";
 import { createMaintenance } from "./jobs/maintenance-settings.ts";
 import type { Operation } from "./jobs/operation.ts";
+import { createBreakGlassWord } from "./jobs/rollback-break-glass.ts";
+import type { RollbackParts } from "./jobs/rollback-steps.ts";
 import { recordCommand, type RecordOrigin } from "./jobs/run-record.ts";
 import { createSchedules } from "./jobs/schedule-settings.ts";
 import { createVariables } from "./jobs/secrets-init-settings.ts";
@@ -28,6 +30,7 @@ import { presentChat } from "./storage/chat-move.ts";
 import type { Database } from "./storage/database.ts";
 import { newestDrills } from "./storage/drill.ts";
 import { openLog } from "./storage/evidence.ts";
+import type { Place } from "./storage/outbox.ts";
 import { earlierSamples, type EarlierSample } from "./storage/sample.ts";
 import { originOf } from "./storage/settings.ts";
 import { createSystems, type Systems } from "./systems/index.ts";
@@ -112,7 +115,8 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
     approvals,
     rollout,
   };
-  const own = { ...shared, productWebhook: systems.productWebhook, smoke, deadLetters };
+  const rollback = rollbackOf(config, parts, { ...known, systems, checks, log });
+  const own = { ...shared, productWebhook: systems.productWebhook, smoke, deadLetters, rollback };
   const operations = [...createOperations(own), ...parts.operations];
 
   const plan = planSmoke(smoke);
@@ -187,6 +191,39 @@ function drillOf(
     tool: `flightdeck ${origin.build}`,
     scrub,
     anyOf: (count) => randomInt(count),
+  };
+}
+
+function rollbackOf(
+  { settings, hash }: TargetConfig,
+  { database, scrub, caller, origin, report }: TargetParts,
+  known: Pick<RollbackParts, "systems" | "checks"> & {
+    readonly place: Place;
+    readonly timeZone: string;
+    readonly log: TargetLog;
+  },
+): RollbackParts | undefined {
+  const { target, rollout, smoke, approvals, operators } = settings;
+  if (rollout === undefined) return undefined;
+  return {
+    ...known,
+    database,
+    target,
+    rollout,
+    smoke,
+    scrub,
+    policy: approvals.rollback ?? "second-person",
+    tellOfBrokenGlass: createBreakGlassWord({
+      ...known,
+      database,
+      target,
+      operators,
+      caller,
+      checkpointer: known.log.checkpointer,
+      record: async (tx, now, done) =>
+        recordCommand(tx, now, origin, { target, config: hash, ...done }),
+      onError: report,
+    }),
   };
 }
 
