@@ -52,7 +52,7 @@ describe("a deployment that was asked for", () => {
     [
       "failed, with a pointer to its log",
       [row("ours", { status: "failed" })],
-      "deployment ours of api failed; its log is in Coolify, api, Deployments",
+      "deployment ours of api failed; its log: /deployment api ours",
     ],
     [
       "was cancelled by somebody",
@@ -169,7 +169,10 @@ test("a card says nothing of what was not reported, and nothing of the future", 
 
 test.each([
   ["queued", /^deployment ours of api still waits in Coolify's queue after 20m;/],
-  ["in_progress", /^deployment ours of api is still in progress after 20m; its log is in Coolify/],
+  [
+    "in_progress",
+    /^deployment ours of api is still in progress after 20m; its log: \/deployment api ours$/,
+  ],
   ["finished", /^deployment ours of api finished, but its post-deployment command has not ended/],
   [undefined, /^deployment ours of api was not seen in Coolify's list after 20m$/],
 ])("when time is over, what it was spent with is told: %s", (status, expected) => {

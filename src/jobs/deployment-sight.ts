@@ -36,7 +36,7 @@ export function judgeDeployment(
     reason: later === undefined ? reason : `${reason}; ${told(later)} came after it`,
   });
   if (row.status === "failed") {
-    return failed(`${called} failed; its log is in Coolify, ${application}, Deployments`);
+    return failed(`${called} failed; its log: ${logCommand(application, row.uuid)}`);
   }
   if (row.status === "cancelled-by-user") return failed(`${called} was cancelled in Coolify`);
   if (row.status !== "finished" || row.finishedAt === undefined) {
@@ -115,7 +115,12 @@ export function tooLong(
   if (progress.status === "finished") {
     return `${called} finished, but its post-deployment command has not ended ${after}`;
   }
-  return `${called} is still ${spelt(progress.status)} ${after}; its log is in Coolify, ${application}, Deployments`;
+  const log = logCommand(application, progress.deployment);
+  return `${called} is still ${spelt(progress.status)} ${after}; its log: ${log}`;
+}
+
+function logCommand(application: string, deployment: string): string {
+  return `/deployment ${application} ${deployment}`;
 }
 
 /** What was there before a deployment was asked for. */

@@ -377,7 +377,7 @@ describe("by the steps of an operation", () => {
     [
       "fails",
       () => (server.mood.deployments = "fail"),
-      /^deployment \w+ of api failed; its log is in Coolify, api, Deployments$/,
+      /^deployment \w+ of api failed; its log: \/deployment api \w+$/,
     ],
     [
       "vanishes",
