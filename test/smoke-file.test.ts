@@ -64,7 +64,7 @@ describe("a mistake in a flow is told before anything is called, with its line",
       "a flow that there is not",
       "  flow: todoist\n",
       "  flow: todoits\n",
-      "smoke.flow: expected one of todoist, work-items",
+      "smoke.flow: expected one of todoist, a-job, work-items",
     ],
   ])("%s", (_what, right, wrong, message) => {
     expect(problemsOf(text)).toEqual([]);
