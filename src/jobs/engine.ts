@@ -350,8 +350,10 @@ export function createEngine(parts: EngineParts) {
     const { run } = runner;
     const journal = await database.transaction(async (tx) => stepsOf(tx, run.id));
     const open = journal.find(isOpenAct);
-    if (open) await suspend(runner, open, open, reason);
-    else await finish(run, { state: "failed", reason });
+    if (open) return suspend(runner, open, open, reason);
+    // Whose yes was not used yet has changed nothing, so nothing failed.
+    const asks = journal.some(({ kind, state }) => kind === "ask" && state === "started");
+    return finish(run, { state: asks ? "refused" : "failed", reason });
   }
 
   async function finish(run: Run, ending: Ending): Promise<void> {
