@@ -16,10 +16,10 @@ const fileSchema = z.object({
   checklists: z.record(
     z.string(),
     z.object({
-      items: z.record(
-        z.string(),
-        z.object({ what: z.string(), checks: z.array(z.string()).optional() }),
-      ),
+      // A list with gates has a document of its own.
+      items: z
+        .record(z.string(), z.object({ what: z.string(), checks: z.array(z.string()).optional() }))
+        .optional(),
     }),
   ),
 });
@@ -126,18 +126,19 @@ describe("the operations baseline", () => {
     expect(rows("Alert destinations", "after")).toEqual(steps);
   });
 
-  test.each(Object.entries(production.checklists))(
-    "tells the %s checklist as it is",
-    (name, { items }) => {
-      const section = `${name.charAt(0).toUpperCase()}${name.slice(1)} operator checklist`;
-      const listed = rows(section, "item").map(([item, what, proof]) => ({
-        item: words(item)[0],
-        what,
-        checks: words(proof),
-      }));
-      expect(listed).toEqual(
-        Object.entries(items).map(([item, { what, checks = [] }]) => ({ item, what, checks })),
-      );
-    },
+  const regular = Object.entries(production.checklists).flatMap(([name, { items }]) =>
+    items === undefined ? [] : [[name, items] as const],
   );
+
+  test.each(regular)("tells the %s checklist as it is", (name, items) => {
+    const section = `${name.charAt(0).toUpperCase()}${name.slice(1)} operator checklist`;
+    const listed = rows(section, "item").map(([item, what, proof]) => ({
+      item: words(item)[0],
+      what,
+      checks: words(proof),
+    }));
+    expect(listed).toEqual(
+      Object.entries(items).map(([item, { what, checks = [] }]) => ({ item, what, checks })),
+    );
+  });
 });

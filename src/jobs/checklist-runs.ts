@@ -1,8 +1,10 @@
 import { z } from "zod";
 
+import type { FoundRun } from "../core/checklist.ts";
 import { runName } from "../core/run-name.ts";
-import type { Database } from "../storage/database.ts";
+import type { Database, Transaction } from "../storage/database.ts";
 import { lastEnded, type Run } from "../storage/run.ts";
+import { findSignOff } from "../storage/sign-off.ts";
 import { RUNS_STEP } from "./checklist-view.ts";
 import type { LookStep } from "./operation.ts";
 
@@ -13,6 +15,9 @@ export type ChecklistRunsParts = {
   readonly target: string;
   readonly checks: readonly { readonly name: string }[];
 };
+
+/** What stands in for an operation here: the signing of the newest deployment, which is rows beside its run. */
+const SIGN_OFF = "sign-off";
 
 /** Looks up the newest run of each operation that stands for something in a list. */
 export function lookForRuns(
@@ -25,21 +30,48 @@ export function lookForRuns(
     timeoutMs: TIMEOUT_MS,
     async look() {
       const found = await database.transaction(async (tx) => {
-        const runs: (Run | undefined)[] = [];
-        for (const operation of operations) runs.push(await lastEnded(tx, target, operation));
+        const runs: (FoundRun | undefined)[] = [];
+        for (const operation of operations) {
+          const isSignOff = operation === SIGN_OFF;
+          const run = await lastEnded(tx, target, isSignOff ? "deploy" : operation);
+          if (run) runs.push(isSignOff ? await signed(tx, run) : ended(run, checks));
+        }
         return runs;
       });
       return found
         .filter((run) => run !== undefined)
-        .map((run) => ({
-          operation: run.operation,
-          run: runName(run.id),
-          ...(run.state === "ok" && run.verdict !== null ? { verdict: run.verdict } : {}),
-          end: run.verdict ?? run.state,
-          endedAt: (run.endedAt ?? run.createdAt).toISOString(),
-          isWhole: isWhole(run, checks),
+        .map(({ endedAt, verdict, ...run }) => ({
+          ...run,
+          ...(verdict === undefined ? {} : { verdict }),
+          endedAt: endedAt.toISOString(),
         }));
     },
+  };
+}
+
+function ended(run: Run, checks: ChecklistRunsParts["checks"]): FoundRun {
+  return {
+    operation: run.operation,
+    run: runName(run.id),
+    verdict: run.state === "ok" ? (run.verdict ?? undefined) : undefined,
+    end: run.verdict ?? run.state,
+    endedAt: run.endedAt ?? run.createdAt,
+    isWhole: isWhole(run, checks),
+  };
+}
+
+/** The rollout was signed when people have answered for it and somebody else has reviewed it. */
+async function signed(tx: Transaction, run: Run): Promise<FoundRun | undefined> {
+  const kept = await findSignOff(tx, run.id);
+  if (!kept) return undefined;
+  const isSigned = kept.state === "signed";
+  return {
+    operation: SIGN_OFF,
+    run: runName(run.id),
+    verdict: isSigned ? "SIGNED" : undefined,
+    end: isSigned ? "SIGNED" : "not signed yet",
+    endedAt: kept.closedAt ?? run.endedAt ?? run.createdAt,
+    isWhole: true,
   };
 }
 

@@ -24,6 +24,8 @@ const PROVING_OPERATIONS = [
   "webhook-set",
   "secrets-init",
   "evidence-verify",
+  // The signing of the newest deployment.
+  "sign-off",
 ] as const;
 
 const itemSetting = z
