@@ -11,7 +11,14 @@ import { refusedConnection } from "./refused-connection.ts";
 const revisionSetting = z.strictObject({
   table: textSetting(identifier).default("alembic_version"),
   column: textSetting(identifier).default("version_num"),
-  is: textSetting().meta({ description: "The head that the code was built for" }),
+  is: z
+    .union([textSetting().transform((is) => [is]), z.array(textSetting()).min(1).max(4)], {
+      error: "expected a revision, or a list of those that are right while a release is on its way",
+    })
+    .meta({
+      description: "The head that the code was built for; while a release is on its way, both",
+      examples: ["c3a2b7d9f1e0", ["c3a2b7d9f1e0", "e8f1a7c9d2b4"]],
+    }),
 });
 
 const settings = {
@@ -151,8 +158,9 @@ function revision(
   { table, column, is }: Revision,
 ): Observation {
   const what = `revision in ${table}`;
-  if (found === undefined)
-    return { what, expected: is, actual: `no ${table}.${column}`, ok: false };
+  const expected = is.join(" or ");
+  if (found === undefined) return { what, expected, actual: `no ${table}.${column}`, ok: false };
   const actual = found.length === 0 ? "none" : found.join(", ");
-  return { what, expected: is, actual, ok: found.length === 1 && found[0] === is };
+  const ok = found.length === 1 && is.some((revision) => revision === found[0]);
+  return { what, expected, actual, ok };
 }

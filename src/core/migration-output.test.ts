@@ -15,6 +15,7 @@ describe("what a migration wrote", () => {
     const output =
       `Job permanently failed after 1 attempts: ${INFO}\nTraceback (most recent call last):\n` +
       'sqlalchemy.exc.ProgrammingError: relation "work_items" already exists\n' +
+      "(Background on this error at: https://sqlalche.me/e/20/f405)\n" +
       "e8f1a7c9d2b4 (head)\nc3a2b7d9f1e0\nRC=1\n";
     expect(readMigrationOutput(output)).toEqual({
       code: 1,

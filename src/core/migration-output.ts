@@ -22,7 +22,7 @@ export function readMigrationOutput(output: string): MigrationOutput {
     .filter((line) => line !== "");
   const code = lines.map((line) => /^RC=(\d{1,3})$/.exec(line)?.[1]).findLast(isThere);
   const heads = lines.map((line) => /^(\w{1,64}) \(head\)$/.exec(line)?.[1]).filter(isThere);
-  const said = lines.findLast((line) => !isOurs(line) && !isProgress(line));
+  const said = lines.findLast((line) => !isOurs(line) && !isProgress(line) && !isPointer(line));
   return {
     ...(code === undefined ? {} : { code: Number(code) }),
     heads: [...new Set(heads)],
@@ -41,4 +41,9 @@ function isOurs(line: string): boolean {
 /** `INFO  [alembic.runtime.migration] Running upgrade a -> b` is what it does when all goes well. */
 function isProgress(line: string): boolean {
   return /^INFO\b/.test(line);
+}
+
+/** `(Background on this error at: https://…)` is how a library ends what it says, and says nothing itself. */
+function isPointer(line: string): boolean {
+  return /^\(Background on this error at: /.test(line);
 }
