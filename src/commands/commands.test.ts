@@ -170,6 +170,9 @@ describe("what is not understood does nothing and teaches the usage", () => {
     ["checklist tick nope! query", '"nope!" is not the name of a run, such as R-7.'],
     ["checklist tick R-7", "Which item?"],
     ["schedule now", '"now" is one word too many.'],
+    ["deployment", "Something is missing."],
+    ["deployment Api", '"Api" is no application, such as api.'],
+    ["deployment api ../x", '"../x" is no uuid of a deployment.'],
     ["decide R-7", "Something is missing."],
     ["decide R-7 maybe", '"maybe" is none of happened, retry, abort.'],
     ["decide nope! abort", '"nope!" is not the name of a run, such as R-7.'],
@@ -293,6 +296,15 @@ test.each(["cancel R-7", "runs R-7", "decide R-7 abort"])(
     expect(asked).toEqual([]);
   },
 );
+
+test.each([
+  ["deployment api", { application: "api" }],
+  ["deployment staging-api k0wo8o4s", { application: "staging-api", deployment: "k0wo8o4s" }],
+])("/%s looks at the log of a deployment", async (line, input) => {
+  const { answer, started } = await typed(line);
+  expect(answer.kind).toBe("run");
+  expect(started).toEqual([{ operation: "deployment-log", input }]);
+});
 
 describe("/decide", () => {
   test.each(["happened", "retry", "abort"])("%s is handed on and said by name", async (word) => {
