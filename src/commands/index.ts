@@ -8,6 +8,7 @@ import { cancel } from "./cancel.ts";
 import { checklist } from "./checklist.ts";
 import type { Command } from "./command.ts";
 import { decide } from "./decide.ts";
+import { deployment } from "./deployment.ts";
 import { drill } from "./drill.ts";
 import { evidence } from "./evidence.ts";
 import { createHelp } from "./help.ts";
@@ -51,6 +52,7 @@ export const commands: readonly Command[] = [
   whoami,
   createHelp(() => commands),
   decide,
+  deployment,
   answer,
   approve,
   deny,

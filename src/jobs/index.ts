@@ -4,6 +4,7 @@ import { createBackupPrune } from "./backup-pruning.ts";
 import { createBackupVerify } from "./backup-verify.ts";
 import { createBackup } from "./backup.ts";
 import { createChecklist } from "./checklist.ts";
+import { createDeploymentLog, type DeploymentLogParts } from "./deployment-log.ts";
 import { createDrill, type DrillParts } from "./drill.ts";
 import { createEvidenceVerify, type EvidenceVerifyParts } from "./evidence-verify.ts";
 import type { Operation } from "./operation.ts";
@@ -19,6 +20,7 @@ import { createWebhookLook, createWebhookSet, type WebhookParts } from "./webhoo
 export function createOperations(
   parts: PreflightParts &
     AlertDetailsParts &
+    DeploymentLogParts &
     SmokeParts &
     RequeueParts &
     RestartWorkerParts &
@@ -35,6 +37,7 @@ export function createOperations(
   return [
     createPreflight(parts),
     createAlertDetails(parts),
+    createDeploymentLog(parts),
     createChecklist(parts),
     createSmoke(parts),
     createWebhookLook(parts),
