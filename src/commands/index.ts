@@ -16,6 +16,7 @@ import { lock, unlock } from "./lock.ts";
 import { preflight } from "./preflight.ts";
 import { requeue } from "./requeue.ts";
 import { restart } from "./restart-worker.ts";
+import { rollback } from "./rollback.ts";
 import { runs } from "./runs.ts";
 import { schedule } from "./schedule.ts";
 import { secrets } from "./secrets.ts";
@@ -38,6 +39,7 @@ export const commands: readonly Command[] = [
   smoke,
   backup,
   drill,
+  rollback,
   restart,
   requeue,
   webhook,

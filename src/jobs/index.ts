@@ -9,8 +9,11 @@ import { createDrill, type DrillParts } from "./drill.ts";
 import { createEvidenceVerify, type EvidenceVerifyParts } from "./evidence-verify.ts";
 import type { Operation } from "./operation.ts";
 import { createPreflight, type PreflightParts } from "./preflight.ts";
+import { createReleaseList } from "./release-list.ts";
 import { createRequeue, type RequeueParts } from "./requeue.ts";
 import { createRestartWorker, type RestartWorkerParts } from "./restart-worker.ts";
+import type { RollbackParts } from "./rollback-steps.ts";
+import { createRollback } from "./rollback.ts";
 import type { SecretsParts } from "./secrets-init-report.ts";
 import { createSecrets } from "./secrets-init.ts";
 import { createSmoke, type SmokeParts } from "./smoke.ts";
@@ -21,17 +24,18 @@ export function createOperations(
   parts: PreflightParts &
     AlertDetailsParts &
     DeploymentLogParts &
-    SmokeParts &
+    Omit<SmokeParts, "releases"> &
     RequeueParts &
     RestartWorkerParts &
     WebhookParts &
     EvidenceVerifyParts & {
       readonly backup: BackupParts | undefined;
       readonly drill: DrillParts | undefined;
+      readonly rollback: RollbackParts | undefined;
       readonly secrets: SecretsParts;
     },
 ): readonly Operation[] {
-  const { backup, drill } = parts;
+  const { backup, drill, rollback } = parts;
   const requeue = createRequeue(parts);
   const restartWorker = createRestartWorker(parts);
   return [
@@ -39,7 +43,7 @@ export function createOperations(
     createAlertDetails(parts),
     createDeploymentLog(parts),
     createChecklist(parts),
-    createSmoke(parts),
+    createSmoke({ ...parts, releases: rollback }),
     createWebhookLook(parts),
     createWebhookSet(parts),
     createEvidenceVerify(parts),
@@ -48,6 +52,7 @@ export function createOperations(
       ? [createBackup(backup), createBackupVerify(backup), createBackupPrune(backup)]
       : []),
     ...(drill ? [createDrill(drill)] : []),
+    ...(rollback ? [createReleaseList(rollback), createRollback(rollback)] : []),
     ...(requeue ? [requeue] : []),
     ...(restartWorker ? [restartWorker] : []),
   ];
