@@ -74,6 +74,20 @@ test("connections and size are measured whatever is expected", async () => {
 
 describe("the revision", () => {
   test.each([
+    ["the one of before", "c3a2", true],
+    ["the one that comes", "a1c4", true],
+    ["neither", "9c5f", false],
+  ])("may be either of two while a release is on its way: %s", async (_title, found, ok) => {
+    const { observations } = await ask({ revision: { is: ["c3a2", "a1c4"] } }, [found]);
+    expect(observations).toContainEqual({
+      what: "revision in alembic_version",
+      expected: "c3a2 or a1c4",
+      actual: found,
+      ok,
+    });
+  });
+
+  test.each([
     ["is the head", ["c3a2"], "c3a2", true],
     ["is an older one", ["9c5f"], "9c5f", false],
     ["is two at once", ["c3a2", "9c5f"], "c3a2, 9c5f", false],
