@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { join, resolve } from "node:path";
 
-import type { DrillsSoFar } from "./checks/check-kind.ts";
+import type { DrillsSoFar, ReviewsOwed } from "./checks/check-kind.ts";
 import { createChecks } from "./checks/create-checks.ts";
 import type { ServedTarget } from "./commands/served-target.ts";
 import type { TargetConfig } from "./config/load-config.ts";
@@ -12,6 +12,7 @@ import type { AlertScene } from "./jobs/alert-view.ts";
 import type { BackupParts } from "./jobs/backup-parts.ts";
 import type { Caller } from "./jobs/calling.ts";
 import { createChecklists } from "./jobs/checklist-settings.ts";
+import type { DeployParts } from "./jobs/deploy-steps.ts";
 import { bucketShelf } from "./jobs/drill-shelf.ts";
 import type { DrillParts } from "./jobs/drill.ts";
 import type { EngineTarget } from "./jobs/engine.ts";
@@ -19,8 +20,11 @@ import { planSmoke } from "./jobs/flow-plan.ts";
 import { createOperations } from "./jobs/index.ts";
 import { createMaintenance } from "./jobs/maintenance-settings.ts";
 import type { Operation } from "./jobs/operation.ts";
+import { createRemedies } from "./jobs/remedies.ts";
 import { createBreakGlassWord } from "./jobs/rollback-break-glass.ts";
 import type { RollbackParts } from "./jobs/rollback-steps.ts";
+import { createRollbackRules } from "./jobs/rollback-trigger-settings.ts";
+import { findReleaseBefore, type TriggerTarget } from "./jobs/rollback-triggers.ts";
 import { recordCommand, type RecordOrigin } from "./jobs/run-record.ts";
 import { createSchedules } from "./jobs/schedule-settings.ts";
 import { createVariables } from "./jobs/secrets-init-settings.ts";
@@ -31,6 +35,7 @@ import type { Database } from "./storage/database.ts";
 import { newestDrills } from "./storage/drill.ts";
 import { openLog } from "./storage/evidence.ts";
 import type { Place } from "./storage/outbox.ts";
+import { openReviews } from "./storage/review.ts";
 import { earlierSamples, type EarlierSample } from "./storage/sample.ts";
 import { originOf } from "./storage/settings.ts";
 import { createSystems, type Systems } from "./systems/index.ts";
@@ -59,6 +64,7 @@ export type Target = AsyncDisposable &
   ServedTarget & {
     readonly engine: EngineTarget;
     readonly watched: WatchedTarget;
+    readonly triggers: TriggerTarget;
     readonly log: TargetLog;
   };
 
@@ -90,10 +96,13 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
     database.transaction(async (tx, now) => earlierSamples(tx, now, { target, check, lastMs }));
   const drills = async (): Promise<DrillsSoFar> =>
     database.transaction(async (tx, now) => ({ now, ...(await newestDrills(tx, target)) }));
+  const reviews = async (): Promise<ReviewsOwed> =>
+    database.transaction(async (tx, now) => ({ now, open: await openReviews(tx, target) }));
   const checks = createChecks(settings.checks, {
     systems,
     previous,
     drills: settings.backup && drills,
+    reviews: settings.rollout && reviews,
     scrub,
   });
   const log = logOf(config, parts, { ...known, git: systems.git });
@@ -116,16 +125,23 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
     rollout,
   };
   const rollback = rollbackOf(config, parts, { ...known, systems, checks, log });
-  const own = { ...shared, productWebhook: systems.productWebhook, smoke, deadLetters, rollback };
+  const deploy = deployOf(config, parts, { systems, checks, backup });
+  const changes = { deploy, rollback };
+  const own = {
+    ...{ ...shared, ...changes },
+    ...{ productWebhook: systems.productWebhook, smoke, deadLetters },
+  };
   const operations = [...createOperations(own), ...parts.operations];
 
   const plan = planSmoke(smoke);
+  const rules = createRollbackRules(settings.rollbackWhen);
   const maintenance = createMaintenance(settings.maintenance, timeZone);
   const scene: AlertScene = {
     ...known,
     escalation: settings.escalation,
     runbookOf: (name) => checks.find((check) => check.name === name)?.runbook,
     hasSmokeFlow: plan.flow !== undefined,
+    remediesOf: createRemedies({ checks, rollout, deadLetters }),
     maintenanceOf: (check, now) => quietWindow(maintenance, check, now),
   };
   return {
@@ -148,6 +164,12 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
     topicId,
     engine: { ...known, operations },
     watched: { target, checks, ownChecks: [], scene },
+    triggers: {
+      target,
+      rules,
+      scene,
+      releaseBefore: async (signal) => rollback && findReleaseBefore(rollback, signal),
+    },
     log,
     [Symbol.asyncDispose]: async () => systems[Symbol.asyncDispose](),
   };
@@ -192,6 +214,17 @@ function drillOf(
     scrub,
     anyOf: (count) => randomInt(count),
   };
+}
+
+function deployOf(
+  { settings }: TargetConfig,
+  { database, scrub, origin }: TargetParts,
+  known: Pick<DeployParts, "systems" | "checks" | "backup">,
+): DeployParts | undefined {
+  const { target, rollout, smoke, approvals } = settings;
+  if (rollout === undefined) return undefined;
+  const policy = approvals.deploy ?? "second-person";
+  return { ...known, database, target, rollout, smoke, scrub, origin, policy };
 }
 
 function rollbackOf(

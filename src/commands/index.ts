@@ -8,6 +8,7 @@ import { cancel } from "./cancel.ts";
 import { checklist } from "./checklist.ts";
 import type { Command } from "./command.ts";
 import { decide } from "./decide.ts";
+import { deploy } from "./deploy.ts";
 import { deployment } from "./deployment.ts";
 import { drill } from "./drill.ts";
 import { evidence } from "./evidence.ts";
@@ -16,10 +17,12 @@ import { lock, unlock } from "./lock.ts";
 import { preflight } from "./preflight.ts";
 import { requeue } from "./requeue.ts";
 import { restart } from "./restart-worker.ts";
+import { review } from "./review.ts";
 import { rollback } from "./rollback.ts";
 import { runs } from "./runs.ts";
 import { schedule } from "./schedule.ts";
 import { secrets } from "./secrets.ts";
+import { sign } from "./sign.ts";
 import { silence } from "./silence.ts";
 import { smoke } from "./smoke.ts";
 import { status } from "./status.ts";
@@ -39,7 +42,10 @@ export const commands: readonly Command[] = [
   smoke,
   backup,
   drill,
+  deploy,
+  sign,
   rollback,
+  review,
   restart,
   requeue,
   webhook,

@@ -36,6 +36,10 @@ export const signOffSchema = z.object({
   isKept: z.boolean().nullable(),
   /** Whether the smoke flow is the one that proves that the worker completes a job. */
   smokeProvesJobs: z.boolean(),
+  /** Whether the team is one person, who reviews what it asked for. */
+  alone: z.boolean(),
+  /** Where the schema stood then; null where that is not configured. */
+  schemaRevision: z.string().nullable(),
 });
 
 /** What the looks before the question have seen, as far as they have got. */
@@ -54,6 +58,15 @@ export function deployBeginning(results: Results): {
 /** The commit that people said yes to. */
 export function commitIn(results: Results): string {
   return sourceSchema.parse(results[DEPLOY_STEPS.source]).commit;
+}
+
+/** By what a rollout is signed, beside its fields. */
+export function signedOn(results: Results): {
+  readonly alone: boolean;
+  readonly schemaRevision: string | undefined;
+} {
+  const { alone, schemaRevision } = signOffSchema.parse(results[DEPLOY_STEPS.signOff]);
+  return { alone, schemaRevision: schemaRevision ?? undefined };
 }
 
 /** What a yes rests on: what runs, the schema, and that every gate stands as it did. */

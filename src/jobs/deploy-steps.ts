@@ -346,7 +346,14 @@ function signOffStep(parts: DeployParts): LookStep {
         await meetRelease(tx, now, target, { commit, lesson: "smoke-go", schemaRevision, runId });
       });
       const smokeProvesJobs = rollout.jobFlow === proofOf(parts);
-      return { former, isKept, smokeProvesJobs } satisfies z.input<typeof signOffSchema>;
+      const alone = parts.policy === "confirm";
+      return {
+        former,
+        isKept,
+        smokeProvesJobs,
+        alone,
+        schemaRevision: schemaRevision ?? null,
+      } satisfies z.input<typeof signOffSchema>;
     },
   };
 }

@@ -4,6 +4,8 @@ import { createBackupPrune } from "./backup-pruning.ts";
 import { createBackupVerify } from "./backup-verify.ts";
 import { createBackup } from "./backup.ts";
 import { createChecklist } from "./checklist.ts";
+import type { DeployParts } from "./deploy-steps.ts";
+import { createDeploy } from "./deploy.ts";
 import { createDeploymentLog, type DeploymentLogParts } from "./deployment-log.ts";
 import { createDrill, type DrillParts } from "./drill.ts";
 import { createEvidenceVerify, type EvidenceVerifyParts } from "./evidence-verify.ts";
@@ -31,11 +33,12 @@ export function createOperations(
     EvidenceVerifyParts & {
       readonly backup: BackupParts | undefined;
       readonly drill: DrillParts | undefined;
+      readonly deploy: DeployParts | undefined;
       readonly rollback: RollbackParts | undefined;
       readonly secrets: SecretsParts;
     },
 ): readonly Operation[] {
-  const { backup, drill, rollback } = parts;
+  const { backup, drill, deploy, rollback } = parts;
   const requeue = createRequeue(parts);
   const restartWorker = createRestartWorker(parts);
   return [
@@ -52,6 +55,7 @@ export function createOperations(
       ? [createBackup(backup), createBackupVerify(backup), createBackupPrune(backup)]
       : []),
     ...(drill ? [createDrill(drill)] : []),
+    ...(deploy ? [createDeploy(deploy)] : []),
     ...(rollback ? [createReleaseList(rollback), createRollback(rollback)] : []),
     ...(requeue ? [requeue] : []),
     ...(restartWorker ? [restartWorker] : []),
