@@ -154,6 +154,7 @@ function lookerOver(
     escalation: escalationSetting.parse(undefined),
     runbookOf: () => undefined,
     hasSmokeFlow: false,
+    remediesOf: () => [],
     maintenanceOf: () => undefined,
   };
   const tell = createAlertNews({

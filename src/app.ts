@@ -34,6 +34,7 @@ import type { TakenLook } from "./jobs/look-desk.ts";
 import { createRedisCheck } from "./jobs/own-checks.ts";
 import { startQueue } from "./jobs/queue.ts";
 import { reconcile } from "./jobs/reconciler.ts";
+import { keepTriggers } from "./jobs/rollback-triggers.ts";
 import { keepSchedules } from "./jobs/scheduling.ts";
 import { keepSilences } from "./jobs/silence-ends.ts";
 import { watch } from "./jobs/watch.ts";
@@ -191,6 +192,8 @@ export async function startApp(parts: Parts): Promise<App> {
     async (until) => keepMenus({ ...shared, commands, targets }, until),
     async (until) => keepEscalating(escalating, until),
     async (until) => keepQuestions({ ...shared, questions: engine.questions }, until),
+    async (until) =>
+      keepTriggers({ ...shared, targets: flightdeck.triggers, engine, dispatch }, until),
     async (until) => keepSilences({ ...shared, scenes, origin }, until),
     async (until) => makeCalls({ ...shared, paths: secondPath }, until),
     ...logs.flatMap(({ log, bell }): Duty[] => [

@@ -13,6 +13,7 @@ import type { Secret } from "./core/secret.ts";
 import { createCaller, type Caller } from "./jobs/calling.ts";
 import { createEngine, type Engine } from "./jobs/engine.ts";
 import type { Operation } from "./jobs/operation.ts";
+import type { TriggerTarget } from "./jobs/rollback-triggers.ts";
 import type { RecordOrigin } from "./jobs/run-record.ts";
 import type { TargetLog } from "./jobs/target-log.ts";
 import type { WatchedTarget } from "./jobs/watch.ts";
@@ -63,6 +64,7 @@ export type Flightdeck = AsyncDisposable & {
   readonly origin: RecordOrigin;
   /** The evidence log of every target. */
   readonly logs: readonly TargetLog[];
+  readonly triggers: readonly TriggerTarget[];
   /** How a subject looks now, for whoever shows it. */
   readonly draw: DrawSubject;
   readonly scrub: (text: string) => string;
@@ -148,6 +150,7 @@ export async function openFlightdeck(
     watched: [first.watched, ...targets.slice(1).map(({ watched }) => watched)],
     origin,
     logs: targets.map(({ log }) => log),
+    triggers: targets.map(({ triggers }) => triggers),
     draw: createSubjects(engine, targets),
     scrub,
     report,

@@ -17,7 +17,11 @@ import {
   checklistsSetting,
   type ChecklistsSettings,
 } from "../jobs/checklist-settings.ts";
-import { deadLettersSetting } from "../jobs/dead-letter-settings.ts";
+import {
+  deadLetterProblems,
+  deadLettersSetting,
+  type DeadLettersSettings,
+} from "../jobs/dead-letter-settings.ts";
 import { drillSetting } from "../jobs/drill-settings.ts";
 import { smokeSetting } from "../jobs/flow-settings.ts";
 import { heartbeatSetting } from "../jobs/heartbeat-settings.ts";
@@ -26,7 +30,12 @@ import {
   maintenanceSetting,
   type MaintenanceSettings,
 } from "../jobs/maintenance-settings.ts";
-import { rolloutSetting } from "../jobs/rollout-settings.ts";
+import {
+  rollbackRuleProblems,
+  rollbackWhenSetting,
+  type RollbackWhenSettings,
+} from "../jobs/rollback-trigger-settings.ts";
+import { rolloutSetting, type RolloutSettings } from "../jobs/rollout-settings.ts";
 import { schedulesSetting, type SchedulesSettings } from "../jobs/schedule-settings.ts";
 import {
   variableProblems,
@@ -67,6 +76,7 @@ const targetSettings = {
   drill: drillSetting,
   approvals: approvalsSetting,
   rollout: rolloutSetting,
+  rollbackWhen: rollbackWhenSetting,
   variables: variablesSetting,
 };
 
@@ -154,11 +164,17 @@ function namesExist(
     checklists,
     schedules,
     maintenance,
+    deadLetters,
+    rollout,
+    rollbackWhen,
   }: {
     readonly checks: ChecksSettings;
     readonly checklists: ChecklistsSettings;
     readonly schedules: SchedulesSettings;
     readonly maintenance: MaintenanceSettings;
+    readonly deadLetters?: DeadLettersSettings;
+    readonly rollout?: RolloutSettings | undefined;
+    readonly rollbackWhen: RollbackWhenSettings;
   },
   context: z.RefinementCtx,
 ): void {
@@ -175,6 +191,13 @@ function namesExist(
   const known = { checks: Object.keys(checks), commands: commands.map(({ name }) => name) };
   for (const { path, message } of checklistProblems(checklists, known)) {
     refuse(["checklists", ...path], message);
+  }
+  const rolled = { checks: known.checks, hasRollout: rollout !== undefined };
+  for (const { path, message } of rollbackRuleProblems(rollbackWhen, rolled)) {
+    refuse(["rollbackWhen", ...path], message);
+  }
+  for (const { path, message } of deadLetterProblems(deadLetters, known.checks)) {
+    refuse(["deadLetters", ...path], message);
   }
 }
 

@@ -43,6 +43,8 @@ const view: AlertView = {
   behindIt: [],
   silence: undefined,
   hasSmokeFlow: false,
+  remedies: [],
+  rollback: undefined,
   now: clock("03:20:00"),
   timeZone: "UTC",
 };
@@ -179,6 +181,24 @@ describe("the card", () => {
   });
 });
 
+const COMMIT = "9e107d9d372bb6826bd81d3542a419d6c0ffee00";
+
+describe("a rule that asks for a rollback", () => {
+  const lines = (run: string | undefined, alert: AlertView["alert"] = view.alert) =>
+    cardText(
+      alertCard({ ...view, alert, rollback: { rule: "dead-letters-grow", to: COMMIT, run } }),
+    );
+
+  test("is named, and so is the run that it has begun by itself", () => {
+    expect(lines(undefined)).toContain("\n⏪ dead-letters-grow asks for a rollback.\n");
+    expect(lines("R-7")).toContain("\n⏪ dead-letters-grow rolls back by itself: R-7.\n");
+  });
+
+  test("asks no more once the alert is over", () => {
+    expect(lines(undefined, over)).not.toContain("⏪");
+  });
+});
+
 describe("the buttons", () => {
   const labels = (change: Partial<AlertView>): readonly (readonly string[])[] =>
     alertCard({ ...view, ...change }).actions.map((row) => row.map(({ label }) => label));
@@ -200,6 +220,33 @@ describe("the buttons", () => {
         ["Details", "Chart", "Smoke"],
       ],
     ],
+    [
+      "offer what helps against what the check is about",
+      { remedies: ["restart-worker", "requeue"] },
+      [
+        ["Ack", "Silence…"],
+        ["Details", "Chart"],
+        ["Restart worker", "Requeue dead letter"],
+      ],
+    ],
+    [
+      "offer the release that a rule asks for",
+      { rollback: { rule: "ready-keeps-failing", to: COMMIT, run: undefined } },
+      [["Ack", "Silence…"], ["Details", "Chart"], ["Roll back to 9e107d9"]],
+    ],
+    [
+      "lead to the choice where nobody knows of a good release",
+      { rollback: { rule: "ready-keeps-failing", to: undefined, run: undefined } },
+      [["Ack", "Silence…"], ["Details", "Chart"], ["Roll back…"]],
+    ],
+    [
+      "offer no rollback that has begun by itself",
+      { rollback: { rule: "ready-keeps-failing", to: COMMIT, run: "R-7" } },
+      [
+        ["Ack", "Silence…"],
+        ["Details", "Chart"],
+      ],
+    ],
     ["of one that somebody has", { alert: taken }, [["Silence…"], ["Details", "Chart"]]],
     ["of one that is over are none", { alert: over }, []],
   ])("%s", (_what, change, expected) => {
@@ -209,9 +256,12 @@ describe("the buttons", () => {
   test("fit, with the longest names of alert and target", () => {
     const check = "a".repeat(64);
     const id = String(2n ** 63n - 1n);
-    const card = addressedTo("t".repeat(20), alertCard({ ...view, id, check, hasSmokeFlow: true }));
+    const rollback = { rule: "r".repeat(40), to: COMMIT, run: undefined };
+    const remedies = ["restart-worker", "requeue"] as const;
+    const change = { id, check, hasSmokeFlow: true, rollback, remedies };
+    const card = addressedTo("t".repeat(20), alertCard({ ...view, ...change }));
     const commands = card.actions.flat().map(({ command }) => command);
-    expect(commands).toHaveLength(5);
+    expect(commands).toHaveLength(8);
     for (const command of commands)
       expect(Buffer.byteLength(`c:${command}`)).toBeLessThanOrEqual(64);
   });

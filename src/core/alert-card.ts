@@ -3,6 +3,7 @@ import { ACKNOWLEDGED_FOR_MS, isFlapping, type Alert, type AlertNews } from "./a
 import { line, type Card, type CardAction, type CardPart, type CardWord } from "./card.ts";
 import { formatDuration } from "./duration.ts";
 import { clockMinute, clockTime } from "./moment.ts";
+import { shortCommit } from "./release.ts";
 import { shortened } from "./visible-text.ts";
 
 /** An alert as its card draws it. */
@@ -19,8 +20,23 @@ export type AlertView = {
   readonly silence: { readonly until: Date | undefined; readonly setBy: string } | undefined;
   /** Whether the target has a smoke flow, which then can be run from here. */
   readonly hasSmokeFlow: boolean;
+  /** What may be asked for from here because of what the check is about. */
+  readonly remedies: readonly Remedy[];
+  /** The rule that asks for a rollback because of this alert. */
+  readonly rollback: AskedRollback | undefined;
   readonly now: Date;
   readonly timeZone: string;
+};
+
+export type Remedy = "restart-worker" | "requeue";
+
+/** A rule's wish to go back, and whither; nobody knows that yet where `to` is undefined. */
+export type AskedRollback = {
+  readonly rule: string;
+  /** The whole hash of a commit. */
+  readonly to: string | undefined;
+  /** The run that the rule has begun by itself. */
+  readonly run: string | undefined;
 };
 
 /** Whom a word calls; the name rings the phone of whoever has the number. */
@@ -36,6 +52,7 @@ export function alertCard(view: AlertView): Card {
   const parts = [
     line(shortened(alert.trouble.seen, SEEN_LIMIT)),
     ...courseLines(view),
+    ...rollbackLines(view),
     ...silenceLines(view),
     ...foldedLines(view),
     ...(runbook === undefined ? [] : [line("Runbook ", { code: runbook })]),
@@ -152,6 +169,16 @@ function courseLines({ alert, now, timeZone }: AlertView): readonly CardPart[] {
   return lines;
 }
 
+function rollbackLines({ alert, rollback }: AlertView): readonly CardPart[] {
+  if (rollback === undefined || !isOpen(alert)) return [];
+  const { rule, run } = rollback;
+  return [
+    run === undefined
+      ? line("⏪ ", { bold: rule }, " asks for a rollback.")
+      : line("⏪ ", { bold: rule }, ` rolls back by itself: ${run}.`),
+  ];
+}
+
 function silenceLines({ alert, silence, now, timeZone }: AlertView): readonly CardPart[] {
   if (silence === undefined || !isOpen(alert)) return [];
   const { until, setBy } = silence;
@@ -179,7 +206,8 @@ function footer({ id, severity, alert, now, timeZone }: AlertView): CardPart {
 }
 
 /** Named by the alert, because a check's name may be longer than what a button carries. */
-function actionsOf({ id, alert, hasSmokeFlow }: AlertView): Card["actions"] {
+function actionsOf(view: AlertView): Card["actions"] {
+  const { id, alert, hasSmokeFlow } = view;
   if (!isOpen(alert)) return [];
   const name = alertName(id);
   const deciding: readonly CardAction[] = [
@@ -193,7 +221,28 @@ function actionsOf({ id, alert, hasSmokeFlow }: AlertView): Card["actions"] {
     { label: "Chart", command: `alerts ${name} --chart` },
     ...(hasSmokeFlow ? [{ label: "Smoke", command: "smoke" }] : []),
   ];
-  return [deciding, looking];
+  return [deciding, looking, remedyActions(view), rollbackActions(view)].filter(
+    (row) => row.length > 0,
+  );
+}
+
+const REMEDIES: Readonly<Record<Remedy, CardAction>> = {
+  "restart-worker": { label: "Restart worker", command: "restart worker" },
+  requeue: { label: "Requeue dead letter", command: "requeue" },
+};
+
+function remedyActions({ remedies, alert }: AlertView): readonly CardAction[] {
+  return alert.state === "pending" ? [] : remedies.map((remedy) => REMEDIES[remedy]);
+}
+
+/** The rule is the one who asks; whoever taps only says that it may. */
+function rollbackActions({ id, rollback }: AlertView): readonly CardAction[] {
+  if (rollback === undefined || rollback.run !== undefined) return [];
+  const { to } = rollback;
+  if (to === undefined) return [{ label: "Roll back…", command: "rollback", style: "danger" }];
+  // A rule's name may be longer than a button carries; the alert stands for it.
+  const command = `rollback ${shortCommit(to)} --rule ${alertName(id)}`;
+  return [{ label: `Roll back to ${shortCommit(to)}`, command, style: "danger" }];
 }
 
 function wordTitle(view: AlertView, news: Exclude<AlertNews, "changed">): string {

@@ -1,9 +1,11 @@
-import type { AlertView } from "../core/alert-card.ts";
+import type { AlertView, AskedRollback, Remedy } from "../core/alert-card.ts";
 import type { EscalationPolicy } from "../core/escalation.ts";
 import type { Operator } from "../core/operator.ts";
+import { runName } from "../core/run-name.ts";
 import { alertsBehind } from "../storage/alert.ts";
 import type { Transaction } from "../storage/database.ts";
 import type { Place } from "../storage/outbox.ts";
+import { triggersOf } from "../storage/rollback-trigger.ts";
 import { hides, silencesOf } from "../storage/silence.ts";
 import type { NewsAbout } from "./alert-subject.ts";
 
@@ -18,6 +20,8 @@ export type AlertScene = {
   readonly escalation: EscalationPolicy;
   readonly runbookOf: (check: string) => string | undefined;
   readonly hasSmokeFlow: boolean;
+  /** What may be asked for because of a check. */
+  readonly remediesOf: (check: string) => readonly Remedy[];
   /** Until when a maintenance window keeps this check quiet; undefined when none does. */
   readonly maintenanceOf: (
     check: string,
@@ -46,7 +50,18 @@ export async function alertViewOf(
     behindIt,
     silence: quiet && { until: quiet.until, setBy: quiet.setBy },
     hasSmokeFlow: scene.hasSmokeFlow,
+    remedies: scene.remediesOf(check),
+    rollback: await askedRollback(tx, id),
     now,
     timeZone: scene.timeZone,
   };
+}
+
+/** What the rules ask for because of an alert; of several the one that has begun already, else the first. */
+async function askedRollback(tx: Transaction, id: string): Promise<AskedRollback | undefined> {
+  const triggers = await triggersOf(tx, id);
+  const trigger = triggers.find(({ runId }) => runId !== undefined) ?? triggers[0];
+  if (!trigger) return undefined;
+  const { rule, to, runId } = trigger;
+  return { rule, to, run: runId === undefined ? undefined : runName(runId) };
 }

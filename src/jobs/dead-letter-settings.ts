@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { nearest } from "../core/nearest.ts";
 import { durationSetting, secretSetting, textSetting } from "../core/setting.ts";
 import { postgresUrlProblem } from "../systems/postgres.ts";
 import { redisUrlProblem } from "../systems/redis.ts";
@@ -74,3 +75,16 @@ export const deadLettersSetting = z
 
 export type DeadLettersSettings = z.output<typeof deadLettersSetting>;
 export type DeadLetterEvents = z.output<typeof eventsSetting>;
+
+/** Names of checks that no check has, by the path below the setting. */
+export function deadLetterProblems(
+  settings: DeadLettersSettings,
+  checks: readonly string[],
+): readonly { readonly path: readonly (string | number)[]; readonly message: string }[] {
+  return (settings?.checks ?? []).flatMap((name, index) => {
+    if (checks.includes(name)) return [];
+    const meant = nearest(name, checks);
+    const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
+    return [{ path: ["checks", index], message: `there is no check ${name}${hint}` }];
+  });
+}

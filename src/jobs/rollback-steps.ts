@@ -55,6 +55,10 @@ export type RollbackInput = {
   readonly why?: string | undefined;
   /** Whoever asks is alone, and says why in `why`. */
   readonly breakGlass?: boolean | undefined;
+  /** The rule of the configuration that asks for it. */
+  readonly rule?: string | undefined;
+  /** That rule may act without anybody's yes. */
+  readonly automatic?: boolean | undefined;
 };
 
 const LOOK_TIMEOUT_MS = 60_000;
@@ -168,16 +172,22 @@ async function historyOf(
   }
 }
 
-function askStep({ why, breakGlass }: RollbackInput, parts: RollbackParts): AskStep {
+function askStep(
+  { why, breakGlass, rule, automatic }: RollbackInput,
+  parts: RollbackParts,
+): AskStep {
+  // A rule cannot confirm what it asks for itself.
+  const policy = rule === undefined ? parts.policy : "second-person";
   return {
     kind: "ask",
     name: ROLLBACK_STEPS.ask,
     timeoutMs: LOOK_TIMEOUT_MS,
+    ...(automatic === true ? { applies: () => false } : {}),
     question(results) {
       const looked = lookedIn(results);
       if (!looked) throw new Error("what runs was not looked at");
       return {
-        policy: breakGlass === true ? "break-glass" : parts.policy,
+        policy: breakGlass === true ? "break-glass" : policy,
         needsCode: breakGlass === true,
         parameters: parametersOf(looked.plan, why),
         observed: looked.observed,

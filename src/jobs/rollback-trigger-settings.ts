@@ -20,11 +20,9 @@ const failingSetting = z
 
 const ruleSetting = z.strictObject({
   checks: z.array(textSetting()).min(1).meta({ description: "Any of these is enough" }),
-  failing: failingSetting
-    .default({ kind: "for", ms: 0 })
-    .meta({
-      description: "How long, or at how many of the newest looks; at once, as its alert fires",
-    }),
+  failing: failingSetting.default({ kind: "for", ms: 0 }).meta({
+    description: "How long, or at how many of the newest looks; at once, as its alert fires",
+  }),
   automatic: z.boolean().default(false).meta({
     description:
       "Nobody is asked; once an hour at most, and never while another rollback is under way",

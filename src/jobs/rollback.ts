@@ -20,6 +20,8 @@ const inputSchema = z.strictObject({
     .optional(),
   why: z.string().optional(),
   breakGlass: z.boolean().optional(),
+  rule: z.string().optional(),
+  automatic: z.boolean().optional(),
 });
 
 export const ROLLBACK = "rollback";
@@ -51,7 +53,7 @@ export function createRollback(parts: RollbackParts): Operation {
 
 /** What the evidence keeps beside the approval's own entries: which deployments it came to, and what it rested on. */
 function factsOf(
-  { why, breakGlass }: RollbackInput,
+  { why, breakGlass, rule, automatic }: RollbackInput,
   results: Results,
 ): Readonly<Record<string, string>> {
   const { to, applications, schemaRevision, lesson } = planIn(results);
@@ -69,6 +71,8 @@ function factsOf(
     schema: schemaRevision ?? "unknown",
     "known-by": lesson?.lesson ?? "nothing",
     ...(why === undefined ? {} : { why }),
+    ...(rule === undefined ? {} : { rule }),
+    ...(automatic === true ? { automatic: "yes" } : {}),
     ...(breakGlass === true ? { "break-glass": "yes" } : {}),
   };
 }

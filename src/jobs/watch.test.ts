@@ -33,6 +33,7 @@ const scene: WatchedTarget["scene"] = {
   escalation: [],
   runbookOf: () => undefined,
   hasSmokeFlow: false,
+  remediesOf: () => [],
   maintenanceOf: () => undefined,
 };
 /** Watches until so many looks were taken, and gives the names of those looked at in order, and what each said. */

@@ -102,6 +102,20 @@ export async function openAlerts(tx: Transaction, target: string): Promise<reado
   );
 }
 
+/** What is not over of these checks. */
+export async function openAlertsOf(
+  tx: Transaction,
+  target: string,
+  checks: readonly string[],
+): Promise<readonly KeptAlert[]> {
+  return tx.rows(
+    alertRow,
+    `select ${COLUMNS} from alert
+     where target = $1 and check_name = any($2) and state <> 'resolved' order by id`,
+    [target, checks],
+  );
+}
+
 /** What stands behind the alert of this check and does not speak for itself. */
 export async function alertsBehind(
   tx: Transaction,

@@ -71,6 +71,24 @@ export async function earlierSamples(
   return newestFirst.toReversed();
 }
 
+/** Whether each check failed at its newest looks, the newest first. */
+export async function newestFailures(
+  tx: Transaction,
+  target: string,
+  checks: readonly string[],
+  looks: number,
+): Promise<ReadonlyMap<string, readonly boolean[]>> {
+  const rows = await tx.rows(
+    z.object({ check_name: z.string(), failed: z.array(z.boolean()) }),
+    `select asked.name as check_name, array(
+       select status = 'fail' from sample
+       where target = $1 and check_name = asked.name order by at desc limit $3
+     ) as failed from unnest($2::text[]) as asked(name)`,
+    [target, checks, looks],
+  );
+  return new Map(rows.map(({ check_name: check, failed }) => [check, failed]));
+}
+
 const readingRow = z
   .object({
     check_name: z.string(),

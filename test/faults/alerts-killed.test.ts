@@ -107,6 +107,7 @@ function scene() {
       timeZone: "UTC",
       runbookOf: () => undefined,
       hasSmokeFlow: false,
+      remediesOf: () => [],
       maintenanceOf: () => undefined,
       place: { chatId: world.telegram.chatId, topicId: undefined, replyTo: undefined },
       configHash: "config",

@@ -79,6 +79,7 @@ function deskOver(checks: readonly WatchedCheck[]) {
     timeZone: "UTC",
     runbookOf: () => "docs/runbooks/x.md",
     hasSmokeFlow: false,
+    remediesOf: () => [],
     maintenanceOf: () => undefined,
     place,
     configHash: "config",
