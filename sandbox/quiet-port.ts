@@ -2,16 +2,28 @@ import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
 
+const FIRST = 20_000;
+const LAST = 32_000;
+/** Every process looks in a stretch of its own, so that two of them rarely find the same port at the same time. */
+const STRETCH = 200;
+
+const given = new Set<number>();
+
 /**
  * A free port for a server that takes a second to get ready, and that must find it free again after a stop. It lies
- * below the range from which the system hands out ports to everybody who asks for any.
+ * below the range from which the system hands out ports to everybody who asks for any, and is not given again soon.
  */
 export async function quietPort(): Promise<number> {
-  for (let attempt = 0; attempt < 50; attempt += 1) {
-    const port = randomInt(20_000, 32_000);
+  const first = FIRST + (process.pid % ((LAST - FIRST) / STRETCH)) * STRETCH;
+  // By now most of those that were given first are free again.
+  if (given.size > STRETCH / 2) given.clear();
+  for (let attempt = 0; attempt < STRETCH; attempt += 1) {
+    const port = randomInt(first, first + STRETCH);
+    if (given.has(port)) continue;
+    given.add(port);
     if (await isFree(port)) return port;
   }
-  throw new Error("50 ports between 20000 and 32000 of 127.0.0.1 were all taken");
+  throw new Error(`no port between ${first} and ${first + STRETCH} of 127.0.0.1 was free`);
 }
 
 async function isFree(port: number): Promise<boolean> {

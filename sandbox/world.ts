@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { temporaryDirectory } from "../src/servers/temporary-directory.ts";
 import { createContainers, type MigrationMood, startContainers } from "./containers.ts";
-import { productVariables } from "./coolify/product-variables.ts";
+import { type ProductVariables, productVariables } from "./coolify/product-variables.ts";
 import { seedCoolify } from "./coolify/seed.ts";
 import { type CoolifyServer, startCoolify } from "./coolify/server.ts";
 import { createEffects } from "./effects.ts";
@@ -56,6 +56,8 @@ export type World = AsyncDisposable & {
     readonly databaseUrl: string;
     readonly redisUrl: string;
   };
+  /** What production's services need in their environments, as the one who sets them up has to know it. */
+  readonly variables: Pick<ProductVariables, "api" | "worker">;
   /** The commits of everything that was or may be deployed, by how it behaves. */
   readonly releases: Readonly<Record<ReleaseName, string>>;
   /** The commit that really runs, whatever anybody says; undefined when nothing does. */
@@ -99,6 +101,9 @@ export type WorldOptions = {
 
 /** What a Coolify allows as long as nobody changes it. */
 const COOLIFY_PER_MINUTE = 200;
+
+/** A world is too young for a while to have a backup. */
+const DAY_MS = 24 * 60 * 60_000;
 
 /** What is told on the channel `sandbox.worlds`, to whoever has to see every world. */
 export type WorldNews = { readonly news: "begins" | "ends"; readonly world: World };
@@ -175,6 +180,12 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     ),
   );
   const repository = await writeSourceRepository(join(directory.path, "source.git"));
+  const variables = productVariables({
+    secrets,
+    databaseUrl: postgres.ownerUrl,
+    redisUrl: redis.ownerUrl,
+    modelUrl: xai.url,
+  });
   const migrations: MigrationMood = { isLockedOut: false };
   const containers = createContainers({ product, revision, migrations, effects });
   const coolify = opened.use(
@@ -187,12 +198,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
           { text: secrets.coolifyDeployToken, abilities: ["read", "deploy"] },
           { text: secrets.coolifyWriteToken, abilities: ["read", "write"] },
         ],
-        variables: productVariables({
-          secrets,
-          databaseUrl: postgres.ownerUrl,
-          redisUrl: redis.ownerUrl,
-          modelUrl: xai.url,
-        }),
+        variables,
         gitToken: secrets.deploymentLog,
         now: new Date(),
       }),
@@ -271,6 +277,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       SANDBOX_DRILL_RECIPIENT: backupKeys.drill.recipient,
       SANDBOX_DRILL_IDENTITY: backupKeys.drill.identity,
       SANDBOX_RECOVERY_RECIPIENT: backupKeys.recovery.recipient,
+      SANDBOX_BACKUP_DUE_FROM: new Date(Date.now() + DAY_MS).toISOString(),
       SANDBOX_FRONT_DOOR: frontDoor.address,
       SANDBOX_AUTHORITY: frontDoor.authority,
       SANDBOX_PG_DUMP: pgDump.path,
@@ -306,6 +313,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       databaseUrl: postgres.ownerUrl,
       redisUrl: redis.ownerUrl,
     },
+    variables: { api: variables.api, worker: variables.worker },
     releases,
     deployed: (service) => product.running(service)?.release.commit,
     push: (release) => void coolify.push(releases[release]),

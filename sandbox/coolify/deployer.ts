@@ -77,9 +77,13 @@ export function createDeployer(options: {
   const pushed = (application: ApplicationRow): DeploymentRow =>
     add(application, { commit: "HEAD" }, { is_api: false, is_webhook: true });
 
-  function push(commit: string): readonly DeploymentRow[] {
+  function push(
+    commit: string,
+    applications = state.applications.filter(({ settings }) => settings.is_auto_deploy_enabled),
+  ): readonly DeploymentRow[] {
     state.branchHead = commit;
-    return state.applications.filter(({ settings }) => settings.is_auto_deploy_enabled).map(pushed);
+    options.onPush(commit);
+    return applications.map(pushed);
   }
 
   function start(row: DeploymentRow, application: ApplicationRow): void {

@@ -88,8 +88,8 @@ async function runPipeline(shell: Shell, pipeline: Pipeline, status: number): Pr
     const output = await runProgram(shell, words, input, status);
     const passedOn = redirect(shell, output, redirections);
     input = passedOn.stdout;
-    if (index === pipeline.length - 1) shell.written.push(passedOn.stdout);
     shell.written.push(passedOn.stderr);
+    if (index === pipeline.length - 1) shell.written.push(passedOn.stdout);
     ended = { exitCode: output.exitCode, exits };
   }
   return ended;
