@@ -34,6 +34,7 @@ import type { TakenLook } from "./jobs/look-desk.ts";
 import { createRedisCheck } from "./jobs/own-checks.ts";
 import { startQueue } from "./jobs/queue.ts";
 import { reconcile } from "./jobs/reconciler.ts";
+import { keepReviews } from "./jobs/review-reminders.ts";
 import { keepTriggers } from "./jobs/rollback-triggers.ts";
 import { keepSchedules } from "./jobs/scheduling.ts";
 import { keepSilences } from "./jobs/silence-ends.ts";
@@ -178,6 +179,10 @@ export async function startApp(parts: Parts): Promise<App> {
     watched: settings.watch.enabled ? watched : [],
   });
 
+  const reviewed = targets.map(({ context, chatId, topicId }) => ({
+    ...context,
+    place: { chatId, topicId, replyTo: undefined },
+  }));
   const { heartbeat } = settings;
   const duties: Duty[] = [
     async (until) =>
@@ -194,6 +199,7 @@ export async function startApp(parts: Parts): Promise<App> {
     async (until) => keepQuestions({ ...shared, questions: engine.questions }, until),
     async (until) =>
       keepTriggers({ ...shared, targets: flightdeck.triggers, engine, dispatch }, until),
+    async (until) => keepReviews({ ...shared, targets: reviewed }, until),
     async (until) => keepSilences({ ...shared, scenes, origin }, until),
     async (until) => makeCalls({ ...shared, paths: secondPath }, until),
     ...logs.flatMap(({ log, bell }): Duty[] => [

@@ -21,6 +21,8 @@ flightdeck smoke [FLOW] [--dry-run]      the same codes; uses the target for rea
 flightdeck evidence show [N]             the newest entries
 ${LOG_USAGE}flightdeck evidence verify FILE… --key K 0 sound, 1 tampered, 2 incomplete, 3 usage or key; needs the file alone
 flightdeck drill [older|BACKUP]          0 VERIFIED, 1 FAILED, 2 COULD NOT VERIFY
+flightdeck rollback [COMMIT] [--why "…"] [--break-glass "…"]   an earlier release, once somebody else has said yes
+flightdeck review [RUN "…"]              what was done alone, and what somebody else found
 flightdeck restore FILE|BACKUP --to ADDRESS --identity KEYFILE   the way back; needs the file and the key alone
 flightdeck runs [RUN] · cancel RUN · lock NAME · unlock NAME · whoami
 flightdeck calls [test]                  who is on call, and the last calls; or one to try it

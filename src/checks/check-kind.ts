@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import type { Limit, Measurement, Observation } from "../core/status.ts";
 import type { Drill } from "../storage/drill.ts";
+import type { Review } from "../storage/review.ts";
 import type { Systems } from "../systems/index.ts";
 import type { SystemsSettings } from "../systems/settings.ts";
 import { commonSettings } from "./common-settings.ts";
@@ -28,12 +29,17 @@ export type DrillsSoFar = {
   readonly verified: KnownDrill | undefined;
 };
 
+/** What people did alone and nobody else has looked at yet. */
+export type ReviewsOwed = { readonly now: Date; readonly open: readonly Review[] };
+
 /** What a kind may ask for beside systems; a kind names what it takes. */
 export type Surroundings = {
   /** The check's own earlier looks, oldest first: those of the last `lastMs`, or the newest when none is that young. */
   readonly previous: (lastMs: number) => Promise<readonly EarlierLook[]>;
   /** Undefined where no backups are configured. */
   readonly drills: () => Promise<DrillsSoFar | undefined>;
+  /** Undefined where nobody can act alone. */
+  readonly reviews: () => Promise<ReviewsOwed | undefined>;
 };
 
 /** What is wrong with a check's settings in the light of others, by the path below the check. */

@@ -1,6 +1,6 @@
 import type { CheckResult, Limit } from "../core/status.ts";
 import type { Systems } from "../systems/index.ts";
-import type { DrillsSoFar, EarlierLook } from "./check-kind.ts";
+import type { DrillsSoFar, EarlierLook, ReviewsOwed } from "./check-kind.ts";
 import type { CheckMoment, Severity } from "./common-settings.ts";
 import { runCheck } from "./run-check.ts";
 import type { ChecksSettings } from "./settings.ts";
@@ -33,6 +33,8 @@ export type CheckParts = {
   readonly previous: (check: string, lastMs: number) => Promise<readonly EarlierLook[]>;
   /** What drills have come to; left out where no backups are configured. */
   readonly drills?: (() => Promise<DrillsSoFar>) | undefined;
+  /** What was done alone and not looked at yet; left out where nobody can act alone. */
+  readonly reviews?: (() => Promise<ReviewsOwed>) | undefined;
   /** Masks every secret that this process holds. */
   readonly scrub: (text: string) => string;
 };
@@ -64,6 +66,7 @@ export function createChecks(settings: ChecksSettings, parts: CheckParts): reado
               {
                 previous: async (lastMs) => parts.previous(name, lastMs),
                 drills: async () => parts.drills?.(),
+                reviews: async () => parts.reviews?.(),
               },
               deadline,
             ),

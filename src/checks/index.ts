@@ -16,6 +16,7 @@ import { postgres } from "./postgres.ts";
 import { redisQueue } from "./redis-queue.ts";
 import { redis } from "./redis.ts";
 import { restoreProven } from "./restore-proven.ts";
+import { reviewsGiven } from "./reviews-given.ts";
 import { telegramBot } from "./telegram-bot.ts";
 import { telegramWebhook } from "./telegram-webhook.ts";
 import { tlsCertificate } from "./tls-certificate.ts";
@@ -33,6 +34,7 @@ export const checkKinds = [
   defineCheckKind(redis),
   defineCheckKind(redisQueue),
   defineCheckKind(restoreProven),
+  defineCheckKind(reviewsGiven),
   defineCheckKind(telegramBot),
   defineCheckKind(telegramWebhook),
   defineCheckKind(tlsCertificate),
