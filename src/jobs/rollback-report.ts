@@ -3,6 +3,7 @@ import { z } from "zod";
 import { shortCommit } from "../core/release.ts";
 import type { JournalledStep } from "../storage/run-step.ts";
 import type { Results } from "./operation.ts";
+import { releaseHistorySchema } from "./release-history.ts";
 import type { ApplicationRole } from "./release-sight.ts";
 import { rollbackPlanSchema, type PlannedApplication, type RollbackPlan } from "./rollback-plan.ts";
 
@@ -28,18 +29,10 @@ export function deployName(role: ApplicationRole): string {
 /** The flows that prove it, as parts of the run. */
 export const ROLLBACK_FLOWS = ["job", "smoke"] as const;
 
-/** What the clone of the source says of the two releases; null where there is none, or it does not know. */
-const historySchema = z.object({
-  from: z.string().nullable(),
-  to: z.string().nullable(),
-  apart: z.object({ behind: z.number(), ahead: z.number() }).nullable(),
-});
-export type ReleaseHistory = z.output<typeof historySchema>;
-
 const lookedSchema = z.object({
   plan: rollbackPlanSchema,
   observed: z.record(z.string(), z.string()),
-  history: historySchema.nullable(),
+  history: releaseHistorySchema.nullable(),
 });
 export type Looked = z.output<typeof lookedSchema>;
 

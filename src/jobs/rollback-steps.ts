@@ -2,7 +2,6 @@ import type { ApprovalPolicy } from "../core/approval.ts";
 import type { Json } from "../core/json.ts";
 import type { CheckResult } from "../core/status.ts";
 import type { Systems } from "../systems/index.ts";
-import { SystemError } from "../systems/system-error.ts";
 import {
   cancelActiveStep,
   deploymentEndsStep,
@@ -15,11 +14,12 @@ import { flowWithin, verdictName } from "./flow-within.ts";
 import { freezeStep } from "./freeze-step.ts";
 import { checksPassStep } from "./health-steps.ts";
 import type { ActStep, AskStep, LookStep, Step, StepContext } from "./operation.ts";
+import { historyBetween } from "./release-history.ts";
 import { APPLICATION_ROLES, seeReleases, type ApplicationRole } from "./release-sight.ts";
 import type { ReleaseParts } from "./release-sight.ts";
 import type { TellOfBrokenGlass } from "./rollback-break-glass.ts";
 import { learnStep } from "./rollback-lesson.ts";
-import { observedOf, parametersOf, planRollback, type RollbackPlan } from "./rollback-plan.ts";
+import { observedOf, parametersOf, planRollback } from "./rollback-plan.ts";
 import {
   cancelName,
   deployName,
@@ -30,7 +30,6 @@ import {
   ROLLBACK_STEPS,
   type EndedDeployments,
   type Looked,
-  type ReleaseHistory,
 } from "./rollback-report.ts";
 
 export type RollbackParts = Omit<ReleaseParts, "systems"> &
@@ -62,7 +61,6 @@ export type RollbackInput = {
 };
 
 const LOOK_TIMEOUT_MS = 60_000;
-const HISTORY_TIMEOUT_MS = 5_000;
 /** Asking Coolify takes seconds; what comes of it is waited for elsewhere. */
 const DEPLOY_TIMEOUT_MS = 90_000;
 const VERDICT_TIMEOUT_MS = 10_000;
@@ -137,7 +135,9 @@ function lookStep(input: RollbackInput, parts: RollbackParts): LookStep {
       if (!planned.ok) throw new Error(planned.problem);
       const { plan } = planned;
       const observed = observedOf(sight, plan.schemaRevision !== null);
-      const history = await historyOf(plan, parts, signal);
+      const from = plan.applications.find((one) => one.isRedeployed && one.from !== null)?.from;
+      const ends = { from: from ?? undefined, to: plan.to };
+      const history = await historyBetween(ends, parts, signal);
       return asJson({ plan, observed, history } satisfies Looked);
     },
   };
@@ -146,30 +146,6 @@ function lookStep(input: RollbackInput, parts: RollbackParts): LookStep {
 /** Dates as they will be read back from the journal. */
 function asJson(looked: Looked): Json {
   return JSON.parse(JSON.stringify(looked)) as Json;
-}
-
-/** What a clone says is good to know, and never worth waiting for. */
-async function historyOf(
-  { to, applications }: RollbackPlan,
-  { systems: { gitHistory }, rollout: { repository }, scrub }: RollbackParts,
-  signal: AbortSignal,
-): Promise<ReleaseHistory | null> {
-  const from = applications.find((one) => one.isRedeployed && one.from !== null)?.from;
-  if (repository === undefined || from === undefined || from === null) return null;
-  const each = AbortSignal.any([signal, AbortSignal.timeout(HISTORY_TIMEOUT_MS)]);
-  try {
-    const [older, newer] = await Promise.all([
-      gitHistory.summary(repository, to, each),
-      gitHistory.summary(repository, from, each),
-    ]);
-    const subjectOf = (found: typeof older): string | null => (found ? scrub(found.subject) : null);
-    const apart = older && newer ? await gitHistory.distance(repository, to, from, each) : null;
-    return { from: subjectOf(newer), to: subjectOf(older), apart };
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof SystemError) return null;
-    throw error;
-  }
 }
 
 function askStep(
