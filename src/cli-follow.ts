@@ -12,7 +12,14 @@ import { stepsOf } from "./storage/run-step.ts";
 import { findRun, type Run } from "./storage/run.ts";
 
 /** What operations say of what they looked at: something is wrong with it, or nobody can tell yet. */
-const BAD_VERDICTS: readonly string[] = ["NO-GO", "TAMPERED", "FAILED", "DAMAGED"];
+const BAD_VERDICTS: readonly string[] = [
+  "NO-GO",
+  "TAMPERED",
+  "FAILED",
+  "DAMAGED",
+  "BLOCKED",
+  "DIED AGAIN",
+];
 const OPEN_VERDICTS: readonly string[] = ["UNKNOWN", "INCOMPLETE", "NO KEY", "COULD NOT VERIFY"];
 
 const LOOK_AGAIN_MS = 500;

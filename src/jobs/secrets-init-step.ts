@@ -70,7 +70,7 @@ export function stepNameOf(application: string): string {
 async function valueOf(
   { coolify, supplied }: SecretsParts,
   made: Map<string, Secret>,
-  { name, applications, source }: ConfiguredVariable,
+  { name, applications, source, keep }: ConfiguredVariable,
   signal: AbortSignal,
 ): Promise<Secret> {
   const ready = source.kind === "given" ? source.value : (supplied.get(name) ?? made.get(name));
@@ -82,7 +82,8 @@ async function valueOf(
       throw new Error(`${application} hides its ${name}, so nobody can give others the same`);
     }
   }
-  if (source.kind === "made") {
+  // What is kept in a file was made where that file was written, and another one would not be it.
+  if (source.kind === "made" && keep === undefined) {
     const value = new Secret(secretText(source.form, randomBytes(SECRET_BYTES)));
     made.set(name, value);
     return value;

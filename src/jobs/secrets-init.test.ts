@@ -196,6 +196,22 @@ describe("a step that puts variables into an application", () => {
     expect(coolify.created).toEqual([]);
   });
 
+  test("makes no secret of its own where one is kept in a file", async () => {
+    const coolify = fakeCoolify({ api: {} });
+    const held = createVariables(
+      variablesSetting.parse({ T: { applications: ["api"], generate: "hex", keep: "/kept" } }),
+    );
+    const stepWith = (ready: ReadonlyMap<string, Secret>) =>
+      createSecrets({ coolify, variables: held, supplied: ready })[1]!.steps({
+        missing: [missing("T")],
+      } as unknown as Json)[0] as ActStep;
+    const failing = stepWith(new Map()).act({ ...context(), baseline: [] });
+    await expect(failing).rejects.toThrow("T was known to a terminal alone");
+    const ready = new Map([["T", new Secret("of-the-file")]]);
+    await stepWith(ready).act({ ...context(), baseline: [] });
+    expect(coolify.held["api"]).toEqual({ T: "of-the-file" });
+  });
+
   test("makes no second secret beside one that nobody can see", async () => {
     const coolify = fakeCoolify({ api: {}, worker: { APP_TOKENS: "t" } }, { hidden: true });
     const step = stepFor(coolify, ["APP_TOKENS"]);
