@@ -10,16 +10,16 @@ import { runningCommit, shortCommit, typedCommit } from "../core/release.ts";
 import { runName } from "../core/run-name.ts";
 import { isReadyForReview, type FieldStanding } from "../core/sign-off.ts";
 import { shortened } from "../core/visible-text.ts";
-import type { JournalledStep } from "../storage/run-step.ts";
 import { changeRun, stagesOf, type Stage } from "./change-view.ts";
-import { deployBeginning, DEPLOY_STEPS } from "./deploy-report.ts";
+import { deployBeginning, DEPLOY_STEPS, formerIn } from "./deploy-report.ts";
 import { deployStanding, hasChanged } from "./deploy-standing.ts";
 import type { DeployInput } from "./deploy-steps.ts";
 import { watchProgressSchema } from "./deploy-watch.ts";
 import { deploymentProgressText } from "./deployment-sight.ts";
 import { areOpen } from "./gate-look.ts";
 import { checksWaitSchema } from "./health-steps.ts";
-import type { RunView } from "./operation.ts";
+import type { Results, RunView } from "./operation.ts";
+import type { ReleaseHistory } from "./release-history.ts";
 import { journalledResults } from "./rollback-report.ts";
 import {
   fieldLine,
@@ -39,10 +39,11 @@ type View = RunView<DeployInput>;
 const TEXT_LIMIT = 140;
 
 /** One card from the request until the rollout is signed. */
-export function deployCard(view: View, stages: readonly Stage[]): Card {
-  const { gates } = deployBeginning(journalledResults(view.steps));
+export function deployCard(view: View, stagesFor: (results: Results) => readonly Stage[]): Card {
+  const results = journalledResults(view.steps);
+  const { gates } = deployBeginning(results);
   if (view.run.state === "ok" && gates && !areOpen(gates)) return blockedCard(view, gates.gates);
-  const card = changeCard(changeOf(view, stages));
+  const card = changeCard(changeOf(view, gates === undefined ? [] : stagesFor(results)));
   const signOff = keptSchema.safeParse(view.kept).data?.signOff;
   if (view.run.state !== "ok") return withRollback(card, view);
   return signOff ? withSignOff(card, view, signOff) : card;
@@ -66,11 +67,16 @@ function changeOf(view: View, stages: readonly Stage[]): Change {
         ? { ...stage, progress: progressText(current.progress, now) }
         : stage,
     ),
-    cautions: (gates?.gates ?? []).flatMap(({ name, words, overriddenBecause }) =>
-      overriddenBecause === undefined
-        ? []
-        : [`Gate ${name} passed by word of ${run.actor.name} (${words}): ${overriddenBecause}`],
-    ),
+    cautions: [
+      ...(gates?.gates ?? []).flatMap(({ name, words, overriddenBecause }) =>
+        overriddenBecause === undefined
+          ? []
+          : [
+              `⚠️ Gate ${name} passed by word of ${run.actor.name} (${words}): ${overriddenBecause}`,
+            ],
+      ),
+      ...sameWords(view),
+    ],
     notUndone: stages.some(({ name }) => name === "schema")
       ? "what migrations change in the schema and the data"
       : undefined,
@@ -82,40 +88,53 @@ function changeOf(view: View, stages: readonly Stage[]): Change {
   };
 }
 
+/** Deploying what runs already ships no code, and takes up the variables of now. */
+function sameWords({ steps }: View): readonly string[] {
+  const { source, sight } = deployBeginning(journalledResults(steps));
+  const runs = sight?.applications.every(
+    (application) => runningCommit(application) === source?.commit,
+  );
+  return source && runs === true
+    ? ["It runs everywhere already: its containers are made anew, with the variables of now."]
+    : [];
+}
+
 /** From what to what; then the whole hash, which is what people say yes to. */
 function changeLines({ steps, now }: View): readonly (readonly CardWord[])[] {
-  const { source, sight } = deployBeginning(journalledResults(steps));
+  const results = journalledResults(steps);
+  const { source, sight, history } = deployBeginning(results);
   if (!source) return [];
-  const api = sight?.applications.find(({ role }) => role === "api");
-  const running = api && runningCommit(api);
+  const running = formerIn(results);
   const before = running === undefined ? "nothing" : shortCommit(running);
-  const since = api?.finished[0]?.at;
+  const since = sight?.applications.find(({ role }) => role === "api")?.finished[0]?.at;
   const aged = since === undefined ? "" : ` (${age(since, now)})`;
   return [
     [{ code: before }, `${aged} → `, { code: shortCommit(source.commit) }, ` · ${source.meant}`],
     [{ code: source.commit }],
+    ...(history?.to ? [[shortened(`${history.to}${commitsApart(history)}`, TEXT_LIMIT)]] : []),
   ];
+}
+
+function commitsApart({ apart }: ReleaseHistory): string {
+  if (apart === null) return "";
+  // Seen from the release that is to come, what it has beyond the one that runs is behind the other.
+  const { behind: beyond, ahead: lost } = apart;
+  const more = `${beyond} ${beyond === 1 ? "commit" : "commits"} more`;
+  return lost === 0 ? ` · ${more}` : ` · ${more}, and without ${lost} that run now`;
 }
 
 function adviceFor({ run, steps }: View): readonly string[] {
   if (run.state === "ok" || !hasChanged(steps)) return [];
-  const former = formerRelease(steps);
+  const former = formerIn(journalledResults(steps));
   return former === undefined
     ? ["There is no release to go back to; mend it forward."]
     : [`To go back to ${shortCommit(former)}, tap Roll back; the schema stays as it is.`];
 }
 
-function formerRelease(steps: readonly JournalledStep[]): string | undefined {
-  const api = deployBeginning(journalledResults(steps)).sight?.applications.find(
-    ({ role }) => role === "api",
-  );
-  return api && runningCommit(api);
-}
-
 /** What was begun and did not end well is offered to be taken back before anything else. */
 function withRollback(card: Card, { run, steps }: View): Card {
   const isOver = ["failed", "cancelled"].includes(run.state);
-  const former = formerRelease(steps);
+  const former = formerIn(journalledResults(steps));
   if (!isOver || former === undefined || !hasChanged(steps)) return card;
   const action: CardAction = {
     label: `Roll back to ${shortCommit(former)}`,

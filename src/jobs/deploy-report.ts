@@ -1,8 +1,10 @@
 import { z } from "zod";
 
 import type { Facts } from "../core/approval.ts";
+import { runningCommit } from "../core/release.ts";
 import { gatesSchema, type SeenGates } from "./gate-look.ts";
 import type { Results } from "./operation.ts";
+import { releaseHistorySchema, type ReleaseHistory } from "./release-history.ts";
 import { releaseSightSchema, type ReleaseSight } from "./release-sight.ts";
 import { observedOf } from "./rollback-plan.ts";
 
@@ -10,6 +12,7 @@ import { observedOf } from "./rollback-plan.ts";
 export const DEPLOY_STEPS = {
   source: "what is to be deployed",
   sight: "what runs now",
+  history: "what lies between",
   gates: "how the gates stand",
   ask: "somebody says yes",
   word: "the gates that were passed",
@@ -27,7 +30,8 @@ export const DEPLOY_STEPS = {
 /** The parts of a deployment that are flows, whose steps carry these names before their own. */
 export const FLOW_PARTS = { job: "job", smoke: "smoke" } as const;
 
-export const sourceSchema = z.object({ commit: z.string(), meant: z.string() });
+const sourceSchema = z.object({ commit: z.string(), meant: z.string() });
+const historySchema = z.object({ history: releaseHistorySchema.nullable() });
 
 /** What the last step of a deployment leaves: what is known of the way back, for whoever signs. */
 export const signOffSchema = z.object({
@@ -47,12 +51,21 @@ export function deployBeginning(results: Results): {
   readonly source: z.output<typeof sourceSchema> | undefined;
   readonly sight: ReleaseSight | undefined;
   readonly gates: SeenGates | undefined;
+  readonly history: ReleaseHistory | undefined;
 } {
   return {
     source: sourceSchema.safeParse(results[DEPLOY_STEPS.source]).data,
     sight: releaseSightSchema.safeParse(results[DEPLOY_STEPS.sight]).data,
     gates: gatesSchema.safeParse(results[DEPLOY_STEPS.gates]).data,
+    history: historySchema.safeParse(results[DEPLOY_STEPS.history]).data?.history ?? undefined,
   };
+}
+
+/** What the API runs before it; undefined on a first rollout. */
+export function formerIn(results: Results): string | undefined {
+  const { sight } = deployBeginning(results);
+  const api = sight?.applications.find(({ role }) => role === "api");
+  return api && runningCommit(api);
 }
 
 /** The commit that people said yes to. */

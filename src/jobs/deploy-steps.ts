@@ -21,6 +21,7 @@ import {
   deployBeginning,
   deployObserved,
   FLOW_PARTS,
+  formerIn,
   type signOffSchema,
 } from "./deploy-report.ts";
 import { resolveSource } from "./deploy-source.ts";
@@ -35,6 +36,7 @@ import { areOpen, seeGates, type GateParts } from "./gate-look.ts";
 import { checksPassStep } from "./health-steps.ts";
 import { migrationSteps } from "./migration-steps.ts";
 import type { AskStep, LookStep, Results, Step } from "./operation.ts";
+import { historyBetween } from "./release-history.ts";
 import { seeReleases, type ReleaseParts } from "./release-sight.ts";
 import type { RolloutStep } from "./rollout-settings.ts";
 import { record, subjectOf, type RecordOrigin } from "./run-record.ts";
@@ -45,7 +47,7 @@ export type DeployParts = Omit<GateParts, "hasBackups" | "checks"> &
   FlowParts & {
     readonly systems: Pick<
       Systems,
-      "coolify" | "git" | "postgres" | "redis" | "http" | "databaseLocks"
+      "coolify" | "git" | "gitHistory" | "postgres" | "redis" | "http" | "databaseLocks"
     >;
     readonly checks: readonly Check[];
     readonly smoke: SmokeSettings;
@@ -86,6 +88,13 @@ export function deployStages(parts: DeployParts): readonly DeployStage[] {
     .filter(({ steps }) => steps.length > 0);
 }
 
+/** What of it there is to do, by what was seen before anybody is asked. */
+export function plannedStages(parts: DeployParts, results: Results): readonly DeployStage[] {
+  return deployStages(parts).filter(({ steps }) =>
+    steps.some((step) => step.applies?.(results) ?? true),
+  );
+}
+
 /** Behind a shut gate nothing is asked and nothing done; that it is shut is what the run came to. */
 function whenOpen(step: Step): Step {
   const applies = (results: Results): boolean => {
@@ -108,6 +117,16 @@ function beginning(parts: DeployParts, { commit, overrides }: DeployInput): read
       name: DEPLOY_STEPS.sight,
       timeoutMs: SHORT_MS,
       look: async ({ signal }) => asJson(await seeReleases(parts, signal)),
+    },
+    {
+      kind: "look",
+      name: DEPLOY_STEPS.history,
+      timeoutMs: SHORT_MS,
+      applies: () => parts.rollout.repository !== undefined,
+      async look({ results, signal }) {
+        const ends = { from: formerIn(results), to: commitIn(results) };
+        return { history: await historyBetween(ends, parts, signal) };
+      },
     },
     {
       kind: "look",
@@ -144,7 +163,7 @@ function askStep(parts: DeployParts, { overrides }: DeployInput): AskStep {
           to: source.commit,
           meant: source.meant,
           ...Object.fromEntries(running),
-          order: deployStages(parts)
+          order: plannedStages(parts, results)
             .map(({ name }) => name)
             .join(", "),
           ...Object.fromEntries(words),
@@ -330,9 +349,7 @@ function signOffStep(parts: DeployParts): LookStep {
     name: DEPLOY_STEPS.signOff,
     timeoutMs: SHORT_MS,
     async look({ results, run, signal }) {
-      const { sight } = deployBeginning(results);
-      const api = sight?.applications.find(({ role }) => role === "api");
-      const former = (api && runningCommit(api)) ?? null;
+      const former = formerIn(results) ?? null;
       const isKept = former === null ? null : await isImageKept(parts, former, signal);
       const schemaRevision =
         rollout.schema && (await schemaRevisions(systems, rollout.schema, signal)).join(" ");

@@ -5,7 +5,7 @@ import { usualDurations } from "../storage/run-step.ts";
 import type { Stage } from "./change-view.ts";
 import { deployCard, deployDetails, deployLine } from "./deploy-card.ts";
 import { deployBeginning, DEPLOY_STEPS } from "./deploy-report.ts";
-import { deployStages, deploySteps, type DeployParts } from "./deploy-steps.ts";
+import { deploySteps, plannedStages, type DeployParts } from "./deploy-steps.ts";
 import { stayedGoodSchema } from "./deploy-watch.ts";
 import { areOpen } from "./gate-look.ts";
 import { migratedSchema, MIGRATION_STEPS } from "./migration-steps.ts";
@@ -36,10 +36,11 @@ const inputSchema = z.strictObject({
 
 /** Puts exactly one release in place, behind gates, by somebody's yes, and proves it before anybody signs it. */
 export function createDeploy(parts: DeployParts): Operation {
-  const stages = deployStages(parts).map(({ name, steps }): Stage => ({
-    name: WORDS[name],
-    steps: steps.map((step) => step.name),
-  }));
+  const stagesFor = (results: Results): readonly Stage[] =>
+    plannedStages(parts, results).map(({ name, steps }) => ({
+      name: WORDS[name],
+      steps: steps.map((step) => step.name),
+    }));
   return defineOperation({
     name: NAME,
     summary: "one release, behind gates: API, schema, worker, proofs, sign-off",
@@ -52,7 +53,7 @@ export function createDeploy(parts: DeployParts): Operation {
       durations: await usualDurations(tx, parts.target, NAME),
       signOff: await readSignOff(tx, runId),
     }),
-    card: (view) => deployCard(view, stages),
+    card: (view) => deployCard(view, stagesFor),
     details: deployDetails,
   });
 }
