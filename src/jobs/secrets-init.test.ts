@@ -204,7 +204,7 @@ describe("a step that puts variables into an application", () => {
     const stepWith = (ready: ReadonlyMap<string, Secret>) =>
       createSecrets({ coolify, variables: held, supplied: ready })[1]!.steps({
         missing: [missing("T")],
-      } as unknown as Json)[0] as ActStep;
+      })[0] as ActStep;
     const failing = stepWith(new Map()).act({ ...context(), baseline: [] });
     await expect(failing).rejects.toThrow("T was known to a terminal alone");
     const ready = new Map([["T", new Secret("of-the-file")]]);
