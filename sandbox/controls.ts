@@ -5,7 +5,10 @@ import type { World } from "./world.ts";
 
 /** What the buttons of the page do. */
 export function createControls(options: {
-  readonly world: Pick<World, "faults" | "isFault" | "break" | "heal" | "healAll" | "effects">;
+  readonly world: Pick<
+    World,
+    "faults" | "isFault" | "break" | "heal" | "healAll" | "effects" | "push"
+  >;
   readonly bot: Pick<BotProcess, "kill" | "restart">;
   readonly changes: Pick<Changes, "onChange">;
 }): Controls {
@@ -14,6 +17,12 @@ export function createControls(options: {
     { name: "kill-bot", title: "Kill the bot (kill -9)", run: async () => bot.kill() },
     { name: "restart-bot", title: "Restart the bot", run: () => bot.restart() },
     { name: "heal-all", title: "Heal everything", run: () => world.healAll() },
+    { name: "push-good", title: "Push a good release", run: async () => world.push("good") },
+    {
+      name: "push-migration",
+      title: "Push a release with a migration",
+      run: async () => world.push("migrates"),
+    },
   ];
   return {
     faults: () => world.faults(),

@@ -5,8 +5,8 @@ import { styleText } from "node:util";
 
 import { reachableDataDirectory } from "./data-directory.ts";
 import { writeEnvironmentFile } from "./environment-file.ts";
-import { isRevision, type Revision } from "./product/revision.ts";
-import { startSandbox } from "./sandbox.ts";
+import { isRevision } from "./product/revision.ts";
+import { type SandboxOptions, startSandbox } from "./sandbox.ts";
 
 const directory = join(import.meta.dirname, "..");
 const usualPort = 4600;
@@ -22,6 +22,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 
 const port = portFrom(process.env["SANDBOX_PORT"]);
 const revision = process.env["SANDBOX_REVISION"] || "A";
+const empty = process.env["SANDBOX_EMPTY"] || "0";
 if (port === undefined) {
   console.error(
     `SANDBOX_PORT is "${process.env["SANDBOX_PORT"]}"; expected a port such as ${usualPort}.`,
@@ -32,18 +33,24 @@ if (port === undefined) {
     `SANDBOX_REVISION is "${revision}"; expected A, which has Todoist, or B, which has work items.`,
   );
   process.exitCode = 2;
+} else if (empty !== "0" && empty !== "1") {
+  console.error(
+    `SANDBOX_EMPTY is "${empty}"; expected 1 for a production that was never deployed, or 0.`,
+  );
+  process.exitCode = 2;
 } else {
-  await run(port, revision).catch((error: unknown) => {
+  await run({ port, revision, empty: empty === "1" }).catch((error: unknown) => {
     if (!stopping.signal.aborted) throw error;
   });
 }
 
-async function run(port: number, revision: Revision): Promise<void> {
+async function run(
+  wanted: Required<Pick<SandboxOptions, "port" | "revision" | "empty">>,
+): Promise<void> {
   console.log("Starting a small world: Postgres, Redis, the product, xAI and Telegram …");
   const dataDirectory = await reachableDataDirectory(join(directory, "data", "sandbox"));
   await using sandbox = await startSandbox({
-    port,
-    revision,
+    ...wanted,
     bot: { command: process.execPath, args: ["src/main.ts", "start", "ops/sandbox.yaml"] },
     directory,
     dataDirectory,
@@ -54,8 +61,11 @@ async function run(port: number, revision: Revision): Promise<void> {
   await writeEnvironmentFile(join(directory, "data", "sandbox.env"), {
     ...sandbox.world.environment,
     SANDBOX_DATA: dataDirectory,
+    // For whoever sets production up: the bot is given neither, and may ask for both.
+    SANDBOX_PRODUCT_DATABASE_URL: sandbox.world.variables.api["DATABASE_URL"]!,
+    SANDBOX_PRODUCT_REDIS_URL: sandbox.world.variables.api["REDIS_URL"]!,
   });
-  console.log(banner(sandbox.url, dataDirectory));
+  console.log(banner(sandbox.url, dataDirectory, wanted.empty ? firstSteps : usualSteps));
   openBrowser(sandbox.url);
   if (!stopping.signal.aborted) await once(stopping.signal, "abort");
   console.log("\nStopping …");
@@ -75,9 +85,24 @@ function definedOnly(environment: NodeJS.ProcessEnv): Record<string, string> {
   );
 }
 
-function banner(url: string, dataDirectory: string): string {
-  const bold = (text: string): string => styleText("bold", text);
-  const dim = (text: string): string => styleText("dim", text);
+const bold = (text: string): string => styleText("bold", text);
+const dim = (text: string): string => styleText("dim", text);
+
+const usualSteps = `  Try, as ${bold("Otto")}, the operator:
+    ${bold("/preflight")}   a live card, then ${styleText("green", "GO")}
+    ${dim("in World:")} ${bold("The xAI key is revoked")}, and ${bold("/preflight")} again: ${styleText("red", "NO-GO")}, by name
+    ${dim("in World:")} ${bold("The API hangs")}: ${styleText("yellow", "UNKNOWN")}, in time
+    ${bold("/evidence")}    what was recorded of it all
+
+  The same in another terminal:
+    ${bold("npm run -s sandbox:cli -- preflight")}`;
+
+const firstSteps = `  Production is empty: nothing was ever deployed. In another terminal:
+    ${bold("npm run -s sandbox:cli -- secrets init")}   ${dim("what it asks for stands in data/sandbox.env")}
+  Then, as ${bold("Otto")}, the operator:
+    ${bold("/checklist rollout")}   from the first line to the last`;
+
+function banner(url: string, dataDirectory: string, steps: string): string {
   return `
   ${bold("Flightdeck sandbox")}   ${dim("a world to try it in; nothing here is real")}
 
@@ -85,14 +110,7 @@ function banner(url: string, dataDirectory: string): string {
   ${dim("Running         the bot · Telegram · the product on Postgres and Redis · xAI")}
   ${dim(`The bot's log   ${join(dataDirectory, "bot.log")}`)}
 
-  Try, as ${bold("Otto")}, the operator:
-    ${bold("/preflight")}   a live card, then ${styleText("green", "GO")}
-    ${dim("in World:")} ${bold("The xAI key is revoked")}, and ${bold("/preflight")} again: ${styleText("red", "NO-GO")}, by name
-    ${dim("in World:")} ${bold("The API hangs")}: ${styleText("yellow", "UNKNOWN")}, in time
-    ${bold("/evidence")}    what was recorded of it all
-
-  The same in another terminal:
-    ${bold("npm run -s sandbox:cli -- preflight")}
+${steps}
 
   ${dim("Ctrl-C stops everything.")}
 `;

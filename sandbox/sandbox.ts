@@ -21,6 +21,8 @@ export type SandboxOptions = {
   readonly port: number;
   /** Which of the product's revisions runs. */
   readonly revision?: Revision;
+  /** Whether production was never deployed. */
+  readonly empty?: boolean;
   readonly bot: { readonly command: string; readonly args: readonly string[] };
   /** Where the bot runs, and where its log goes. */
   readonly directory: string;
@@ -42,6 +44,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const world = opened.use(
     await startWorld({
       floodControl: true,
+      empty: options.empty ?? false,
       ...(options.revision && { revision: options.revision }),
       ...(options.signal && { signal: options.signal }),
     }),

@@ -380,3 +380,179 @@ describe("deployments", () => {
     expect(effects.counts().applicationsStopped).toBe(1);
   });
 });
+
+describe("settings of an application", () => {
+  const path = `/applications/${ids.api}`;
+  const settings = async () =>
+    ((await call("reader", "GET", path)).body as { readonly settings: object }).settings;
+
+  test("are changed one by one, and the others stay", async () => {
+    const before = effects.counts();
+    const changed = await call("writer", "PATCH", path, { is_auto_deploy_enabled: true });
+    expect(changed).toMatchObject({ status: 200, body: { uuid: ids.api } });
+    expect(await settings()).toEqual({
+      is_auto_deploy_enabled: true,
+      is_preview_deployments_enabled: false,
+      docker_images_to_keep: 2,
+    });
+    await call("writer", "PATCH", path, { domains: "", docker_images_to_keep: 5 });
+    expect(applicationOf(state, ids.api)).toMatchObject({
+      fqdn: null,
+      settings: { is_auto_deploy_enabled: true, docker_images_to_keep: 5 },
+    });
+    const after = effects.counts();
+    expect(after.applicationsChanged - before.applicationsChanged).toBe(2);
+    expect(after.autoDeployChanged - before.autoDeployChanged).toBe(1);
+  });
+
+  test.each([
+    [{ is_auto_deploy: true }, "is_auto_deploy"],
+    [{ is_auto_deploy_enabled: "yes" }, "is_auto_deploy_enabled"],
+    [{ docker_images_to_keep: 101 }, "docker_images_to_keep"],
+    [{ git_branch: null }, "git_branch"],
+    [{ uuid: "x" }, "uuid"],
+  ])("refuse %j as a whole", async (body, field) => {
+    const { status, body: refused } = await call("writer", "PATCH", path, {
+      health_check_path: "/other",
+      ...body,
+    });
+    expect(status).toBe(422);
+    expect(refused).toMatchObject({ errors: { [field]: [expect.any(String)] } });
+    expect(applicationOf(state, ids.api).health_check_path).toBe("/health/live");
+  });
+
+  test("pin what is deployed to a commit", async () => {
+    await call("writer", "PATCH", path, { git_commit_sha: commits.previous });
+    await call("deployer", "POST", `/deploy?uuid=${ids.api}`);
+    expect(state.deployments.at(-1)).toMatchObject({ requested_commit: commits.previous });
+  });
+
+  test("are nobody's to change who may only read or deploy", async () => {
+    const body = { is_auto_deploy_enabled: true };
+    expect((await call("reader", "PATCH", path, body)).status).toBe(403);
+    expect((await call("deployer", "PATCH", path, body)).status).toBe(403);
+  });
+});
+
+describe("scheduled tasks", () => {
+  const path = `/applications/${ids.api}/scheduled-tasks`;
+  const task = { name: "migrate", command: "alembic upgrade head", frequency: "0 0 1 1 *" };
+  const create = async (given: object = {}) => {
+    const { body } = await call("writer", "POST", path, { ...task, enabled: false, ...given });
+    return body as { readonly uuid: string };
+  };
+  type Execution = Readonly<Record<string, unknown>>;
+  const executions = async (uuid: string) =>
+    (await call("reader", "GET", `${path}/${uuid}/executions`)).body as readonly Execution[];
+
+  test("are made, listed, changed in part and deleted", async () => {
+    const { uuid } = await create({ timeout: 900 });
+    expect((await call("reader", "GET", path)).body).toMatchObject([
+      { uuid, ...task, timeout: 900, enabled: false, container: null },
+    ]);
+    expect(
+      (await call("writer", "PATCH", `${path}/${uuid}`, { enabled: true })).body,
+    ).toMatchObject({
+      ...task,
+      timeout: 900,
+      enabled: true,
+    });
+    const worker = `/applications/${ids.worker}/scheduled-tasks`;
+    expect((await call("reader", "GET", worker)).body).toEqual([]);
+    expect((await call("writer", "DELETE", `${worker}/${uuid}`)).status).toBe(404);
+    expect((await call("writer", "DELETE", `${path}/${uuid}`)).status).toBe(200);
+    expect((await call("reader", "GET", path)).body).toEqual([]);
+  });
+
+  test.each([
+    [{ command: undefined }, "command"],
+    [{ frequency: "now and then" }, "frequency"],
+    [{ timeout: "long" }, "timeout"],
+    [{ once: true }, "once"],
+  ])("are refused with %j", async (given, field) => {
+    expect(await call("writer", "POST", path, { ...task, ...given })).toMatchObject({
+      status: 422,
+      body: { errors: { [field]: [expect.any(String)] } },
+    });
+  });
+
+  test("run when they are told to, enabled or not, as often as they are told, and without a number", async () => {
+    const before = effects.counts().tasksExecuted;
+    const { uuid } = await create();
+    for (let times = 0; times < 2; times += 1) {
+      const { body } = await call("writer", "POST", `${path}/${uuid}/execute`);
+      expect(body).toEqual({ message: "Scheduled task execution queued." });
+    }
+    expect(effects.counts().tasksExecuted).toBe(before + 2);
+    expect(await executions(uuid)).toMatchObject([
+      { status: "running", message: null },
+      { status: "running", message: null },
+    ]);
+    await expect
+      .poll(() => executions(uuid), { timeout: 10_000 })
+      .toMatchObject([
+        // Nothing runs behind this Coolify, so nobody knows the command.
+        {
+          status: "failed",
+          message: expect.stringContaining("alembic: not found"),
+          retry_count: 0,
+        },
+        { status: "failed" },
+      ]);
+  });
+
+  test("need one container, no more and no less", async () => {
+    const { uuid } = await create();
+    const messageWhen = async (status: string): Promise<unknown> => {
+      applicationOf(state, ids.api).status = status;
+      await call("writer", "POST", `${path}/${uuid}/execute`);
+      await expect
+        .poll(async () => (await executions(uuid))[0]!["status"], { timeout: 10_000 })
+        .toBe("failed");
+      return (await executions(uuid))[0]!["message"];
+    };
+    expect(await messageWhen("exited:unhealthy")).toContain("No containers found");
+    server.mood.deployments = "hang";
+    await call("deployer", "POST", `/deploy?uuid=${ids.api}`);
+    expect(await messageWhen("running:healthy")).toContain("More than one container exists");
+    server.mood.deployments = "well";
+  });
+
+  test("are nobody's to run who may only read or deploy", async () => {
+    const { uuid } = await create();
+    for (const token of ["reader", "deployer"] as const) {
+      expect((await call(token, "POST", `${path}/${uuid}/execute`)).status).toBe(403);
+    }
+    expect(state.executions).toEqual([]);
+  });
+});
+
+describe("the log of a deployment", () => {
+  test("is a text with a list in it, of which only a part is for everybody", async () => {
+    const answer = await call("deployer", "POST", `/applications/${ids.api}/rollback`, {
+      commit: commits.previous,
+    });
+    const { deployment_uuid: uuid } = answer.body as { readonly deployment_uuid: string };
+    const row = async (token: TokenName) =>
+      (await call(token, "GET", `/deployments/${uuid}`)).body as Readonly<Record<string, unknown>>;
+    await expect
+      .poll(() => row("reader"), { timeout: 5_000 })
+      .toMatchObject({ finished_at: expect.any(String), application: { uuid: ids.api } });
+    expect(Object.keys(await row("reader"))).not.toContain("logs");
+    const entries = JSON.parse(String((await row("seer"))["logs"])) as readonly {
+      readonly hidden: boolean;
+      readonly command: string | null;
+      readonly output: string;
+      readonly order: number;
+    }[];
+    expect(entries.map(({ order }) => order)).toEqual(entries.map((_, index) => index + 1));
+    const hidden = entries.filter((entry) => entry.hidden);
+    expect(hidden.map(({ command }) => command).join()).toContain("nobody-checks-this-token");
+    expect(hidden.map(({ output }) => output).join()).toContain("LLM_API_KEY=key");
+    const shown = entries.filter((entry) => !entry.hidden).map(({ output }) => output);
+    expect(shown.at(0)).toBe(
+      "Starting deployment of Remco28/todoist_telegram:main to production-1.",
+    );
+    expect(shown.at(-1)).toBe("Rolling update completed.");
+  });
+});

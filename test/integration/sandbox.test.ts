@@ -274,6 +274,24 @@ describe("the sandbox", () => {
     expect(stderr).toBe('SANDBOX_PORT is "many"; expected a port such as 4600.\n');
   });
 
+  test("pushes a release by HTTP", async () => {
+    expect((await post("actions/push-good")).status).toBe(200);
+    expect(sandbox.world.coolify.state.branchHead).toBe(sandbox.world.releases.good);
+    expect(sandbox.world.deployed("api")).toBe(sandbox.world.releases.current);
+  });
+
+  test("says what is wrong with an emptiness that is neither", () => {
+    const { status, stderr } = spawnSync(process.execPath, ["sandbox/main.ts"], {
+      cwd: root,
+      env: { SANDBOX_EMPTY: "very" },
+      encoding: "utf8",
+    });
+    expect(status).toBe(2);
+    expect(stderr).toBe(
+      'SANDBOX_EMPTY is "very"; expected 1 for a production that was never deployed, or 0.\n',
+    );
+  });
+
   test("says what is wrong with a revision that the product does not have", () => {
     const { status, stderr } = spawnSync(process.execPath, ["sandbox/main.ts"], {
       cwd: root,
