@@ -7,9 +7,11 @@ import { parseConfig } from "../../src/config/load-config.ts";
 import { createScrubber } from "../../src/core/redaction.ts";
 import { createLogger } from "../../src/logger.ts";
 import "./canary-arguments.ts";
+import { createChangeCommand, createChangeOperation } from "./change.ts";
 import { brokenCommand, createMarkOperation, markCommand } from "./mark.ts";
 
 const [, , configFile = ""] = process.argv;
+const markUrl = process.env["MARK_URL"] ?? "http://127.0.0.1:9";
 const stopping = new AbortController();
 process.on("SIGTERM", () => stopping.abort());
 
@@ -25,8 +27,8 @@ await using _app = await startApp({
   instance: `child-${process.pid}-${randomBytes(3).toString("hex")}`,
   signal: stopping.signal,
   overrides: {
-    operations: [createMarkOperation(process.env["MARK_URL"] ?? "http://127.0.0.1:9")],
-    commands: [markCommand, brokenCommand],
+    operations: [createMarkOperation(markUrl), createChangeOperation(markUrl)],
+    commands: [markCommand, brokenCommand, createChangeCommand()],
   },
 });
 process.stdout.write(`${JSON.stringify({ ready: config.settings.target })}\n`);

@@ -1,0 +1,241 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  inject,
+  onTestFinished,
+  test,
+} from "vitest";
+
+import type { ChatMessage } from "../../sandbox/telegram/server.ts";
+import { startWorld, type World } from "../../sandbox/world.ts";
+import { startPostgres } from "../../src/servers/postgres.ts";
+import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
+import { createTestDatabase, type TestDatabase } from "../database.ts";
+import { FAST_ENGINE } from "../support/config.ts";
+import { someOf } from "../support/long-run.ts";
+import { startMarkServer, type MarkServer } from "../support/mark.ts";
+import { query, readEntries } from "../support/records.ts";
+import { spawnBot, type Bot } from "../support/spawn-bot.ts";
+import { tapAfterReading, tapped } from "../support/tapping.ts";
+
+const RECOVERY_MS = 45_000;
+/** Nobody is heard before a question could have been read. */
+const READING_MS = 2_500;
+
+const opened = new AsyncDisposableStack();
+let world: World;
+let mark: MarkServer;
+let database: TestDatabase;
+
+beforeAll(async () => {
+  world = opened.use(await startWorld());
+});
+afterAll(async () => {
+  await opened.disposeAsync();
+});
+beforeEach(async () => {
+  mark = await startMarkServer();
+  database = await createTestDatabase();
+  onTestFinished(async () => {
+    await mark[Symbol.asyncDispose]();
+    await database[Symbol.asyncDispose]();
+  });
+});
+
+/** From the command until its question stands in the chat. */
+const ASKING = [
+  "run.claimed",
+  "step.closed@version",
+  "approval.asked",
+  "message.accepted",
+  "message.recorded",
+] as const;
+
+/** From the tap until the end; the command itself is the first of each. */
+const USING = [
+  "inbox.stored#2",
+  "inbox.handled#2",
+  "run.claimed#2",
+  "approval.used",
+  "step.opened@mark",
+  "act.begins",
+  "act.returned",
+  "step.closed@mark",
+  "run.ended",
+] as const;
+
+const WHOLE = [
+  "run.intent",
+  "approval.asked",
+  "approval.voted",
+  "approval.used",
+  "step.intent",
+  "step.outcome",
+  "run.result",
+];
+
+describe("killed with SIGKILL while it asks", () => {
+  test.each(someOf(ASKING, 2))(
+    "at %s: one question, and after its yes one effect",
+    async (moment) => {
+      await using struck = await startBot({ killAt: moment });
+      const { messageId } = world.as("operator").say("/change");
+      await dead(struck);
+      await using survivor = await startBot();
+      const card = await question(messageId, survivor);
+      expect(mark.marks().size).toBe(0);
+      await tapAfterReading(world, "approver", { messageId: card.id, label: "Approve" });
+      await reads(messageId, /CHANGED/, survivor);
+      await expectUsedOnce();
+    },
+  );
+});
+
+describe("killed with SIGKILL after somebody has said yes", () => {
+  test.each(someOf(USING, 4))("at %s: the yes is used once, for one effect", async (moment) => {
+    await using struck = await startBot({ killAt: moment });
+    const { messageId } = world.as("operator").say("/change");
+    const card = await question(messageId, struck);
+    await sleep(READING_MS);
+    world.as("approver").tap({ messageId: card.id, label: "Approve" });
+    await dead(struck);
+    await using survivor = await startBot();
+    await reads(messageId, /CHANGED/, survivor);
+    await expectUsedOnce();
+  });
+});
+
+describe("a message that was sent but never noted", () => {
+  test("is sent anew, and the buttons of the one that nobody knows of answer nothing", async () => {
+    await using bot = await startBot();
+    const { messageId } = world.as("operator").say("/change");
+    const orphan = await question(messageId, bot);
+    // As a crash between sending and noting leaves it behind.
+    await query(
+      database.url,
+      `update outbox set message_id = null, message_kind = null, sending_since = now(),
+         wanted_version = wanted_version + 1 where subject = 'run:1'`,
+    );
+    const anew = await world.telegram.waitFor(
+      ({ messages }) =>
+        messages().find(({ text, id }) => id > orphan.id && text.includes("(resent)")),
+      { timeoutMs: RECOVERY_MS },
+    );
+    await sleep(READING_MS);
+    const onOrphan = await tapped(world, "approver", { messageId: orphan.id, label: "Approve" });
+    expect(onOrphan).toMatch(/older message/);
+    expect(mark.marks().size).toBe(0);
+    await tapAfterReading(world, "approver", { messageId: anew.id, label: "Approve" });
+    await reads(messageId, /CHANGED/, bot);
+    await expectUsedOnce();
+  });
+});
+
+describe("a tap while PostgreSQL is down", () => {
+  test("has no effect before it is back, and one effect then", async () => {
+    await using directory = await temporaryDirectory("approval-postgres");
+    const open = async () =>
+      startPostgres({ directory: join(directory.path, "postgres"), durable: true });
+    let postgres = await open();
+    await postgres.ensureDatabase("own");
+    const url = postgres.url("own");
+    await using bot = await startBot({ databaseUrl: url });
+    const { messageId } = world.as("operator").say("/change");
+    const card = await question(messageId, bot);
+    await sleep(READING_MS);
+    await postgres.stop();
+    world.as("approver").tap({ messageId: card.id, label: "Approve" });
+    await sleep(1_000);
+    expect(mark.marks().size).toBe(0);
+    postgres = await open();
+    try {
+      await reads(messageId, /CHANGED/, bot);
+      expect([...mark.marks().values()]).toEqual([1]);
+    } finally {
+      bot.kill("SIGKILL");
+      await bot.exited;
+      await postgres.stop();
+    }
+  });
+});
+
+async function expectUsedOnce(): Promise<void> {
+  expect([...mark.marks().values()]).toEqual([1]);
+  expect((await readEntries(database.url)).map(({ kind }) => kind)).toEqual(WHOLE);
+  const { rows } = await query<{ state: string }>(database.url, "select state from approval");
+  expect(rows).toEqual([{ state: "consumed" }]);
+}
+
+async function startBot({
+  killAt,
+  databaseUrl = database.url,
+}: { readonly killAt?: string; readonly databaseUrl?: string } = {}): Promise<Bot> {
+  const bot = await spawnBot({
+    environment: {
+      ...world.environment,
+      MARK_URL: mark.url,
+      OWN_DATABASE: databaseUrl,
+      OWN_REDIS: inject("redisUrl"),
+      SEAL_KEY: Buffer.alloc(32, 7).toString("base64"),
+    },
+    more: [
+      "database: ${env:OWN_DATABASE}",
+      "redis: ${env:OWN_REDIS}",
+      "sealKey: ${env:SEAL_KEY}",
+      FAST_ENGINE,
+    ].join("\n"),
+    ...(killAt === undefined ? {} : { killAt }),
+  });
+  await expect
+    .poll(() => bot.log(), { timeout: 20_000, message: "the bot starts" })
+    .toContain('"ready"');
+  return bot;
+}
+
+async function dead(bot: Bot): Promise<void> {
+  await expect
+    .poll(async () => Promise.race([bot.exited, Promise.resolve("alive")]), {
+      timeout: RECOVERY_MS,
+      message: `the bot is struck:\n${bot.log()}`,
+    })
+    .toBe("SIGKILL");
+}
+
+/** The newest card of a command's run, once it shows the question. */
+async function question(messageId: number, bot: Bot): Promise<ChatMessage> {
+  return await found(
+    () => answersTo(messageId).findLast(({ buttons }) => buttons.length > 0),
+    bot,
+    "No question",
+  );
+}
+
+async function reads(messageId: number, expected: RegExp, bot: Bot): Promise<ChatMessage> {
+  return await found(
+    () => answersTo(messageId).findLast(({ text }) => expected.test(text)),
+    bot,
+    `No card that reads ${expected}`,
+  );
+}
+
+function answersTo(messageId: number): readonly ChatMessage[] {
+  return world.telegram.messages().filter(({ replyTo }) => replyTo?.id === messageId);
+}
+
+async function found(
+  what: () => ChatMessage | undefined,
+  bot: Bot,
+  otherwise: string,
+): Promise<ChatMessage> {
+  try {
+    return await world.telegram.waitFor(what, { timeoutMs: RECOVERY_MS });
+  } catch (error) {
+    throw new Error(`${otherwise}. The bot's log:\n${bot.log()}`, { cause: error });
+  }
+}
