@@ -1,0 +1,186 @@
+import { z } from "zod";
+
+import type { Facts } from "../core/approval.ts";
+import type { Json } from "../core/json.ts";
+import type { Secret } from "../core/secret.ts";
+import { durationSetting, textSetting } from "../core/setting.ts";
+import type { Systems } from "../systems/index.ts";
+import type { StepContext } from "./operation.ts";
+import type { RolloutSettings } from "./rollout-settings.ts";
+
+/**
+ * What a rotation goes through, in this order. PLAN comes before them and is the procedure's `plan`; which of them there
+ * are, and what they consist of, is the procedure's own.
+ */
+export const ROTATION_PHASES = [
+  "mint",
+  "install",
+  "distribute",
+  "prove-new",
+  "drain",
+  "disable-old",
+  "prove-old-dead",
+  "destroy-old",
+] as const;
+export type RotationPhase = (typeof ROTATION_PHASES)[number];
+
+/** What reality says of a deed: it holds, it surely does not, or nobody can tell. */
+export type Standing = "holds" | "absent" | { readonly unclear: string };
+
+export type DeedContext = StepContext & { readonly baseline: Json };
+
+/**
+ * Something that is so once it is done. It is probed before it is applied and after any doubt, so a rotation goes on by
+ * what it finds and never by what it remembers; what holds already is not done again.
+ */
+export type Deed = {
+  /** What is so then, as the journal, the card and the evidence call it; the only one of its name in a procedure. */
+  readonly name: string;
+  readonly timeoutMs: number;
+  /** Checks that it may well upset. */
+  readonly disturbs?: readonly string[];
+  /** What a person has to do while it is waited for, for the card. */
+  readonly asksPerson?: string;
+  /** What goes on outside although the run is cancelled meanwhile. */
+  readonly whenCancelled?: string;
+  /** What `probe` needs to tell the effect from what was there before; journalled first, so it holds no secret. */
+  baseline?(context: StepContext): Promise<Json>;
+  /** Reads only. What is thrown counts as unclear, after the deadline too. */
+  probe(context: DeedContext): Promise<Standing>;
+  /** Gives back what the card and the evidence keep of it, and no secret. */
+  apply(context: DeedContext): Promise<Facts>;
+};
+
+export type Phase = {
+  readonly name: RotationPhase;
+  readonly deeds: readonly Deed[];
+  /**
+   * What leads back to how it was before this phase, in this order; phases are undone from the last that was begun to the
+   * first. Each is probed first, so what was not done need not be undone. Names are not those of the deeds.
+   */
+  readonly undo?: readonly Deed[];
+  /** From here on nothing is undone: before it people are asked anew, with a code. `destroy-old` always is. */
+  readonly isIrreversible?: boolean;
+};
+
+/**
+ * What a rotation keeps between its phases, sealed, in the row of the secret; blanked when it is over. Every process that
+ * goes on with the run reads the same. Whatever is read from it is masked in all that this process says.
+ */
+export type RotationVault = {
+  /** The secret that was in force when the rotation began. */
+  old(): Promise<Secret>;
+  /** The one that replaces it; undefined before it is kept. */
+  new (): Promise<Secret | undefined>;
+  /** The same, for phases that come behind the minting. @throws when there is none */
+  minted(): Promise<Secret>;
+  keepNew(secret: Secret): Promise<void>;
+  /** What else has to be known later and is no secret: a provider's id, the name of a role. */
+  notes(): Promise<Facts>;
+  note(facts: Facts): Promise<void>;
+};
+
+export type RotationContext<Settings> = {
+  /** The secret's name in the configuration. */
+  readonly secret: string;
+  readonly settings: Settings & CommonSecretSettings;
+  /** The old one may be known to others: nothing is waited for that only courtesy asks for. */
+  readonly isExposed: boolean;
+  readonly target: string;
+  readonly systems: Systems;
+  readonly rollout: RolloutSettings | undefined;
+  readonly vault: RotationVault;
+  /** The checks of the applications, for what a redeployment disturbs. */
+  readonly checks: readonly { readonly name: string; readonly application: string | undefined }[];
+  /** Eight digits by which two secrets are told apart and which say nothing about either. */
+  fingerprint(secret: Secret): Promise<string>;
+  /** Masks every secret that this process has come to know. */
+  readonly scrub: (text: string) => string;
+};
+
+/** What is found before anybody is asked. */
+export type RotationPlan = {
+  /** The secret in force: sealed away before the first deed. Undefined where nobody can read it. */
+  readonly present: Secret | undefined;
+  /** What exactly will be done, beside secret and kind: `applications: api`, `roles: app_a → app_b`. */
+  readonly parameters: Facts;
+  /** What it rests on, beside the fingerprint of the present secret; the same names at every look. */
+  readonly observed: Facts;
+};
+
+export type OpenedProcedure = {
+  /** Looks at what there is; changes nothing. @throws {Error} in words, when it cannot be rotated as things are */
+  plan(signal: AbortSignal): Promise<RotationPlan>;
+  /** The same list whenever it is asked for with the same context. */
+  readonly phases: readonly Phase[];
+  /** What cannot be taken back, for the card: "the old key is deleted at xAI; nobody can bring it back". */
+  readonly irreversible: string;
+  /** Whether both secrets are accepted for a while; where they are not, `gap` among a deed's facts says for how long. */
+  readonly hasOverlap: boolean;
+};
+
+const DAY_MS = 24 * 3_600_000;
+
+/** What every secret's setting has. */
+const commonSettings = {
+  every: durationSetting({ minimumMs: 60_000 })
+    .default(90 * DAY_MS)
+    .meta({ description: "How old it may become" }),
+  warnBefore: durationSetting()
+    .default(14 * DAY_MS)
+    .meta({ description: "How long before that `secrets-are-young` says so" }),
+  since: textSetting({
+    pattern: /^\d{4}-\d{2}-\d{2}$/,
+    expected: "a day such as 2026-09-01",
+  })
+    .optional()
+    .meta({ description: "When it was made, as long as Flightdeck has not made another" }),
+  keep: textSetting({
+    pattern: /^[^\s$]+$/,
+    expected: "the path of a file, such as /run/secrets/api-token",
+  })
+    .optional()
+    .meta({
+      description:
+        "The file from which Flightdeck itself reads it by ${file:…}; the new one is put there",
+    }),
+};
+
+export type CommonSecretSettings = z.output<z.ZodObject<typeof commonSettings>>;
+
+type ProcedureParts<Kind extends string, Shape extends z.ZodRawShape> = {
+  readonly kind: Kind;
+  /** The fields of the kind's own setting, beside those that all have. */
+  readonly settings: Shape;
+  readonly description: string;
+  /** The applications in Coolify that its setting names. */
+  applications(settings: z.output<z.ZodObject<Shape>>): readonly string[];
+  open(context: RotationContext<z.output<z.ZodObject<Shape>>>): OpenedProcedure;
+};
+
+/** A secret of the configuration, its settings closed over. */
+export type ConfiguredSecret = {
+  readonly kind: string;
+  readonly common: CommonSecretSettings;
+  readonly applications: readonly string[];
+  open(context: Omit<RotationContext<unknown>, "settings">): OpenedProcedure;
+};
+
+/** Closes over the schema: a procedure is typed, the list of all of them is homogeneous. */
+export function defineProcedure<const Kind extends string, Shape extends z.ZodRawShape>(
+  parts: ProcedureParts<Kind, Shape>,
+) {
+  return z
+    .strictObject({ kind: z.literal(parts.kind), ...commonSettings, ...parts.settings })
+    .transform((parsed): ConfiguredSecret => {
+      // TypeScript cannot see through a spread of a generic shape; the schema above is the proof.
+      const settings = parsed as z.output<z.ZodObject<Shape>> & CommonSecretSettings;
+      return {
+        kind: parts.kind,
+        common: settings,
+        applications: parts.applications(settings),
+        open: (context) => parts.open({ ...context, settings }),
+      };
+    })
+    .meta({ description: parts.description });
+}
