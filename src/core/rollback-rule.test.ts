@@ -20,7 +20,7 @@ const firing: Alert = {
 };
 const sight = (change: Partial<RuleSight> = {}): RuleSight => ({
   alert: firing,
-  newestFailed: [true, true, true, true, true],
+  newest: ["fail", "fail", "fail", "fail", "fail"],
   isSilenced: false,
   ...change,
 });
@@ -65,23 +65,23 @@ describe("whether a rule asks for a rollback", () => {
       {
         alert: { ...firing, trouble: { kind: "blind", seen: "timeout" } },
       },
-      false,
+      true,
     ],
     ["it is silenced", fiveMinutes, { isSilenced: true }, false],
     [
       "three of the last five looks failed",
       threeOfFive,
       {
-        newestFailed: [true, false, true, false, true],
+        newest: ["fail", "pass", "fail", "pass", "fail"],
       },
       true,
     ],
-    ["two of them did", threeOfFive, { newestFailed: [true, true, false, false, false] }, false],
+    ["two of them did", threeOfFive, { newest: ["fail", "fail", "pass", "pass", "pass"] }, false],
     [
       "three did, of which one is the sixth",
       threeOfFive,
       {
-        newestFailed: [true, true, false, false, false, true],
+        newest: ["fail", "fail", "pass", "pass", "pass", "fail"],
       },
       false,
     ],
@@ -89,12 +89,26 @@ describe("whether a rule asks for a rollback", () => {
       "there were only three looks, and all failed",
       threeOfFive,
       {
-        newestFailed: [true, true, true],
+        newest: ["fail", "fail", "fail"],
       },
       true,
     ],
   ])("when %s", (_case, failing, change, met) => {
-    expect(isRuleMet({ failing }, sight(change), now)).toBe(met);
+    expect(isRuleMet({ failing, automatic: false }, sight(change), now)).toBe(met);
+  });
+});
+
+describe("what could not be looked at", () => {
+  const blind: Alert = { ...firing, trouble: { kind: "blind", seen: "timeout" } };
+
+  test("is for a person to judge, and never enough for a rule that acts by itself", () => {
+    const newest = ["unknown", "unknown", "fail", "pass", "unknown"] as const;
+    const met = (failing: Failing, automatic: boolean, alert: Alert): boolean =>
+      isRuleMet({ failing, automatic }, sight({ alert, newest }), now);
+    expect(met(fiveMinutes, false, blind)).toBe(true);
+    expect(met(fiveMinutes, true, blind)).toBe(false);
+    expect(met(threeOfFive, false, firing)).toBe(true);
+    expect(met(threeOfFive, true, firing)).toBe(false);
   });
 });
 

@@ -1,4 +1,5 @@
 import type { Alert } from "./alert.ts";
+import type { Status } from "./status.ts";
 
 /** How long, or how often, a check has to fail before its rule asks for a rollback. */
 export type Failing =
@@ -15,32 +16,35 @@ export type RollbackRule = {
   readonly automatic: boolean;
 };
 
-/** A check as its rule sees it: its alert, and whether it failed at each of its newest looks. */
+/** A check as its rule sees it. */
 export type RuleSight = {
   readonly alert: Alert;
-  readonly newestFailed: readonly boolean[];
+  /** What its newest looks came to, the newest first. */
+  readonly newest: readonly Status[];
   /** Somebody, or a window of maintenance, has said that this is not to be spoken of. */
   readonly isSilenced: boolean;
 };
 
 /**
- * Whether a rule asks for a rollback now. Only what was seen to fail speaks for it: what cannot be looked at, what another
- * trouble explains, and what looks well again are no reason to replace a release.
+ * Whether a rule asks for a rollback now. What another trouble explains, and what looks well again, is no reason to replace
+ * a release. A person who is asked may judge what it means that something does not answer; a rule that acts by itself
+ * believes only what was seen to fail.
  */
 export function isRuleMet(
-  { failing }: Pick<RollbackRule, "failing">,
-  { alert, newestFailed, isSilenced }: RuleSight,
+  { failing, automatic }: Pick<RollbackRule, "failing" | "automatic">,
+  { alert, newest, isSilenced }: RuleSight,
   now: Date,
 ): boolean {
   if (alert.state !== "firing" && alert.state !== "acknowledged") return false;
   if (alert.behind !== undefined || alert.goodSince !== undefined || isSilenced) return false;
-  if (alert.trouble.kind !== "down") return false;
+  if (automatic && alert.trouble.kind !== "down") return false;
   switch (failing.kind) {
     case "for":
       return now.getTime() - alert.since.getTime() >= failing.ms;
     case "of": {
-      const looks = newestFailed.slice(0, failing.looks);
-      return looks.filter((failed) => failed).length >= failing.bad;
+      const isBad = (status: Status): boolean =>
+        status === "fail" || (status === "unknown" && !automatic);
+      return newest.slice(0, failing.looks).filter(isBad).length >= failing.bad;
     }
   }
 }

@@ -18,7 +18,7 @@ import {
   type RollbackTrigger,
 } from "../storage/rollback-trigger.ts";
 import { hasOpenRun, type Run } from "../storage/run.ts";
-import { newestFailures } from "../storage/sample.ts";
+import { newestStatuses } from "../storage/sample.ts";
 import { hides, silencesOf } from "../storage/silence.ts";
 import { alertSubject } from "./alert-subject.ts";
 import type { AlertScene } from "./alert-view.ts";
@@ -106,11 +106,11 @@ async function decide(
     1,
     ...rules.map(({ failing }) => (failing.kind === "of" ? failing.looks : 1)),
   );
-  const failures = await newestFailures(tx, target, names, looks);
+  const statuses = await newestStatuses(tx, target, names, looks);
   const silences = await silencesOf(tx, now, target);
   const sightOf = ({ check, alert }: KeptAlert): RuleSight => ({
     alert,
-    newestFailed: failures.get(check) ?? [],
+    newest: statuses.get(check) ?? [],
     isSilenced:
       silences.some((silence) => hides(silence, check)) ||
       scene.maintenanceOf(check, now) !== undefined,

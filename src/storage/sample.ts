@@ -4,6 +4,8 @@ import type { Measurement, Status } from "../core/status.ts";
 import type { Transaction } from "./database.ts";
 import { storableJson, storableText } from "./storable.ts";
 
+const STATUSES = ["pass", "fail", "unknown", "not-configured"] as const satisfies readonly Status[];
+
 /** What a check read at one moment. */
 export type Sample = {
   readonly check: string;
@@ -71,28 +73,28 @@ export async function earlierSamples(
   return newestFirst.toReversed();
 }
 
-/** Whether each check failed at its newest looks, the newest first. */
-export async function newestFailures(
+/** What the newest looks at each check came to, the newest first. */
+export async function newestStatuses(
   tx: Transaction,
   target: string,
   checks: readonly string[],
   looks: number,
-): Promise<ReadonlyMap<string, readonly boolean[]>> {
+): Promise<ReadonlyMap<string, readonly Status[]>> {
   const rows = await tx.rows(
-    z.object({ check_name: z.string(), failed: z.array(z.boolean()) }),
+    z.object({ check_name: z.string(), newest: z.array(z.enum(STATUSES)) }),
     `select asked.name as check_name, array(
-       select status = 'fail' from sample
+       select status from sample
        where target = $1 and check_name = asked.name order by at desc limit $3
-     ) as failed from unnest($2::text[]) as asked(name)`,
+     ) as newest from unnest($2::text[]) as asked(name)`,
     [target, checks, looks],
   );
-  return new Map(rows.map(({ check_name: check, failed }) => [check, failed]));
+  return new Map(rows.map(({ check_name: check, newest }) => [check, newest]));
 }
 
 const readingRow = z
   .object({
     check_name: z.string(),
-    status: z.enum(["pass", "fail", "unknown", "not-configured"]),
+    status: z.enum(STATUSES),
     at: z.date(),
     duration_ms: z.number(),
     reason: z.string().nullable(),

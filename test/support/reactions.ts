@@ -25,6 +25,8 @@ const API_CHECKS = [
   "api-is-ready",
   "api-refuses-strangers",
   "api-accepts-our-token",
+  "captures-are-answered",
+  "questions-are-answered",
   "metrics-are-readable",
   "product-webhook-demands-its-secret",
 ];
