@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { artifactNames, backupIdOf } from "../core/manifest.ts";
 import { statusOf } from "../core/status.ts";
+import { NotConfiguredError } from "../systems/not-configured-error.ts";
 import { backupFresh } from "./backup-fresh.ts";
 import { backupOffSite } from "./backup-off-site.ts";
 import { diskRoom } from "./disk-room.ts";
@@ -33,6 +34,31 @@ describe("backup-fresh", () => {
     const seen = await backupFresh.observe({ systems, settings: { within: 26 * HOUR_MS } }, signal);
     expect(statusOf(seen.observations)).toBe(status);
     expect(seen.observations[0]?.actual).toMatch(words);
+  });
+});
+
+describe("as long as no backup is due", () => {
+  const soon = new Date(Date.now() + HOUR_MS).toISOString();
+  const past = new Date(Date.now() - HOUR_MS).toISOString();
+  const settings = { within: 26 * HOUR_MS, awayFrom: [], dueFrom: soon };
+  const kinds = { "backup-fresh": backupFresh, "backup-off-site": backupOffSite };
+
+  test.each(Object.entries(kinds))("having none is no failure of %s", async (_kind, kind) => {
+    const asked = kind.observe({ systems: bucketWith({}), settings }, signal);
+    await expect(asked).rejects.toThrow(`there is no backup yet, and none is due before ${soon}`);
+    await expect(asked).rejects.toBeInstanceOf(NotConfiguredError);
+    const late = { ...settings, dueFrom: past };
+    const { observations } = await kind.observe(
+      { systems: bucketWith({}), settings: late },
+      signal,
+    );
+    expect(statusOf(observations)).toBe("fail");
+  });
+
+  test("one that is there and too old fails all the same", async () => {
+    const systems = bucketWith({ [artifactNames(idOf(30 * HOUR_MS)).manifest]: 10 });
+    const { observations } = await backupFresh.observe({ systems, settings }, signal);
+    expect(statusOf(observations)).toBe("fail");
   });
 });
 

@@ -6,6 +6,7 @@ import type { Observation } from "../core/status.ts";
 import { SystemError } from "../systems/system-error.ts";
 import { newestBackup } from "./backup-newest.ts";
 import type { CheckKind } from "./check-kind.ts";
+import { demandDue, dueFrom } from "./due-from.ts";
 
 const settings = {
   awayFrom: z
@@ -22,16 +23,18 @@ const settings = {
     .meta({
       description: "For whom it must be sealed: the recipient whose identity is in the safe",
     }),
+  dueFrom,
 } satisfies z.ZodRawShape;
 
 export const backupOffSite = {
   kind: "backup-off-site",
   summary: "the newest backup lies whole in a bucket elsewhere, and the recovery key opens it",
   settings,
-  async observe({ systems: { bucket }, settings: { awayFrom, recovery } }, signal) {
+  async observe({ systems: { bucket }, settings: { awayFrom, recovery, dueFrom } }, signal) {
     const { id, stored } = await newestBackup(bucket, signal);
     const place = placeOf(bucket.place, awayFrom);
     if (id === undefined) {
+      demandDue("backup", dueFrom, new Date());
       const none = { what: "newest backup", expected: "one", actual: `none in ${bucket.place}` };
       return { observations: [...place, { ...none, ok: false }] };
     }

@@ -17,10 +17,10 @@ const drill = (verdict: Known["verdict"], agoMs: number): Known => ({
   recoveryMs: 4_200,
 });
 
-async function look(known: Omit<DrillsSoFar, "now"> | undefined) {
+async function look(known: Omit<DrillsSoFar, "now"> | undefined, dueFrom?: string) {
   const context = {
     systems: {},
-    settings: { within: 8 * DAY_MS },
+    settings: { within: 8 * DAY_MS, dueFrom },
     drills: async () => known && { now, ...known },
   };
   return restoreProven.observe(context);
@@ -57,6 +57,17 @@ describe("whether a restore is proven", () => {
       { name: "recoveryMs", value: 4_200 },
     ]);
     expect(observations.at(-1)?.actual).toBe("20261122T030000Z, 1d ago");
+  });
+
+  test("is not asked for before it is due, and a drill that failed is told all the same", async () => {
+    const tomorrow = "2026-11-24T08:00:00Z";
+    const none = { last: undefined, verified: undefined };
+    await expect(look(none, tomorrow)).rejects.toThrow(
+      "there is no drill yet, and none is due before 2026-11-24T08:00:00Z",
+    );
+    const failed = { last: drill("FAILED", HOUR_MS), verified: undefined };
+    expect(statusOf((await look(failed, tomorrow)).observations)).toBe("fail");
+    expect(statusOf((await look(none, "2026-11-23T08:00:00Z")).observations)).toBe("fail");
   });
 
   test("is not configured where no backups are", async () => {

@@ -5,6 +5,7 @@ import { durationSetting } from "../core/setting.ts";
 import type { Observation } from "../core/status.ts";
 import { NotConfiguredError } from "../systems/not-configured-error.ts";
 import type { CheckKind, DrillsSoFar } from "./check-kind.ts";
+import { demandDue, dueFrom } from "./due-from.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -12,6 +13,7 @@ const settings = {
   within: durationSetting({ minimumMs: 60_000 })
     .default(8 * DAY_MS)
     .meta({ description: "How long ago a drill may have proved a backup" }),
+  dueFrom,
 } satisfies z.ZodRawShape;
 
 /** A backup that nobody has restored is a hope. Whether one was is known by what drills have come to. */
@@ -20,10 +22,11 @@ export const restoreProven = {
   summary: "a drill restored a backup and proved it not long ago, and the last one did not fail",
   settings,
   limits: ({ within }) => [{ measurement: "proofAgeMs", atMost: within }],
-  async observe({ drills, settings: { within } }) {
+  async observe({ drills, settings: { within, dueFrom } }) {
     const known = await drills();
     if (!known) throw new NotConfiguredError("backup");
-    const { now, verified } = known;
+    const { now, last, verified } = known;
+    if (!last) demandDue("drill", dueFrom, now);
     const ageMs = verified && now.getTime() - verified.endedAt.getTime();
     return {
       observations: [...lastDrill(known), newestProof(known, within)],

@@ -1,4 +1,6 @@
+import type { StatsFs } from "node:fs";
 import { statfs } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 
 import { untilAborted } from "../core/waiting.ts";
 import { SystemError, codeOf, safeCause } from "./system-error.ts";
@@ -16,7 +18,7 @@ export function createDisk(): Disk {
     async room(folder, signal) {
       try {
         // A disk over a network may never answer.
-        const { bavail, blocks, bsize } = await untilAborted(statfs(folder), signal);
+        const { bavail, blocks, bsize } = await untilAborted(statfsAbove(folder), signal);
         if (blocks > 0) return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
       } catch (error) {
         signal.throwIfAborted();
@@ -27,4 +29,14 @@ export function createDisk(): Disk {
       throw new SystemError("disk", "malformed", `${folder} is on no disk that has a size`);
     },
   };
+}
+
+/** A folder that nobody has made yet will be on the disk of the one in which it is made. */
+async function statfsAbove(folder: string): Promise<StatsFs> {
+  const path = resolve(folder);
+  return statfs(path).catch(async (error: unknown) => {
+    const above = dirname(path);
+    if (codeOf(error) === "ENOENT" && above !== path) return statfsAbove(above);
+    throw error;
+  });
 }

@@ -51,6 +51,7 @@ const FROM_COOLIFY = [
   "required-variables-are-present",
   "production-shares-nothing-with-staging",
 ];
+const IN_THE_BUCKET = ["backup-is-fresh", "backup-is-off-site"];
 const all = (status: Status, names: readonly string[]): Statuses =>
   Object.fromEntries(names.map((name) => [name, status]));
 
@@ -186,10 +187,11 @@ export const reactions: Readonly<Record<FaultName, Reaction>> = {
   // How messages arrive is the sender's concern, and nothing that a check asks is a message.
   "telegram-rate-limits": { own: {} },
   "telegram-loses-answers": { own: {} },
-  // No check of the sandbox looks into its bucket, where there is no backup before somebody has made one.
-  "bucket-key-revoked": { own: {} },
-  "bucket-answers-500": { own: {} },
-  "bucket-hangs": { own: {} },
+  // As long as there is no backup, that nobody may look for one is all that can be known.
+  "bucket-key-revoked": { own: all("unknown", IN_THE_BUCKET) },
+  "bucket-answers-500": { own: all("unknown", IN_THE_BUCKET) },
+  "bucket-hangs": { own: all("unknown", IN_THE_BUCKET) },
+  // These meet whoever writes.
   "bucket-full": { own: {} },
   "bucket-locked": { own: {} },
   "bucket-cuts-uploads": { own: {} },
