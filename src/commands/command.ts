@@ -24,8 +24,11 @@ export type CommandContext = TargetContext & {
     Engine,
     "cancel" | "decide" | "detailsOf" | "hear" | "recordAfterwards" | "stopMeaning"
   >;
-  /** Commits a run of an operation with the command as its cause and its card as the answer. */
-  start(operation: string, input: Json): Promise<Admission>;
+  /**
+   * Commits a run of an operation with the command as its cause and its card as the answer. It is asked for by whoever
+   * gave the command, unless that was on behalf of somebody else.
+   */
+  start(operation: string, input: Json, onBehalfOf?: Actor): Promise<Admission>;
   /** Writes down what this command did that is no run. */
   record(event: CommandEvent): Promise<void>;
 };

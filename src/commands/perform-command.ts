@@ -37,8 +37,8 @@ export async function performCommand(
       cause,
       tap,
       engine,
-      start: async (operation, input) =>
-        engine.admit(tx, now, { target, operation, input, cause, actor, place }),
+      start: async (operation, input, onBehalfOf = actor) =>
+        engine.admit(tx, now, { target, operation, input, cause, actor: onBehalfOf, place }),
       record: async (event) =>
         engine.recordCommand(tx, now, { target, operation: command.name, cause, actor, event }),
     },

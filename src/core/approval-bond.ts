@@ -71,8 +71,18 @@ function plain(bond: Bond) {
   const { runId, n, target, operation, requester, policy, needsCode, parameters, observed } = bond;
   const { basis, configHash, logOrigin, nonce, askedAt, expiresAt } = bond;
   return {
-    ...{ runId, n, target, operation, requester, policy, needsCode, parameters, observed },
-    ...{ basis, configHash, logOrigin },
+    runId,
+    n,
+    target,
+    operation,
+    requester,
+    policy,
+    needsCode,
+    parameters,
+    observed,
+    basis,
+    configHash,
+    logOrigin,
     nonce: nonce.toString("hex"),
     askedAt: askedAt.toISOString(),
     expiresAt: expiresAt.toISOString(),

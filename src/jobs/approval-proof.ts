@@ -22,7 +22,7 @@ import type { AskedTarget } from "./asking.ts";
 /** How many people have to say yes. */
 export const YESES_NEEDED = 1;
 
-export const ALTERED =
+const ALTERED =
   "Its record in the database is not what was written when it was asked, or this Flightdeck has another sealKey.";
 export const RECONFIGURED = "The configuration has changed since it was asked.";
 

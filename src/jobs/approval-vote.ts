@@ -256,7 +256,9 @@ async function deny(
   const cast = await keepVote(tx, now, parts, weighed, keys, "no");
   if (!cast) return refused("You have said something to it already; Withdraw ends it.");
   await endAsking(tx, now, parts.origin, run, {
-    ...{ approval: "denied", run: "refused", actor: ballot.voter },
+    approval: "denied",
+    run: "refused",
+    actor: ballot.voter,
     changed: [`Denied by ${ballot.voter.name}.`],
   });
   return { kind: "counted", message: `${runName(run.id)} is denied.` };
@@ -292,7 +294,9 @@ async function chooseCode(
   const wrong = await countWrongCode(tx, approval.id);
   if (wrong >= WRONG_CODES_AT_MOST) {
     await endAsking(tx, now, parts.origin, run, {
-      ...{ approval: "denied", run: "refused", actor: ballot.voter },
+      approval: "denied",
+      run: "refused",
+      actor: ballot.voter,
       changed: [`A wrong code was chosen ${wrong} times.`],
     });
     return refused("That is not its code, and was one try too many: it is denied.");

@@ -90,14 +90,22 @@ async function ask(runner: StepRunner, step: AskStep, place: StepPlace): Promise
     await refuseTooMany(tx, now, runner);
     const { n } = place;
     await startStep(tx, now, {
-      ...{ runId: run.id, epoch: run.epoch, n, name: step.name, kind: "ask" },
-      ...{ key: randomUUID(), baseline: null },
+      runId: run.id,
+      epoch: run.epoch,
+      n,
+      name: step.name,
+      kind: "ask",
+      key: randomUUID(),
+      baseline: null,
     });
     await askPeople(tx, run.id);
     await stateChanged(tx, now, subjectOf(run));
     const bond: Bond = {
       ...question,
-      ...{ runId: run.id, n, target: run.target, operation: run.operation },
+      runId: run.id,
+      n,
+      target: run.target,
+      operation: run.operation,
       requester: run.actor,
       basis: await basisOf(tx, run, n),
       configHash: asking.target.configHash,
@@ -131,7 +139,9 @@ async function supersede(tx: Transaction, now: Date, { run, origin }: StepRunner
     const older = await findRun(tx, runId, "for update");
     if (!older) continue;
     await endAsking(tx, now, origin, older, {
-      ...{ approval: "superseded", run: "refused", actor: run.actor },
+      approval: "superseded",
+      run: "refused",
+      actor: run.actor,
       changed: [`${runName(run.id)} asks for the same, newer.`],
     });
   }

@@ -273,15 +273,6 @@ export function createEngine(parts: EngineParts) {
     return { operation, view };
   }
 
-  type Ending = {
-    readonly state: RunOutcome;
-    readonly verdict?: string;
-    readonly reason?: string;
-    readonly facts?: Readonly<Record<string, string>>;
-    /** What becomes of a question that is open at the end. */
-    readonly question?: QuestionEnd;
-  };
-
   async function performAll(runner: StepRunner): Promise<Ending> {
     const { run } = runner;
     const operation = operationOf(run);
@@ -297,31 +288,32 @@ export function createEngine(parts: EngineParts) {
     }
     const results: Record<string, Json> = {};
     let mayChange = holds || !run.mutating;
-    try {
-      for (const [n, step] of steps.entries()) {
-        const journalled = journal.find((earlier) => earlier.n === n);
-        if (journalled?.state === "done") {
-          results[step.name] = journalled.result;
-          continue;
-        }
-        // A pure question to the results before, so whoever resumes the run comes to the same answer.
-        if (!journalled && step.applies?.(results) === false) continue;
-        // What is in doubt is looked for even when the run is to stop: a stop must not hide an effect.
-        if (run.cancelRequestedAt && !isOpenAct(journalled)) return cancelled();
-        if (!isOpenAct(journalled)) runner.lease.cancelled.throwIfAborted();
+    let ending = steps.some(leadsBack) ? endedBefore(steps, journal) : undefined;
+    for (const [n, step] of steps.entries()) {
+      const journalled = journal.find((earlier) => earlier.n === n);
+      if (journalled?.state === "done") {
+        results[step.name] = journalled.result;
+        continue;
+      }
+      // What is in doubt is looked for even when the run is to stop: a stop must not hide an effect.
+      if (run.cancelRequestedAt && !isOpenAct(journalled)) ending ??= cancelled();
+      if (ending && !leadsBack(step)) continue;
+      // A pure question to the results before, so whoever resumes the run comes to the same answer.
+      if (!journalled && step.applies?.(results) === false) continue;
+      try {
+        if (!isOpenAct(journalled) && !ending) runner.lease.cancelled.throwIfAborted();
         runner.stop.throwIfAborted();
         // Where a question did not apply nobody has taken the target yet.
         if (step.kind === "act" && !mayChange) await seizeTarget(runner, n);
         mayChange ||= step.kind !== "look";
         results[step.name] = await performStep(runner, step, { n, journalled, results });
+      } catch (error) {
+        ending = withAnother(ending, endingBy(error));
+        // A yes that does not hold was not used, and is not asked for again behind its back.
+        if (error instanceof Refusal) return ending;
       }
-    } catch (error) {
-      if (error instanceof StepFailure) return { state: "failed", reason: error.message };
-      if (error instanceof Refusal) return refusedBy(error);
-      if (error instanceof Interruption && error.because === "cancelled") return cancelled();
-      throw error;
     }
-    return { state: "ok", ...operation.conclude(run.input, results) };
+    return ending ?? { state: "ok", ...operation.conclude(run.input, results) };
   }
 
   /** Why a run must not be gone on with as it stands. */
@@ -375,6 +367,45 @@ export function createEngine(parts: EngineParts) {
     });
     pass("run.ended", run.id);
   }
+}
+
+type Ending = {
+  readonly state: RunOutcome;
+  readonly verdict?: string;
+  readonly reason?: string;
+  readonly facts?: Readonly<Record<string, string>>;
+  /** What becomes of a question that is open at the end. */
+  readonly question?: QuestionEnd;
+};
+
+function leadsBack(step: Step | undefined): boolean {
+  return step?.leadsBack === true;
+}
+
+/** How a run had failed already when the process ended that went on with it; it must not go forward again. */
+function endedBefore(
+  steps: readonly Step[],
+  journal: readonly JournalledStep[],
+): Ending | undefined {
+  const failure = journal.find(({ state, n }) => state === "failed" && !leadsBack(steps[n]));
+  if (failure) return { state: "failed", reason: failure.error ?? "No reason was recorded." };
+  const goesBack = journal.some(({ n }) => leadsBack(steps[n]));
+  return goesBack ? { state: "failed", reason: "It was led back." } : undefined;
+}
+
+/** What an error means for the run; what is no end of it is thrown on. */
+function endingBy(error: unknown): Ending {
+  if (error instanceof StepFailure) return { state: "failed", reason: error.message };
+  if (error instanceof Refusal) return refusedBy(error);
+  if (error instanceof Interruption && error.because === "cancelled") return cancelled();
+  throw error;
+}
+
+/** The first reason stays the reason; a way back that fails is told beside it. */
+function withAnother(first: Ending | undefined, then: Ending): Ending {
+  if (!first) return then;
+  const reason = `${first.reason ?? "It had ended."} Leading back failed too: ${then.reason}`;
+  return { ...first, reason };
 }
 
 type Trouble = Exclude<EvidenceStanding, { readonly kind: "fine" }>;

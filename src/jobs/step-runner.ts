@@ -67,7 +67,8 @@ async function performLook(runner: StepRunner, step: LookStep, place: StepPlace)
   const { stop, lease } = runner;
   const opened = await openStep(runner, step, place, null);
   const reporter = createProgressReporter((progress) => saveProgress(runner, place.n, progress));
-  const signal = AbortSignal.any([stop, lease.lost, lease.cancelled, deadline(step)]);
+  const halts = step.leadsBack ? [stop, lease.lost] : [stop, lease.lost, lease.cancelled];
+  const signal = AbortSignal.any([...halts, deadline(step)]);
   try {
     const context = contextOf(runner, opened, place, signal, reporter.report);
     const result = await lookWithRetries(step, context);
@@ -116,7 +117,8 @@ async function performAct(runner: StepRunner, step: ActStep, place: StepPlace): 
   let occurrence: Occurrence = inDoubt ? await observe(step, withBaseline) : { kind: "absent" };
   if (occurrence.kind === "absent") {
     stop.throwIfAborted();
-    if (runner.run.cancelRequestedAt || lease.cancelled.aborted) {
+    const isCancelled = runner.run.cancelRequestedAt !== null || lease.cancelled.aborted;
+    if (isCancelled && !step.leadsBack) {
       throw await withdrawn(runner, place);
     }
     await openStep(runner, step, place, baseline, context.key);

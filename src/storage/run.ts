@@ -346,18 +346,19 @@ export async function recentRuns(
   ]);
 }
 
-/** Whether a run of an operation has not come to its end. */
-export async function hasOpenRun(
+/** The oldest run of an operation that has not come to its end. */
+export async function openRun(
   tx: Transaction,
   target: string,
   operation: string,
-): Promise<boolean> {
-  const rows = await tx.rows(
-    z.object({ id: z.string() }),
-    `select id from run where target = $1 and operation = $2 and ended_at is null limit 1`,
+): Promise<Run | undefined> {
+  const [run] = await tx.rows(
+    runRow,
+    `select ${COLUMNS} from run
+     where target = $1 and operation = $2 and ended_at is null order by id limit 1`,
     [target, operation],
   );
-  return rows.length > 0;
+  return run;
 }
 
 /** The newest run of an operation that has come to its end. */

@@ -434,6 +434,7 @@ describe("what speaks against a yes between tap and use", () => {
     await sql("update approval set state = 'approved'");
     await sql("update run set asks = false");
     await expectNothingDone(runId);
+    expect(await bench.approvalOf(runId)).toMatchObject({ state: "stale" });
   });
 
   test("a yes that was used is not used again when its row says otherwise", async () => {
@@ -595,7 +596,7 @@ describe("against tired fingers", () => {
       const { actions } = await bench.cardOf(await bench.ask("otto"));
       places.push(actions[0]?.findIndex(({ label }) => label === "Approve"));
     }
-    expect(places.toSorted()).toEqual([0, 1]);
+    expect(new Set(places)).toEqual(new Set([0, 1]));
   });
 });
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
 
 import type { ChatMessage } from "../../sandbox/telegram/server.ts";
@@ -323,7 +323,7 @@ describe("made-up taps", () => {
         fc.constant(0).map(() => `c:${ANSWER_COMMAND} ${randomBytes(38).toString("base64url")}`),
         fc.nat({ max: genuine.length - 1 }).chain((at) =>
           fc
-            .constantFrom(..."ABCxyz019-_ @")
+            .constantFrom(...Array.from("ABCxyz019-_ @"))
             .filter((other) => other !== genuine[at])
             .map((other) => `${genuine.slice(0, at)}${other}${genuine.slice(at + 1)}`),
         ),

@@ -31,7 +31,7 @@ export const people = {
 export type PersonName = keyof typeof people;
 
 /** What a test may change of the target while a question stands open. */
-export type AskingState = {
+type AskingState = {
   operators: readonly Operator[];
   configHash: string;
   /** What the operation sees. */
@@ -191,8 +191,23 @@ export async function openAsking(target = "alpha") {
 
   const kept = opened.move();
   return {
-    ...{ target, url, database, engine, engineOf, state, errors, keys },
-    ...{ start, ask, post, token, ballot, hear, tap, find, cardOf },
+    target,
+    url,
+    database,
+    engine,
+    engineOf,
+    state,
+    errors,
+    keys,
+    start,
+    ask,
+    post,
+    token,
+    ballot,
+    hear,
+    tap,
+    find,
+    cardOf,
     execute: async (runId: string) => engine.execute(runId, never),
     approvalOf: async (runId: string) => {
       const { rows } = await query<{ state: string; changed: readonly string[] }>(
@@ -232,7 +247,9 @@ function operation(name: string, state: AskingState, urgent = false): Operation 
         name: "ask",
         timeoutMs,
         question: (results) => ({
-          ...{ policy, needsCode, parameters: { to: "new" } },
+          policy,
+          needsCode,
+          parameters: { to: "new" },
           observed: z.record(z.string(), z.string()).parse(results["look"]),
         }),
         async observe() {

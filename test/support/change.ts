@@ -8,8 +8,6 @@ import { createMarkOperation } from "./mark.ts";
 
 const timeoutMs = 5_000;
 
-export const CHANGE_ENDED = "CHANGED";
-
 type ChangeInput = { readonly policy: ApprovalPolicy; readonly needsCode: boolean };
 
 /**
@@ -51,7 +49,7 @@ export function createChangeOperation(
       },
       mark,
     ],
-    conclude: () => ({ verdict: CHANGE_ENDED, facts: {} }),
+    conclude: () => ({ verdict: "CHANGED", facts: {} }),
     again: (input) => commandLine(name, input),
     details: () => [],
     card: ({ run, approval }) => ({
