@@ -135,7 +135,9 @@ function preflightOf(ended: {
   readonly wallMs: number;
   readonly reports: z.output<typeof reportsSchema>;
 }): Preflight {
-  const troubled = ended.reports.filter((report) => report.status !== "pass");
+  const troubled = ended.reports.filter(
+    ({ status }) => status !== "pass" && status !== "not-configured",
+  );
   // A check that gave up early or waited for its timeout would make any ratio look good.
   if (troubled.length > 0) {
     const names = troubled.map(({ check, status }) => `${check} (${status})`).join(", ");
