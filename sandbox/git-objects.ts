@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { deflate } from "node:zlib";
 
 /** What git keeps, named by the hash of what it is: the same content has the same name in every world. */
-export type GitObject = { readonly hash: string; readonly bytes: Buffer };
+type GitObject = { readonly hash: string; readonly bytes: Buffer };
 
 export type GitCommit = {
   readonly hash: string;

@@ -17,7 +17,7 @@ export type ApiManners =
   | "needs-urgency";
 
 /** How the worker of a release behaves: it may wait at a list that nobody fills. */
-export type WorkerManners = "good" | "idles";
+type WorkerManners = "good" | "idles";
 
 type Behaviour = {
   readonly subject: string;

@@ -134,6 +134,10 @@ export function createDeployer(options: {
     replacing.add(row);
     const replaced = await runtime.replace(application, { commit: row.commit, variables });
     replacing.delete(row);
+    if (mood.deployments === "restart") {
+      enter(row, "failed");
+      return;
+    }
     // Whoever cancels late finds that the new container is there all the same.
     if (row.status === "in_progress") conclude(row, application, replaced);
   }

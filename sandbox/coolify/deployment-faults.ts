@@ -36,6 +36,7 @@ export type DeploymentFaultName =
   | "deployments-hang"
   | "deployments-fail"
   | "deployments-vanish"
+  | "deployments-that-work-are-called-failed"
   | "deployments-are-overtaken"
   | "somebody-pushes-during-deployments"
   | "migrations-are-locked-out";
@@ -112,6 +113,11 @@ export function deploymentFaults(world: Breakable): readonly DeploymentFault[] {
         ["deployments-hang", "Deployments begin and never end", "hang"],
         ["deployments-fail", "Deployments fail to build", "fail"],
         ["deployments-vanish", "Deployments vanish from Coolify", "vanish"],
+        [
+          "deployments-that-work-are-called-failed",
+          "Coolify restarts while it deploys, and calls what worked failed",
+          "restart",
+        ],
       ] as const
     ).map(([name, title, value], _index, all) =>
       mood(

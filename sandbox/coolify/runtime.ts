@@ -13,7 +13,7 @@ export type Runtime = {
   execute(application: ApplicationRow, command: string): Promise<Executed>;
 };
 
-export type Container = {
+type Container = {
   readonly commit: string;
   readonly variables: Readonly<Record<string, string>>;
 };

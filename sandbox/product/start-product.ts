@@ -14,10 +14,10 @@ import { blockSeconds, startWorker } from "./worker.ts";
 export type ServiceName = "api" | "worker";
 
 /** What a container is made of. */
-export type Image = { readonly release: Release; readonly variables: Variables };
+type Image = { readonly release: Release; readonly variables: Variables };
 
 /** What became of the attempt to put a new process in the place of the old one. */
-export type Replacement = {
+type Replacement = {
   /** `rejected`: the old one still runs. `exited`: none runs. */
   readonly ended: "running" | "exited" | "rejected";
   readonly log: readonly string[];

@@ -11,7 +11,7 @@ export type WorkerControls = {
   revive(): void;
 };
 
-export type Death = {
+type Death = {
   readonly holds: (job: Job) => boolean;
   /** Whether it is started again at once, as a container with a restart policy is. */
   readonly comesBack: boolean;

@@ -134,6 +134,27 @@ describe("a deployment", () => {
   });
 });
 
+describe("a new worker", () => {
+  test("does what the one that stood still has left", async () => {
+    const completed = await effects("jobsCompleted");
+    await world.break("worker-stopped");
+    await coolify.deploy("worker", world.releases.current);
+    await expect.poll(() => effects("jobsCompleted"), WAIT).toBeGreaterThan(completed + 1);
+    expect(await redis.llen("default_queue")).toBe(0);
+  });
+
+  test("lives where the one before has died", async () => {
+    const lost = await effects("jobsLost");
+    await world.break("worker-dies-in-a-job");
+    expect(await capture()).toBe(200);
+    await expect.poll(() => effects("jobsLost"), WAIT).toBe(lost + 1);
+    const completed = await effects("jobsCompleted");
+    expect(await capture()).toBe(200);
+    await coolify.deploy("worker", world.releases.current);
+    await expect.poll(() => effects("jobsCompleted"), WAIT).toBe(completed + 1);
+  });
+});
+
 describe("variables", () => {
   const path = `/applications/${ids.api}/envs`;
   const metrics = (token: string) => status("/health/metrics", withToken(token));
@@ -458,6 +479,14 @@ describe("what can go wrong with deployments", () => {
     await expect.poll(() => coolify.rowOf(deployment_uuid), WAIT).toBeUndefined();
     expect((await coolify.ask("GET", `/deployments/${deployment_uuid}`)).status).toBe(404);
     expect(world.deployed("api")).toBe(world.releases.current);
+  });
+
+  test("they are called failed, and have put the new release in place", async () => {
+    await world.break("deployments-that-work-are-called-failed");
+    const { deployment_uuid } = (await asked("api", world.releases.good)).body;
+    await expect.poll(() => coolify.rowOf(deployment_uuid)?.status, WAIT).toBe("failed");
+    expect(coolify.rowOf(deployment_uuid)?.finished_at).toBeNull();
+    expect(world.deployed("api")).toBe(world.releases.good);
   });
 
   test("somebody else deploys the branch behind them", async () => {

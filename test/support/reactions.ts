@@ -181,6 +181,7 @@ export const reactions: Readonly<Record<FaultName, Reaction>> = {
   "deployments-hang": { own: {} },
   "deployments-fail": { own: {} },
   "deployments-vanish": { own: {} },
+  "deployments-that-work-are-called-failed": { own: {} },
   "deployments-are-overtaken": { own: {} },
   "somebody-pushes-during-deployments": { own: {} },
   "migrations-are-locked-out": { own: {} },
