@@ -17,7 +17,7 @@ import {
   openTriggers,
   type RollbackTrigger,
 } from "../storage/rollback-trigger.ts";
-import { hasOpenRun, type Run } from "../storage/run.ts";
+import { openRun, type Run } from "../storage/run.ts";
 import { newestStatuses } from "../storage/sample.ts";
 import { hides, silencesOf } from "../storage/silence.ts";
 import { alertSubject } from "./alert-subject.ts";
@@ -174,7 +174,7 @@ async function act(
     );
     if (!trigger?.to) return undefined;
     const lastActedAt = await lastActionOf(tx, target, rule.name);
-    const isUnderWay = await hasOpenRun(tx, target, ROLLBACK);
+    const isUnderWay = (await openRun(tx, target, ROLLBACK)) !== undefined;
     if (!mayAct(rule, { lastActedAt, isUnderWay }, now)) return undefined;
     const because = `${rule.name}: ${alertName(trigger.alertId)} ${failingWords(rule.failing)}`;
     const admission = await engine.admit(tx, now, {
