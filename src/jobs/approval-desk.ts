@@ -11,9 +11,9 @@ import {
 } from "../storage/approval.ts";
 import type { Database, Transaction } from "../storage/database.ts";
 import { answer } from "../storage/outbox.ts";
-import { findRun } from "../storage/run.ts";
+import { findRun, isAsking } from "../storage/run.ts";
 import { approversOf, isOwnAffair } from "./approval-call.ts";
-import { endAsking } from "./approval-end.ts";
+import { endAsking, endQuestion } from "./approval-end.ts";
 import { factsText } from "./approval-proof.ts";
 import type { AskedTarget } from "./asking.ts";
 import type { RecordOrigin } from "./run-record.ts";
@@ -67,10 +67,15 @@ export function createQuestionDesk({
       const run = await findRun(tx, runId, "for update");
       const approval = await newestApproval(tx, runId, "for update");
       if (!run || (approval?.state !== "draft" && approval?.state !== "posted")) return;
+      // Ended past its question, as when an older database was restored under it.
+      if (!(await isAsking(tx, runId))) {
+        const changed = [`${runName(runId)} has ended: ${run.reason ?? run.state}.`];
+        return endQuestion(tx, now, origin, run, { approval: "stale", changed });
+      }
       if (now >= approval.expiresAt) {
         const changed = ["Nobody answered in time."];
-        await endAsking(tx, now, origin, run, { approval: "expired", run: "expired", changed });
-        return;
+        const end = { approval: "expired", run: "expired", changed } as const;
+        return endAsking(tx, now, origin, run, end);
       }
       const target = targetOf(run.target);
       if (!target || !(await markReminded(tx, now, approval.id))) return;

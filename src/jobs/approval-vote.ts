@@ -19,7 +19,7 @@ import type { Transaction } from "../storage/database.ts";
 import { isLocked } from "../storage/operator-lock.ts";
 import { standingOf, stateChanged } from "../storage/outbox.ts";
 import { stepsOf } from "../storage/run-step.ts";
-import { findRun, goOn, type Run } from "../storage/run.ts";
+import { findRun, goOn, isAsking, type Run } from "../storage/run.ts";
 import { storableText } from "../storage/storable.ts";
 import { stopRun } from "./approval-cancel.ts";
 import { endAsking } from "./approval-end.ts";
@@ -178,6 +178,7 @@ async function weigh(
   const standing = await standingTo(tx, weighed);
   if (!standing.ok) return refused(standing.why);
   if (approval.state !== "draft" && approval.state !== "posted") return ended(approval);
+  if (!(await isAsking(tx, run.id))) return refused(`${runName(run.id)} does not ask any more.`);
   if (now >= approval.expiresAt) return lateAnswer(approval);
   if (approval.configHash !== target.configHash) {
     const end = { approval: "stale", run: "refused", changed: [RECONFIGURED] } as const;

@@ -20,6 +20,7 @@ import {
   type Approval,
 } from "../storage/approval.ts";
 import type { Transaction } from "../storage/database.ts";
+import { fileOf } from "../storage/evidence-file.ts";
 import { standingOf, stateChanged } from "../storage/outbox.ts";
 import { endStep, startStep } from "../storage/run-step.ts";
 import { askPeople, findRun } from "../storage/run.ts";
@@ -28,6 +29,7 @@ import { SystemError } from "../systems/system-error.ts";
 import { callApprovers, placeQuestion } from "./approval-call.ts";
 import { endAsking } from "./approval-end.ts";
 import { basisOf, factsOf, whyNotUsable } from "./approval-proof.ts";
+import { evidenceStanding } from "./evidence-standing.ts";
 import { fencedOnTarget } from "./fenced.ts";
 import type { AskStep, Operation } from "./operation.ts";
 import { record, subjectOf } from "./run-record.ts";
@@ -207,6 +209,11 @@ async function use(runner: StepRunner, step: AskStep, place: StepPlace): Promise
 
 const TOO_LATE = "The yes was not used within its time.";
 
+/**
+ * The yes, proved, while what is done by it can be shown in the evidence.
+ *
+ * @throws {Refusal} when it does not hold any more
+ */
 async function demandYes(
   tx: Transaction,
   now: Date,
@@ -219,6 +226,12 @@ async function demandYes(
   if (now >= approval.expiresAt) throw new Refusal("expired", [TOO_LATE]);
   const why = await whyNotUsable(tx, { approval, run, target: asking.target, keys });
   if (why !== undefined) throw new Refusal("stale", [why]);
+  const standing = evidenceStanding(await fileOf(tx, run.target), now);
+  if (standing.kind === "stuck" && !asking.operation.urgent) {
+    throw new Refusal("stale", [
+      `What it does could not be shown in the evidence file. ${standing.words}`,
+    ]);
+  }
   return approval;
 }
 

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { runName } from "../../src/core/run-name.ts";
+import { noteTrouble } from "../../src/storage/evidence-file.ts";
+import { endOpenRuns } from "../../src/storage/run.ts";
 import { SystemError } from "../../src/systems/system-error.ts";
 import { MESSAGE, OPS, openAsking, people, type AskingBench } from "../support/asking.ts";
 import { tries } from "../support/long-run.ts";
@@ -48,8 +50,8 @@ describe("a question", () => {
     expect(rows).toHaveLength(1);
     expect(rows[0]?.reply_to_subject).toBe(`run:${runId}`);
     const said = JSON.stringify(rows[0]?.card);
-    expect(said).toContain("Bea");
-    for (const name of ["Ada", "Otto", "Vera"]) expect(said).not.toContain(name);
+    expect(said.match(/"mention":"\w+"/g)).toEqual(['"mention":"Bea"']);
+    expect(said).toContain("Ada asks: to: new");
   });
 
   test("approved by a second person has its effect once, and tells who said yes", async () => {
@@ -358,6 +360,14 @@ describe("what speaks against a yes between tap and use", () => {
       /release was old and is now other\. deployment was not there and is now d-1\./,
     ],
     [
+      "the evidence file was edited",
+      async () =>
+        bench.database.transaction(async (tx, now) =>
+          noteTrouble(tx, now, bench.target, { kind: "edited", detail: "the detail" }),
+        ),
+      /could not be shown in the evidence file\. log\.md was edited/,
+    ],
+    [
       "it cannot be looked at again",
       () => {
         bench.state.blind = new SystemError("coolify", "unauthorized", "the token was revoked");
@@ -546,6 +556,22 @@ describe("a question that is withdrawn", () => {
     await expectNothingDone(other);
     expect(await bench.find(other)).toMatchObject({ state: "cancelled" });
     expect(await bench.approvalOf(other)).toMatchObject({ state: "revoked" });
+  });
+});
+
+describe("a question whose run was ended past it", () => {
+  test("as by going on with a restored database, cannot be answered, and ends without a second outcome", async () => {
+    const runId = await bench.ask("otto");
+    const said = bench.ballot("ada", await bench.token(runId, "Approve"));
+    await bench.database.transaction(async (tx, now) =>
+      endOpenRuns(tx, now, bench.target, "an older database was restored under it"),
+    );
+    expect(await bench.hear(said)).toMatchObject(refusal(/does not ask any more/));
+    bench.state.skewMs = 10 * MINUTE_MS;
+    await tend();
+    expect(await bench.find(runId)).toMatchObject({ state: "failed" });
+    expect(await bench.approvalOf(runId)).toMatchObject({ state: "stale" });
+    await expectNothingDone(runId);
   });
 });
 

@@ -16,7 +16,7 @@ import { FAST_ENGINE, testConfig } from "../support/config.ts";
 import { tries } from "../support/long-run.ts";
 import { startMarkServer, type MarkServer } from "../support/mark.ts";
 import { query, readEntries } from "../support/records.ts";
-import { tapAfterReading, tapped } from "../support/tapping.ts";
+import { mayAskAgain, tapAfterReading, tapped } from "../support/tapping.ts";
 
 const WAIT_MS = 20_000;
 const opened = new AsyncDisposableStack();
@@ -62,8 +62,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   mark.version = "1";
-  // People may be asked five times an hour; these tests ask more often.
-  await query(database.url, "update approval set asked_at = asked_at - interval '1 hour'");
+  await mayAskAgain(database.url);
 });
 
 /** A question that stands in the chat, with its buttons. */
@@ -161,6 +160,7 @@ describe("a question in the chat", () => {
       { timeoutMs: WAIT_MS },
     );
     expect(word.text).toContain("needs a yes");
+    expect(word.text).toContain("Otto asks: mark: one");
     expect(word.entities.map(({ type }) => type)).toContain("text_mention");
     await tapped(world, "operator", { messageId: card.id, label: "Withdraw" });
   });
