@@ -10,7 +10,9 @@ import { standingsOf, type BoardCheck, type Standing } from "../core/status-boar
 import { evidenceStanding } from "../jobs/evidence-standing.ts";
 import { verdictOf } from "../jobs/preflight-verdict.ts";
 import { openAlerts } from "../storage/alert.ts";
+import { knownBackups } from "../storage/backup.ts";
 import type { Transaction } from "../storage/database.ts";
+import { newestDrills } from "../storage/drill.ts";
 import { fileOf } from "../storage/evidence-file.ts";
 import { hasSubject } from "../storage/outbox.ts";
 import { lastEnded } from "../storage/run.ts";
@@ -52,7 +54,7 @@ export const status = defineCommand<Asked>({
 export async function drawStatus(
   tx: Transaction,
   now: Date,
-  context: Pick<TargetContext, "target" | "timeZone" | "board" | "smoke">,
+  context: Pick<TargetContext, "target" | "timeZone" | "board" | "smoke" | "backup">,
   id: string,
 ): Promise<Drawing> {
   const { target, timeZone, board } = context;
@@ -61,6 +63,7 @@ export async function drawStatus(
     ...(await firingAlerts(tx, target)),
     await lastRun(tx, now, target, "preflight"),
     ...(context.smoke.flow === undefined ? [] : [await lastRun(tx, now, target, "smoke")]),
+    ...(context.backup === undefined ? [] : [await wayBack(tx, now, target)]),
     ...(await evidenceTrouble(tx, now, target)),
   ];
   const verdict = boardVerdict(standings);
@@ -136,6 +139,18 @@ async function lastRun(
     `Last ${operation} `,
     { bold: run.verdict ?? run.state },
     ` · ${runName(run.id)} · ${age(at, now)}`,
+  );
+}
+
+/** The newest backup that is whole, and what the last drill came to: how far back it would go, and whether it goes at all. */
+async function wayBack(tx: Transaction, now: Date, target: string): Promise<CardPart> {
+  const backup = (await knownBackups(tx, target)).find(({ problem }) => problem === undefined);
+  const { last } = await newestDrills(tx, target);
+  return line(
+    ...(backup ? ["Last backup ", { bold: age(backup.snapshotAt, now) }] : ["No backup yet"]),
+    ...(last
+      ? [" · last drill ", { bold: last.verdict }, ` · ${age(last.endedAt, now)}`]
+      : [" · no drill yet"]),
   );
 }
 

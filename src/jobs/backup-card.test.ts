@@ -126,7 +126,9 @@ describe("the card", () => {
       [STEPS.readBack]: { listed: 61 },
       [STEPS.retention]: { removed: ["20260101T000000Z"], locked: [], failed: [] },
     };
-    const text = cardText(backupCard(view("ok", results), "store/bucket"));
+    const card = backupCard(view("ok", results), "store/bucket");
+    const text = cardText(card);
+    expect(card.actions.flat()).toContainEqual({ label: "Drill", command: `drill ${id}` });
     expect(text).toContain(`${id} · 34.5 MB · 12 tables, 2013 rows`);
     expect(text).toContain("opened and parsed to its end: 61 entries");
     expect(text).toContain("deleted as too old: 20260101T000000Z");

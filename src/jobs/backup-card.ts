@@ -42,7 +42,7 @@ export function backupCard(view: RunView<unknown>, place: string): Card {
       return {
         title: `🟢 ${run.target} · backup SAVED`,
         parts: [...savedLines(view, place), footer(view)],
-        actions: [[list, details]],
+        actions: [[...drillOf(view), list, details]],
       };
     case "unknown":
     case "failed":
@@ -127,6 +127,12 @@ function savedLines(
     line("sha256 ", { code: sha256.slice(0, 16) }),
     ...kept.map((text) => line(shortened(text, LINE_LIMIT))),
   ];
+}
+
+/** A backup is a hope until it was restored, so the way to that is a tap. */
+function drillOf({ steps }: RunView<unknown>): readonly CardAction[] {
+  const { dumped } = reportOf(resultsOf(steps));
+  return dumped ? [{ label: "Drill", command: `drill ${dumped.id}` }] : [];
 }
 
 function prunedWords(

@@ -14,7 +14,9 @@ import { Secret } from "../../src/core/secret.ts";
 import { createBell } from "../../src/core/waiting.ts";
 import { createLogger } from "../../src/logger.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
+import { backupStocked, knowBackup } from "../../src/storage/backup.ts";
 import { openDatabase, type Database } from "../../src/storage/database.ts";
+import { keepDrill } from "../../src/storage/drill.ts";
 import { migrate } from "../../src/storage/migrate.ts";
 import { showSubject } from "../../src/storage/outbox.ts";
 import { forgetSamples, keepSamples, newestSamples, peaks } from "../../src/storage/sample.ts";
@@ -129,6 +131,44 @@ describe("a board asked for in the chat", () => {
     expect(board.text).toMatch(/Last preflight GO · R-\w+ · /);
     expect(board.text).toMatch(/as of \d\d:\d\d:\d\d$/);
     expect(board.text.split("\n").length).toBeLessThanOrEqual(12);
+  });
+
+  test("tells how far back the last backup goes, and what the last drill came to", async () => {
+    const before = await status();
+    expect(before.text).toContain("No backup yet · no drill yet");
+    // A drill is kept with its run; any run will do.
+    await preflight();
+    const [{ id: runId } = { id: "" }] = (await query(database.url, "select id from run limit 1"))
+      .rows as { id: string }[];
+    await storage.transaction(async (tx, now) => {
+      const hoursAgo = (hours: number): Date => new Date(now.getTime() - hours * HOUR_MS);
+      const known = {
+        bytes: 1,
+        sha256: "a",
+        run: "R-1",
+        tables: 1,
+        rows: 1,
+        tookMs: 1,
+        readBackAt: now,
+      };
+      await knowBackup(tx, "sandbox", {
+        ...known,
+        id: "20261122T030405Z",
+        snapshotAt: hoursAgo(5),
+      });
+      await knowBackup(tx, "sandbox", {
+        ...known,
+        id: "20261123T030405Z",
+        snapshotAt: hoursAgo(1),
+      });
+      await backupStocked(tx, "sandbox", "20261123T030405Z", "its bytes are not in the bucket");
+      const drill = { runId, backup: "20261122T030405Z", verdict: "FAILED" as const };
+      const times = { snapshotAt: hoursAgo(5), recoveryMs: 1, lossMs: 1 };
+      await keepDrill(tx, hoursAgo(2), "sandbox", { ...drill, ...times });
+    });
+    const after = await status();
+    expect(after.text).toContain("Last backup 5h ago · last drill FAILED · 2h ago");
+    await query(database.url, "delete from drill; delete from backup");
   });
 
   test("puts what fails on top, by name", async () => {
