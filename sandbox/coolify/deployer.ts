@@ -132,12 +132,10 @@ export function createDeployer(options: {
     note(row, now(), `docker build -t ${image}`, exported.join("\n"));
     tell(row, now(), "Rolling update started.");
     replacing.add(row);
-    const replaced = await runtime.replace(application, { commit: row.commit, variables });
-    replacing.delete(row);
-    if (mood.deployments === "restart") {
-      enter(row, "failed");
-      return;
-    }
+    const replaced = await runtime
+      .replace(application, { commit: row.commit, variables })
+      .catch((error: unknown): Replaced => ({ ended: "rejected", log: [String(error)] }))
+      .finally(() => replacing.delete(row));
     // Whoever cancels late finds that the new container is there all the same.
     if (row.status === "in_progress") conclude(row, application, replaced);
   }
@@ -150,7 +148,11 @@ export function createDeployer(options: {
     if (ended === "rejected") {
       complain(row, now(), ...log);
       fail(row, "New container is not healthy, rolling back to the old container.");
-      row.finished_at = time();
+      return;
+    }
+    keepImage(state, application, row.commit, now());
+    if (mood.deployments === "restart") {
+      enter(row, "failed");
       return;
     }
     tell(row, now(), "Rolling update completed.");
@@ -158,7 +160,6 @@ export function createDeployer(options: {
     // What the row says between a deployment and the first look at the new container.
     application.status = "running:unhealthy";
     if (ended === "exited") application.status = "exited:unhealthy";
-    keepImage(state, application, row.commit, now());
   }
 
   function fail(row: DeploymentRow, reason: string): void {

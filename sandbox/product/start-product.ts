@@ -61,6 +61,17 @@ export async function startProduct(
   let api: Process<ApiProcess> | undefined;
   let worker: Process<AsyncDisposable> | undefined;
 
+  let closed = false;
+  let last: Promise<unknown> = Promise.resolve();
+  /** One change at a time; none begins any more once the product is closed. */
+  const inTurn = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const turn = last.then(async () => {
+      if (closed) throw new Error("the sandbox has ended");
+      return work();
+    });
+    last = turn.catch(() => undefined);
+    return turn;
+  };
   const stopApi = async (): Promise<void> => {
     const stopped = [server, api?.process];
     server = undefined;
@@ -78,53 +89,58 @@ export async function startProduct(
     server ??= await startHttpServer(answer, port);
   };
 
+  const replaceApi = async (image: Image, healthPath: string | undefined): Promise<Replacement> => {
+    if (healthPath === undefined) {
+      await stopApi();
+      await sleep(surroundings.timing.restartMs, undefined, { ref: false });
+    }
+    const begun = beginApi(image, surroundings);
+    if (begun.settings === undefined) {
+      if (healthPath !== undefined) return { ended: "rejected", log: begun.log };
+      log.api = begun.log;
+      return { ended: "exited", log: begun.log };
+    }
+    const { release } = image;
+    const { settings } = begun;
+    const process = startApiProcess({ release, settings, effects, switches });
+    if (healthPath !== undefined && !(await isHealthy(process, healthPath))) {
+      await process[Symbol.asyncDispose]();
+      return { ended: "rejected", log: begun.log };
+    }
+    const old = api;
+    api = { release, settings, process };
+    log.api = begun.log;
+    await listen();
+    await old?.process[Symbol.asyncDispose]();
+    return { ended: "running", log: begun.log };
+  };
+  const replaceWorker = async (image: Image): Promise<Replacement> => {
+    await stopWorker();
+    const { settings, log: written } = begin(image, surroundings, () => [WORKER_STARTED]);
+    log.worker = written;
+    if (settings === undefined) return { ended: "exited", log: written };
+    // Whatever held the old process up is no concern of a new one.
+    controls.reins.hand.open();
+    controls.reins.life.open();
+    const { release } = image;
+    const process = startWorkerProcess({ release, settings, effects, switches }, controls);
+    worker = { release, settings, process };
+    return { ended: "running", log: written };
+  };
+
   return {
     url: `http://127.0.0.1:${port}`,
     switches,
     worker: controls,
-    async replaceApi(image, healthPath) {
-      if (healthPath === undefined) {
-        await stopApi();
-        await sleep(surroundings.timing.restartMs);
-      }
-      const begun = beginApi(image, surroundings);
-      if (begun.settings === undefined) {
-        if (healthPath !== undefined) return { ended: "rejected", log: begun.log };
-        log.api = begun.log;
-        return { ended: "exited", log: begun.log };
-      }
-      const { release } = image;
-      const { settings } = begun;
-      const process = startApiProcess({ release, settings, effects, switches });
-      if (healthPath !== undefined && !(await isHealthy(process, healthPath))) {
-        await process[Symbol.asyncDispose]();
-        return { ended: "rejected", log: begun.log };
-      }
-      const old = api;
-      api = { release, settings, process };
-      log.api = begun.log;
-      await listen();
-      await old?.process[Symbol.asyncDispose]();
-      return { ended: "running", log: begun.log };
-    },
-    async replaceWorker(image) {
-      await stopWorker();
-      const { settings, log: written } = begin(image, surroundings, () => [WORKER_STARTED]);
-      log.worker = written;
-      if (settings === undefined) return { ended: "exited", log: written };
-      // Whatever held the old process up is no concern of a new one.
-      controls.reins.hand.open();
-      controls.reins.life.open();
-      const { release } = image;
-      const process = startWorkerProcess({ release, settings, effects, switches }, controls);
-      worker = { release, settings, process };
-      return { ended: "running", log: written };
-    },
-    stop: (service) => (service === "api" ? stopApi() : stopWorker()),
+    replaceApi: (image, healthPath) => inTurn(async () => replaceApi(image, healthPath)),
+    replaceWorker: (image) => inTurn(async () => replaceWorker(image)),
+    stop: (service) => inTurn(service === "api" ? stopApi : stopWorker),
     running: (service) => (service === "api" ? api : worker),
     log: (service) => log[service],
     async [Symbol.asyncDispose]() {
+      closed = true;
       switches.gate.open();
+      await last;
       await stopApi();
       await stopWorker();
     },
