@@ -616,6 +616,13 @@ describe("against tired fingers", () => {
     });
   });
 
+  test("who breaks the glass may ask all the same", async () => {
+    for (let n = 0; n < 5; n += 1) await bench.ask("ada");
+    expect(await bench.find(await bench.ask("ada"))).toMatchObject({ state: "refused" });
+    const sixth = await bench.ask("ada", { policy: "break-glass" });
+    expect(await bench.find(sixth)).toMatchObject({ state: "waiting" });
+  });
+
   test("the yes does not stand where it stood the last time", async () => {
     const places = [];
     for (let n = 0; n < 2; n += 1) {
