@@ -5,16 +5,14 @@ import { type HttpServer, startHttpServer } from "../http-server.ts";
 import { quietPort } from "../quiet-port.ts";
 import type { Release } from "../releases.ts";
 import { type ApiProcess, startApiProcess } from "./api-process.ts";
-import { readEnvironment, type Surroundings, type Variables } from "./environment.ts";
+import type { Surroundings } from "./environment.ts";
+import { beginApi, beginWorker, type Image } from "./first-words.ts";
 import { newSwitches, openProduct, type Switches } from "./product.ts";
 import type { ProductSettings } from "./settings.ts";
 import { createWorkerControls, type WorkerControls } from "./worker-controls.ts";
 import { blockSeconds, startWorker } from "./worker.ts";
 
 export type ServiceName = "api" | "worker";
-
-/** What a container is made of. */
-type Image = { readonly release: Release; readonly variables: Variables };
 
 /** What became of the attempt to put a new process in the place of the old one. */
 type Replacement = {
@@ -116,7 +114,7 @@ export async function startProduct(
   };
   const replaceWorker = async (image: Image): Promise<Replacement> => {
     await stopWorker();
-    const { settings, log: written } = begin(image, surroundings, () => [WORKER_STARTED]);
+    const { settings, log: written } = beginWorker(image, surroundings);
     log.worker = written;
     if (settings === undefined) return { ended: "exited", log: written };
     // Whatever held the old process up is no concern of a new one.
@@ -147,30 +145,6 @@ export async function startProduct(
   };
 }
 
-/** The first words of a process; without settings they are the last ones too. */
-type Beginning = { readonly settings?: ProductSettings; readonly log: readonly string[] };
-
-function begin(
-  { release, variables }: Image,
-  surroundings: Surroundings,
-  firstWords: (settings: ProductSettings) => readonly string[],
-): Beginning {
-  const read = readEnvironment(variables, release.revision, surroundings);
-  if ("lastWords" in read) return { log: read.lastWords };
-  return { settings: read, log: firstWords(read) };
-}
-
-function beginApi(image: Image, surroundings: Surroundings): Beginning {
-  return image.release.api === "crashes" ? { log: CRASH } : begin(image, surroundings, apiLog);
-}
-
-const CRASH = [
-  "Traceback (most recent call last):",
-  '  File "/app/backend/api/main.py", line 14, in <module>',
-  "    from common.settings import settings",
-  "ModuleNotFoundError: No module named 'common.settings'",
-];
-
 function startWorkerProcess(
   started: Parameters<typeof openProduct>[0],
   { reins }: ReturnType<typeof createWorkerControls>,
@@ -198,16 +172,4 @@ async function isHealthy(process: ApiProcess, path: string): Promise<boolean> {
     await sleep(HEALTH_PAUSE_MS);
   }
   return false;
-}
-
-/** It comes before anything was looked at, and proves nothing. */
-const WORKER_STARTED = "INFO:worker:Worker started, listening for jobs...";
-
-/** With a token in clear, as the real one writes it when a message of its bot could not be sent. */
-function apiLog({ telegramUrl, botToken }: ProductSettings): readonly string[] {
-  const url = `${telegramUrl}/bot${botToken}/sendMessage`;
-  return [
-    "INFO:     Uvicorn is running on http://0.0.0.0:8000 (Press CTRL+C to quit)",
-    `ERROR:api:Failed to send Telegram message: Client error '403 Forbidden' for url '${url}'`,
-  ];
 }

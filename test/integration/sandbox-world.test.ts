@@ -139,10 +139,12 @@ describe("a world", () => {
       .split("\n")
       .filter((line) => !line.trimStart().startsWith("#"))
       .join("\n");
-    const names = new Set(
-      [...configuration.matchAll(/\$\{env:([A-Z_]+)\}/g)].map((match) => match[1]!),
-    );
-    expect(Object.keys(world.environment)).toEqual(expect.arrayContaining([...names]));
+    const names = (pattern: RegExp): string[] =>
+      [...configuration.matchAll(pattern)].map((match) => match[1]!);
+    const given = Object.keys(world.environment);
+    expect(given).toEqual(expect.arrayContaining(names(/\$\{env:([A-Z_]+)\}/g)));
+    // And nothing that no configuration asks for.
+    expect(names(/\$\{env:([A-Z_]+)(?::-[^}]*)?\}/g)).toEqual(expect.arrayContaining(given));
   });
 
   test("lets checks read the database, and write nothing, whatever they try", async () => {
