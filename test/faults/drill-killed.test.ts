@@ -1,5 +1,7 @@
+import { randomInt } from "node:crypto";
 import { chmod, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
 
@@ -76,6 +78,36 @@ describe("a bot that is killed with SIGKILL in the middle of a drill", () => {
     120_000,
   );
 });
+
+test(
+  "at any time at all: the next one finishes every drill, and no row of production is left in clear",
+  async () => {
+    await query(database.url, "delete from drill");
+    const isOpen = async (): Promise<boolean> => {
+      const open = "select 1 from run where operation = 'drill' and ended_at is null";
+      return (await query(database.url, open)).rows.length > 0;
+    };
+    for (let n = 0; n < tries({ short: 1, long: 200 }); n += 1) {
+      await using bot = await startBot();
+      // One that was struck before is gone on with, and struck once more.
+      if (!(await isOpen())) world.as("operator").say("/drill");
+      await sleep(randomInt(50, 4_000));
+      bot.kill("SIGKILL");
+    }
+    await using survivor = await startBot();
+    await vi
+      .waitUntil(async () => !(await isOpen()), { timeout: 120_000, interval: 500 })
+      .catch((cause: unknown) => {
+        throw new Error(`A drill has no end.\n${survivor.log().slice(-4_000)}`, { cause });
+      });
+    const { rows } = await query(database.url, "select verdict from drill");
+    expect(rows.length).toBeGreaterThan(0);
+    expect(new Set(rows.map((row) => row["verdict"]))).toEqual(new Set(["VERIFIED"]));
+    expect(await readdir(join(data.path, "drill"))).toEqual(["lock"]);
+    expect(await processesIn(join(data.path, "drill"))).toEqual([]);
+  },
+  tries({ short: 240_000, long: 5_400_000 }),
+);
 
 async function strike(killAt: string): Promise<number> {
   await using bot = await startBot(killAt);
