@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { createHmac, hkdfSync } from "node:crypto";
 
 import type { Secret } from "./secret.ts";
 
@@ -21,6 +21,24 @@ export function fingerprintsOf(
   return partsOf(secret.reveal(), form).map((part) =>
     createHmac("sha256", key).update(part, "utf8").digest("hex"),
   );
+}
+
+const SHOWN_DIGITS = 8;
+
+/**
+ * What people may see of a secret: the same eight digits wherever it turns up, under a key that the seal key alone leads
+ * to, so that nobody can try guesses on them.
+ */
+export function shownFingerprint(secret: Secret, sealKey: Secret): string {
+  const derived = hkdfSync(
+    "sha256",
+    Buffer.from(sealKey.reveal(), "base64"),
+    "",
+    "flightdeck/fingerprint",
+    32,
+  );
+  const [fingerprint = ""] = fingerprintsOf(secret, "value", Buffer.from(derived));
+  return fingerprint.slice(0, SHOWN_DIGITS);
 }
 
 function partsOf(text: string, form: FingerprintForm): readonly string[] {

@@ -44,11 +44,35 @@ export function scrub(text: string): string {
 
 /** A scrubber that also knows the very values that this process holds. */
 export function createScrubber(secrets: readonly Secret[]): (text: string) => string {
-  const values = [...new Set(secrets.flatMap((secret) => spellings(secret.reveal())))]
-    // Shorter values would mangle ordinary words; the longest first, for one may contain another.
-    .filter((value) => value.length >= 6)
-    .toSorted((one, other) => other.length - one.length);
-  return (text) => scrub(values.reduce((rest, value) => rest.replaceAll(value, MASK), text));
+  return createLearningScrubber(secrets).scrub;
+}
+
+export type LearningScrubber = {
+  readonly scrub: (text: string) => string;
+  readonly learn: (secret: Secret) => void;
+};
+
+/** The same for a process that comes to know more of them later, such as one that it has just made. */
+export function createLearningScrubber(secrets: readonly Secret[]): LearningScrubber {
+  const known = new Set(secrets.map((secret) => secret.reveal()));
+  let values = spelt(known);
+  return {
+    scrub: (text) => scrub(values.reduce((rest, value) => rest.replaceAll(value, MASK), text)),
+    learn(secret) {
+      if (known.has(secret.reveal())) return;
+      known.add(secret.reveal());
+      values = spelt(known);
+    },
+  };
+}
+
+function spelt(values: ReadonlySet<string>): readonly string[] {
+  return (
+    [...new Set([...values].flatMap(spellings))]
+      // Shorter values would mangle ordinary words; the longest first, for one may contain another.
+      .filter((value) => value.length >= 6)
+      .toSorted((one, other) => other.length - one.length)
+  );
 }
 
 /** A secret shows up as itself, encoded for a URL or JSON, or as the password inside its URL. */

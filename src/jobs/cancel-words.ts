@@ -20,7 +20,7 @@ const NAMED_AT_MOST = 5;
 /** Says truthfully what a stop stops, by what the journal knows of the run; the same journal says the same to everybody. */
 export function whatStopMeans(
   run: Pick<Run, "id">,
-  steps: readonly Pick<Step, "name" | "kind" | "whenCancelled">[],
+  steps: readonly Pick<Step, "name" | "kind" | "whenCancelled" | "leadsBack">[],
   journal: readonly JournalledStep[],
 ): Stopping {
   const open = journal.find(({ state }) => state === "started");
@@ -29,8 +29,11 @@ export function whatStopMeans(
     open?.kind === "act" || (open !== undefined && step?.whenCancelled !== undefined);
   const words = [
     ...openWords(open, step?.whenCancelled),
-    ...doneWords(journal),
-    ...notDoneWords(steps, journal),
+    ...doneWords(journal, steps.some(leadsBack)),
+    ...notDoneWords(
+      steps.map((one, n) => ({ ...one, n })).filter((one) => !leadsBack(one)),
+      journal,
+    ),
   ];
   return { isUnsafe, words, code: codeOf(run, open) };
 }
@@ -57,22 +60,28 @@ function openWords(
   }
 }
 
-function doneWords(journal: readonly JournalledStep[]): readonly string[] {
+function leadsBack(step: Pick<Step, "leadsBack">): boolean {
+  return step.leadsBack === true;
+}
+
+function doneWords(journal: readonly JournalledStep[], hasWayBack: boolean): readonly string[] {
   const done = journal.filter(({ kind, state }) => kind === "act" && state === "done");
   if (done.length === 0) {
     return journal.some(({ kind, state }) => kind === "act" && state === "started")
       ? []
       : ["Nothing was done yet."];
   }
-  return [`Done already, and not undone: ${listed(done)}.`];
+  return hasWayBack
+    ? [`Done already, and led back as far as that goes: ${listed(done)}.`]
+    : [`Done already, and not undone: ${listed(done)}.`];
 }
 
 function notDoneWords(
-  steps: readonly Pick<Step, "name" | "kind">[],
+  steps: readonly (Pick<Step, "name" | "kind"> & { readonly n: number })[],
   journal: readonly JournalledStep[],
 ): readonly string[] {
   const toCome = steps.filter(
-    ({ kind }, n) =>
+    ({ kind, n }) =>
       kind === "act" && !journal.some((one) => one.n === n && one.state !== "cleared"),
   );
   return toCome.length === 0 ? [] : [`Will not be done: ${listed(toCome)}.`];

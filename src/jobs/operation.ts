@@ -37,6 +37,11 @@ type StepParts = {
   readonly disturbs?: readonly string[];
   /** What goes on outside although the run is cancelled while this step is under way; left out when nothing does. */
   readonly whenCancelled?: string;
+  /**
+   * Done also after the run has failed or was cancelled, as far as it applies: it leads back from what is half done. A
+   * question that ends without a yes ends the run at once, so what stands before one has to be fit to stay.
+   */
+  readonly leadsBack?: boolean;
 };
 
 /** Reads only: may be repeated at will. */

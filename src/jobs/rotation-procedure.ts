@@ -37,6 +37,8 @@ export type Deed = {
   /** What is so then, as the journal, the card and the evidence call it; the only one of its name in a procedure. */
   readonly name: string;
   readonly timeoutMs: number;
+  /** Changes nothing outside, such as a proof or a wait: may be repeated, and is cut short when the run is cancelled. */
+  readonly readsOnly?: boolean;
   /** Checks that it may well upset. */
   readonly disturbs?: readonly string[];
   /** What a person has to do while it is waited for, for the card. */
@@ -68,10 +70,12 @@ export type Phase = {
  * goes on with the run reads the same. Whatever is read from it is masked in all that this process says.
  */
 export type RotationVault = {
+  /** Whether a rotation has begun and is not over: then a plan finds it half done, and has to bear that. */
+  isOpen(): Promise<boolean>;
   /** The secret that was in force when the rotation began. */
   old(): Promise<Secret>;
   /** The one that replaces it; undefined before it is kept. */
-  new (): Promise<Secret | undefined>;
+  mintedYet(): Promise<Secret | undefined>;
   /** The same, for phases that come behind the minting. @throws when there is none */
   minted(): Promise<Secret>;
   keepNew(secret: Secret): Promise<void>;
@@ -96,6 +100,8 @@ export type RotationContext<Settings> = {
   fingerprint(secret: Secret): Promise<string>;
   /** Masks every secret that this process has come to know. */
   readonly scrub: (text: string) => string;
+  /** Has this process read its configuration anew, and with it the files that the configuration refers to. */
+  readAnew(): void;
 };
 
 /** What is found before anybody is asked. */

@@ -20,6 +20,12 @@ export type CoolifyVariables = {
     wanted: NewValue,
     signal: AbortSignal,
   ): Promise<"created" | "exists">;
+  /** Whether production and previews both have this value; undefined when nobody can see that. */
+  hasVariable(
+    application: string,
+    wanted: NewValue,
+    signal: AbortSignal,
+  ): Promise<boolean | undefined>;
   /**
    * Gives a variable this value, for production and for previews, where an old secret would otherwise live on. Its flags
    * stay as they are; a new one is for the run time only. Doing it again does no harm.
@@ -107,6 +113,14 @@ export function createCoolifyVariables(access: CoolifyAccess): CoolifyVariables 
       const about = `variables of ${application}`;
       const path = pathTo(application);
       return api.json({ token: visible(), about, path, answer: variablesSchema }, signal);
+    },
+    async hasVariable(application, { key, value }, signal) {
+      const { production, preview } = await rowsOf(application, key, visible(), signal);
+      if (production === undefined) return false;
+      const rows = [production, ...(preview === undefined ? [] : [preview])];
+      const seen = rows.map((row) => (row.is_shown_once ? undefined : (row.value ?? undefined)));
+      if (seen.some((one) => one !== undefined && one !== value.reveal())) return false;
+      return seen.includes(undefined) ? undefined : true;
     },
     async createVariable(application, wanted, signal) {
       tokenOf("writeToken");

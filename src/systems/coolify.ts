@@ -133,6 +133,7 @@ const NOT_CONFIGURED: Coolify = {
   cancelDeployment: unavailable,
   deploymentLog: unavailable,
   variables: unavailable,
+  hasVariable: unavailable,
   createVariable: unavailable,
   setVariable: unavailable,
   tasks: unavailable,

@@ -1,0 +1,407 @@
+import type { ApprovalPolicy, Facts } from "../core/approval.ts";
+import { runName, parseRunName } from "../core/run-name.ts";
+import type { Secret } from "../core/secret.ts";
+import type { Database } from "../storage/database.ts";
+import {
+  beginRotation,
+  endRotation,
+  oldSecretRefused,
+  openRotation,
+  rotationAges,
+  takeUpRotation,
+} from "../storage/secret-rotation.ts";
+import type { Systems } from "../systems/index.ts";
+import type { ActStep, AskStep, LookStep, Occurrence, Results, Step } from "./operation.ts";
+import type { RolloutSettings } from "./rollout-settings.ts";
+import type {
+  ConfiguredSecret,
+  Deed,
+  OpenedProcedure,
+  Phase,
+  RotationContext,
+  RotationPhase,
+} from "./rotation-procedure.ts";
+import { lookedAt, ROTATION_STEPS, type LookedAtSecret } from "./rotation-report.ts";
+import { createVault, type Vault } from "./rotation-vault.ts";
+
+export type RotationParts = {
+  readonly database: Database;
+  readonly target: string;
+  readonly systems: Systems;
+  readonly rollout: RolloutSettings | undefined;
+  readonly checks: RotationContext<unknown>["checks"];
+  /** The secrets that can be rotated, by the names of the configuration. */
+  readonly rotated: Readonly<Record<string, ConfiguredSecret>>;
+  readonly policy: Exclude<ApprovalPolicy, "break-glass">;
+  readonly sealKey: () => Promise<Secret>;
+  readonly fingerprint: (secret: Secret) => Promise<string>;
+  readonly learn: (secret: Secret) => void;
+  readonly scrub: (text: string) => string;
+  readonly readAnew: () => void;
+  /** Whether the configuration of this process holds this value, or one that it is a part of. */
+  readonly holdsItself: (secret: Secret) => boolean;
+};
+
+/** What somebody asks for. */
+export type RotationInput = {
+  readonly secret: string;
+  /** It may be known to others. */
+  readonly exposed?: boolean | undefined;
+  /** What was begun and not ended is led back instead of gone on with. */
+  readonly back?: boolean | undefined;
+};
+
+const PLAN_TIMEOUT_MS = 2 * 60_000;
+const ASK_TIMEOUT_MS = 15 * 60_000;
+const OWN_TIMEOUT_MS = 15_000;
+
+/** A procedure of one secret, opened for one run. */
+export type OpenedRotation = {
+  readonly configured: ConfiguredSecret;
+  readonly procedure: OpenedProcedure;
+  readonly vault: Vault;
+};
+
+/** @throws {Error} when the configuration has no such secret */
+export function openRotationOf(input: RotationInput, parts: RotationParts): OpenedRotation {
+  const { secret } = input;
+  const configured = Object.hasOwn(parts.rotated, secret) ? parts.rotated[secret] : undefined;
+  if (!configured) throw new Error(`The configuration has no secret ${secret}; see secrets:.`);
+  const vault = createVault(parts, secret);
+  const { systems, rollout, checks, fingerprint, scrub, readAnew, target } = parts;
+  const shared = { systems, rollout, checks, fingerprint, scrub, readAnew, target };
+  const isExposed = input.exposed === true;
+  const procedure = configured.open({ ...shared, secret, vault, isExposed });
+  return { configured, procedure, vault };
+}
+
+/**
+ * Looks, asks, and does one deed after the other until what cannot be undone; asks anew, and does the rest. What fails or
+ * is cancelled before that is led back, from the phase that was begun last to the first.
+ */
+export function rotationSteps(input: RotationInput, parts: RotationParts): readonly Step[] {
+  const opened = openRotationOf(input, parts);
+  const { phases } = opened.procedure;
+  const look = lookStep(input, parts, opened);
+  const ask = askStep(input, parts, opened);
+  const open = openStep(input, parts, opened);
+  if (input.back === true) {
+    const way = wayBack(phases, () => true, parts, input);
+    return [look, ask, open, ...way.map((step) => ({ ...step, leadsBack: false }))];
+  }
+  const last = firstIrreversible(phases);
+  const before = phases.slice(0, last);
+  const after = phases.slice(last);
+  const isUnder = (results: Results): boolean =>
+    ROTATION_STEPS.open in results &&
+    !(ROTATION_STEPS.askAnew in results) &&
+    !(ROTATION_STEPS.close in results);
+  return [
+    look,
+    ask,
+    open,
+    ...before.flatMap((phase) => phaseSteps(phase, parts, input)),
+    ...(last > 0 && after.length > 0 ? [askAnewStep(parts, opened)] : []),
+    ...after.flatMap((phase) => phaseSteps(phase, parts, input)),
+    closeStep(ROTATION_STEPS.close, "done", parts, input),
+    ...(last > 0 ? wayBack(before, isUnder, parts, input) : []),
+  ];
+}
+
+/** From here on nothing is undone. */
+export function firstIrreversible(phases: readonly Phase[]): number {
+  const index = phases.findIndex(isIrreversible);
+  return index < 0 ? phases.length : index;
+}
+
+function isIrreversible({ name, isIrreversible: isMarked }: Phase): boolean {
+  return isMarked === true || name === "destroy-old";
+}
+
+function phaseSteps(phase: Phase, parts: RotationParts, input: RotationInput): readonly Step[] {
+  const deeds = phase.deeds.map((deed) => deedStep(deed));
+  // From now on its time runs: when it was proved that the old one is refused.
+  return phase.name === "prove-old-dead" ? [...deeds, refusedStep(parts, input)] : deeds;
+}
+
+function wayBack(
+  phases: readonly Phase[],
+  isUnder: (results: Results) => boolean,
+  parts: RotationParts,
+  input: RotationInput,
+): readonly Step[] {
+  const reached = (phase: Phase) => (results: Results) =>
+    isUnder(results) &&
+    (input.back === true ||
+      phases
+        .slice(0, phases.indexOf(phase))
+        .flatMap(({ deeds }) => deeds)
+        .every(({ name }) => name in results));
+  const undone = phases
+    .filter((phase) => !isIrreversible(phase))
+    .toReversed()
+    .flatMap((phase) =>
+      (phase.undo ?? []).map((deed) => ({
+        ...deedStep(deed),
+        applies: reached(phase),
+        leadsBack: true,
+      })),
+    );
+  const isUndone = (results: Results): boolean =>
+    isUnder(results) && undone.every(({ name, applies }) => name in results || !applies(results));
+  return [
+    ...undone,
+    {
+      ...closeStep(ROTATION_STEPS.ledBack, "led-back", parts, input),
+      applies: isUndone,
+      leadsBack: true,
+    },
+  ];
+}
+
+/** A deed as a step: probed first, then done, then probed again; what holds is not done. */
+function deedStep(deed: Deed): ActStep | LookStep {
+  const { name, timeoutMs, disturbs, whenCancelled } = deed;
+  const shared = {
+    name,
+    timeoutMs,
+    ...(disturbs === undefined ? {} : { disturbs }),
+    ...(whenCancelled === undefined ? {} : { whenCancelled }),
+  };
+  if (deed.readsOnly === true) {
+    return {
+      ...shared,
+      kind: "look",
+      async look(context) {
+        const baseline = (await deed.baseline?.(context)) ?? null;
+        return { facts: await deed.apply({ ...context, baseline }) };
+      },
+    };
+  }
+  let isUntouched = false;
+  const { baseline } = deed;
+  return {
+    ...shared,
+    kind: "act",
+    ...(baseline === undefined ? {} : { baseline: async (context) => baseline(context) }),
+    async observe(context): Promise<Occurrence> {
+      if (isUntouched) return { kind: "absent" };
+      const standing = await deed.probe(context);
+      if (standing === "holds") return { kind: "happened", result: { facts: {} } };
+      return standing === "absent"
+        ? { kind: "absent" }
+        : { kind: "unclear", reason: standing.unclear };
+    },
+    async act(context) {
+      isUntouched = true;
+      const before = await deed.probe(context);
+      if (before === "holds") return { facts: {} };
+      if (before !== "absent") throw new Error(before.unclear);
+      isUntouched = false;
+      const facts = await deed.apply(context);
+      const after = await deed.probe(context);
+      if (after === "holds") return { facts };
+      throw new Error(
+        after === "absent" ? "it was done, and it is not so" : `it was done, and ${after.unclear}`,
+      );
+    },
+  };
+}
+
+function lookStep(input: RotationInput, parts: RotationParts, opened: OpenedRotation): LookStep {
+  return {
+    kind: "look",
+    name: ROTATION_STEPS.look,
+    timeoutMs: PLAN_TIMEOUT_MS,
+    look: async ({ signal }) => ({ ...(await lookAt(input, parts, opened, signal)) }),
+  };
+}
+
+async function lookAt(
+  { secret, back }: RotationInput,
+  parts: RotationParts,
+  { configured, procedure }: OpenedRotation,
+  signal: AbortSignal,
+): Promise<LookedAtSecret> {
+  const { database, target, learn, fingerprint, holdsItself } = parts;
+  const { left, age } = await database.transaction(async (tx) => ({
+    left: await openRotation(tx, { target, secret }),
+    age: (await rotationAges(tx, target)).find((one) => one.secret === secret),
+  }));
+  if (back === true && !left) {
+    throw new Error(
+      `No rotation of ${secret} was begun and left, so there is nothing to lead back`,
+    );
+  }
+  const { present, parameters, observed } = await procedure.plan(signal);
+  if (present) learn(present);
+  const print = present ? await fingerprint(present) : null;
+  const { since, every } = configured.common;
+  const madeAt = age?.mintedAt ?? (since === undefined ? undefined : new Date(since));
+  return {
+    parameters,
+    observed: {
+      ...observed,
+      "in-force": print ?? "not visible",
+      "begun-and-left": left ? runName(left.runId) : "nothing",
+    },
+    present: left?.oldFingerprint ?? print,
+    left: left ? runName(left.runId) : null,
+    madeAt: madeAt?.toISOString() ?? null,
+    dueAt: madeAt ? new Date(madeAt.getTime() + every).toISOString() : null,
+    isHeldElsewhere:
+      configured.common.keep === undefined && present !== undefined && holdsItself(present),
+  };
+}
+
+function askStep(input: RotationInput, parts: RotationParts, opened: OpenedRotation): AskStep {
+  const { configured, procedure } = opened;
+  const { secret, back, exposed } = input;
+  return {
+    kind: "ask",
+    name: ROTATION_STEPS.ask,
+    timeoutMs: ASK_TIMEOUT_MS,
+    question(results) {
+      const looked = lookedAt(results);
+      if (!looked) throw new Error("what there is was not looked at");
+      return {
+        policy: parts.policy,
+        // What cannot be undone is not begun by one tap.
+        needsCode: back !== true && firstIrreversible(procedure.phases) === 0,
+        parameters: {
+          secret,
+          kind: configured.kind,
+          ...looked.parameters,
+          ...(exposed === true ? { exposed: "yes" } : {}),
+          ...(back === true
+            ? { back: "the old one comes into force again" }
+            : { irreversible: procedure.irreversible }),
+        },
+        observed: looked.observed,
+      };
+    },
+    observe: async ({ signal }) => (await lookAt(input, parts, opened, signal)).observed,
+  };
+}
+
+/** Begins the rotation in our own rows and seals the old secret away, or takes up what another run has left. */
+function openStep(input: RotationInput, parts: RotationParts, opened: OpenedRotation): ActStep {
+  const { database, target } = parts;
+  const { secret } = input;
+  return {
+    kind: "act",
+    name: ROTATION_STEPS.open,
+    timeoutMs: PLAN_TIMEOUT_MS,
+    async observe({ run }): Promise<Occurrence> {
+      const rotation = await database.transaction(async (tx) =>
+        openRotation(tx, { target, secret }),
+      );
+      return rotation && rotation.runId === parseRunName(run)
+        ? { kind: "happened", result: { facts: {} } }
+        : { kind: "absent" };
+    },
+    async act({ run, signal }) {
+      const runId = parseRunName(run);
+      if (runId === undefined) throw new Error(`${run} is no run.`);
+      const { present } = await opened.procedure.plan(signal);
+      const isExposed = input.exposed === true;
+      return database.transaction(async (tx, now) => {
+        const left = await openRotation(tx, { target, secret });
+        if (left) {
+          await takeUpRotation(tx, left.id, { runId, isExposed });
+          return { facts: { "gone-on-with": runName(left.runId) } };
+        }
+        const id = await beginRotation(tx, now, { target, secret, runId, isExposed });
+        if (present) await opened.vault.keepOld(tx, id, present);
+        return { facts: {} };
+      });
+    },
+  };
+}
+
+/** Before what cannot be undone: everything that was proved is proved again, and people say yes to a code. */
+function askAnewStep(
+  parts: RotationParts,
+  { configured, procedure, vault }: OpenedRotation,
+): AskStep {
+  const proofs = procedure.phases
+    .filter(({ name }) => PROOFS.includes(name))
+    .flatMap(({ deeds }) => deeds);
+  const proved = (of: (deed: Deed) => string): Facts =>
+    Object.fromEntries(proofs.map((deed) => [deed.name, of(deed)]));
+  return {
+    kind: "ask",
+    name: ROTATION_STEPS.askAnew,
+    timeoutMs: ASK_TIMEOUT_MS,
+    question: (results) => ({
+      policy: parts.policy,
+      needsCode: true,
+      parameters: {
+        kind: configured.kind,
+        old: lookedAt(results)?.present ?? "not visible",
+        irreversible: procedure.irreversible,
+      },
+      observed: proved(() => "yes"),
+    }),
+    async observe(context) {
+      // A process that goes on with it may have to know first what it masks.
+      await vault.mintedYet();
+      const standings = new Map<Deed, string>();
+      for (const deed of proofs) {
+        const standing = await deed.probe({ ...context, baseline: null });
+        standings.set(deed, standing === "holds" ? "yes" : "no longer");
+      }
+      return proved((deed) => standings.get(deed) ?? "not looked at");
+    },
+  };
+}
+
+const PROOFS: readonly RotationPhase[] = ["prove-new", "prove-old-dead"];
+
+function refusedStep({ database, target }: RotationParts, { secret }: RotationInput): ActStep {
+  return {
+    kind: "act",
+    name: ROTATION_STEPS.refused,
+    timeoutMs: OWN_TIMEOUT_MS,
+    observe: async () => ({ kind: "absent" }),
+    act: async () =>
+      database.transaction(async (tx, now) => {
+        const rotation = await openRotation(tx, { target, secret });
+        if (rotation) await oldSecretRefused(tx, now, rotation.id);
+        return { facts: {} };
+      }),
+  };
+}
+
+/** Ends the rotation in our own rows, where nothing of the values stays. */
+function closeStep(
+  name: string,
+  state: "done" | "led-back",
+  { database, target }: RotationParts,
+  { secret }: RotationInput,
+): ActStep {
+  return {
+    kind: "act",
+    name,
+    timeoutMs: OWN_TIMEOUT_MS,
+    async observe() {
+      const rotation = await database.transaction(async (tx) =>
+        openRotation(tx, { target, secret }),
+      );
+      return rotation ? { kind: "absent" } : { kind: "happened", result: { facts: {} } };
+    },
+    act: async () =>
+      database.transaction(async (tx, now) => {
+        const rotation = await openRotation(tx, { target, secret });
+        if (!rotation) return { facts: {} };
+        await endRotation(tx, now, rotation.id, state);
+        const { oldFingerprint, newFingerprint } = rotation;
+        return {
+          facts: {
+            ...(oldFingerprint === null ? {} : { old: oldFingerprint }),
+            ...(newFingerprint === null ? {} : { new: newFingerprint }),
+          },
+        };
+      }),
+  };
+}
