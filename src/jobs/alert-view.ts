@@ -6,6 +6,7 @@ import { alertsBehind } from "../storage/alert.ts";
 import type { Transaction } from "../storage/database.ts";
 import type { Place } from "../storage/outbox.ts";
 import { triggersOf } from "../storage/rollback-trigger.ts";
+import { findRun } from "../storage/run.ts";
 import { hides, silencesOf } from "../storage/silence.ts";
 import type { NewsAbout } from "./alert-subject.ts";
 
@@ -63,5 +64,7 @@ async function askedRollback(tx: Transaction, id: string): Promise<AskedRollback
   const trigger = triggers.find(({ runId }) => runId !== undefined) ?? triggers[0];
   if (!trigger) return undefined;
   const { rule, to, runId } = trigger;
-  return { rule, to, run: runId === undefined ? undefined : runName(runId) };
+  const run = runId === undefined ? undefined : await findRun(tx, runId);
+  // One that has ended, and healed nothing, is offered to people.
+  return { rule, to, run: run && run.endedAt === null ? runName(run.id) : undefined };
 }

@@ -137,8 +137,7 @@ async function decide(
   return [...before.filter(isMet), ...opened];
 }
 
-function isStale({ lookedAt, to, runId }: RollbackTrigger, now: Date): boolean {
-  if (runId !== undefined) return false;
+function isStale({ lookedAt, to }: RollbackTrigger, now: Date): boolean {
   if (lookedAt === undefined) return true;
   return now.getTime() - lookedAt.getTime() >= (to === undefined ? UNKNOWN_FOR_MS : KNOWN_FOR_MS);
 }
