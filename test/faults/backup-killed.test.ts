@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { Client } from "pg";
 import {
   afterAll,
   beforeAll,
@@ -23,7 +24,7 @@ import {
 import { createTestDatabase, type TestDatabase } from "../database.ts";
 import { FAST_ENGINE } from "../support/config.ts";
 import { tries } from "../support/long-run.ts";
-import { readEntries } from "../support/records.ts";
+import { query, readEntries } from "../support/records.ts";
 import { spawnBot, type Bot } from "../support/spawn-bot.ts";
 
 const RECOVERY_MS = 60_000;
@@ -154,6 +155,48 @@ describe("a bot that is killed with SIGKILL in the middle of a backup", () => {
     tries({ short: 180_000, long: 3_600_000 }),
   );
 });
+
+describe("a backup that everybody asks for at once", () => {
+  test("is one, however often two replicas are told by words and taps while it is under way", async () => {
+    await using elsewhere = await temporaryDirectory("backup-replica");
+    await using first = await startBot();
+    await using _second = await startBot({ data: elsewhere.path });
+    await answer(world.as("operator").say("/backup").messageId, /backup SAVED/, first);
+    const { messageId } = world.as("operator").say("/backup list");
+    await answer(messageId, /1 backup/, first);
+    const list = world.telegram.messages().find(({ replyTo }) => replyTo?.id === messageId);
+    const client = new Client({ connectionString: world.product.databaseUrl });
+    await client.connect();
+    try {
+      // pg_dump waits for whoever holds a table, and so does everything that is asked meanwhile.
+      await client.query("begin; lock table inbox_items in access exclusive mode");
+      const triggers = tries({ short: 10, long: 50 });
+      for (let n = 0; n < triggers; n += 2) {
+        world.as("operator").say("/backup");
+        world.as("operator").tap({ messageId: list?.id ?? 0, label: "Back up now" });
+      }
+      const handled = "select 1 from inbox where state = 'handled'";
+      await expect
+        .poll(async () => (await query(database.url, handled)).rows.length, {
+          timeout: RECOVERY_MS,
+        })
+        .toBe(2 + triggers);
+      expect(await backupRuns()).toEqual(["ok", "running"]);
+    } finally {
+      await client.end();
+    }
+    await expect.poll(backupRuns, { timeout: RECOVERY_MS }).toEqual(["ok", "ok"]);
+    expect(committed()).toHaveLength(2);
+    expect(world.s3.keys()).toHaveLength(4);
+    const dumps = "select count(*)::int as n from run_step where name = 'dump'";
+    expect((await query(database.url, dumps)).rows).toEqual([{ n: 2 }]);
+  }, 180_000);
+});
+
+async function backupRuns(): Promise<readonly unknown[]> {
+  const states = "select state from run where operation = 'backup' order by id";
+  return (await query(database.url, states)).rows.map((row) => row["state"]);
+}
 
 /** Every manifest in the bucket, each with the artifact that it names, byte by byte. */
 function committed(): readonly Manifest[] {
