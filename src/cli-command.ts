@@ -1,13 +1,12 @@
 import { randomUUID } from "node:crypto";
 
-import { followRun, tellRun } from "./cli-follow.ts";
+import { followRun, tellRun, terminalText } from "./cli-follow.ts";
 import { EXIT, loadFiles, type Terminal } from "./cli-terminal.ts";
 import type { Answer } from "./commands/command.ts";
 import { commands } from "./commands/index.ts";
 import { performCommand } from "./commands/perform-command.ts";
 import { targetMeant } from "./commands/served-target.ts";
 import { actorOf } from "./core/actor.ts";
-import { cardText } from "./core/card-text.ts";
 import type { Card } from "./core/card.ts";
 import type { CommandLine } from "./core/command-line.ts";
 import { nearest } from "./core/nearest.ts";
@@ -134,5 +133,5 @@ async function follow(
 }
 
 function tellCard({ stdout }: Terminal, card: Card, json: boolean): void {
-  stdout(`${json ? JSON.stringify(card) : cardText(card)}\n`);
+  stdout(`${json ? JSON.stringify(card) : terminalText(card)}\n`);
 }

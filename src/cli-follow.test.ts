@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 
-import { exitCodeOf } from "./cli-follow.ts";
+import { exitCodeOf, terminalText } from "./cli-follow.ts";
+import { line } from "./core/card.ts";
 import type { RunState } from "./storage/run.ts";
 
 test.each<[string, RunState, string | null, boolean, number]>([
@@ -19,4 +20,22 @@ test.each<[string, RunState, string | null, boolean, number]>([
   ["a look that failed", "failed", null, false, 2],
 ])("%s", (_what, state, verdict, mutating, code) => {
   expect(exitCodeOf({ state, verdict, mutating })).toBe(code);
+});
+
+test("a terminal shows what the buttons of a card would type, but for those that answer a question", () => {
+  const text = terminalText({
+    title: "alpha · roll back to which release?",
+    parts: [line("8aa80ce")],
+    actions: [
+      [{ label: "8aa80ce", command: "rollback 8aa80ce" }],
+      [{ label: "Approve", command: "answer AbC", style: "success" }],
+      [{ label: "Details\u202E", command: "runs R-7" }],
+    ],
+  });
+  expect(text.split("\n")).toEqual([
+    "alpha · roll back to which release?",
+    "8aa80ce",
+    "  8aa80ce: flightdeck rollback 8aa80ce",
+    "  Details⟨U+202E⟩: flightdeck runs R-7",
+  ]);
 });

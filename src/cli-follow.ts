@@ -2,9 +2,12 @@ import { EXIT, type Terminal } from "./cli-terminal.ts";
 import { questionDigest } from "./core/approval-bond.ts";
 import { approvalCode } from "./core/approval-code.ts";
 import { mayApprove } from "./core/approval-rule.ts";
+import { ANSWER_COMMAND } from "./core/approval-token.ts";
 import { cardText } from "./core/card-text.ts";
+import type { Card } from "./core/card.ts";
 import { clockMinute } from "./core/moment.ts";
 import { runName } from "./core/run-name.ts";
+import { visibleText } from "./core/visible-text.ts";
 import { pause } from "./core/waiting.ts";
 import type { Flightdeck } from "./flightdeck.ts";
 import { newestApproval, type Approval } from "./storage/approval.ts";
@@ -100,7 +103,7 @@ function askedText(
   { targets, targets: [first] }: Flightdeck,
   run: Run,
   question: Approval,
-  card: Parameters<typeof cardText>[0] | undefined,
+  card: Card | undefined,
   now: Date,
 ): string {
   const { context } = targets.find((one) => one.context.target === run.target) ?? first;
@@ -115,7 +118,7 @@ function askedText(
   const code = approvalCode(questionDigest(question));
   const accounts = here.map(({ name: person, os }) => `${person} (${os})`).join(", ");
   return [
-    ...(card ? [cardText(card)] : []),
+    ...(card ? [terminalText(card)] : []),
     `${name} waits until ${clockMinute(question.expiresAt, now, context.timeZone)} for a yes of ${names || "somebody, and nobody may say it"}.`,
     ...(here.length > 0
       ? [
@@ -136,7 +139,17 @@ function stoppedText(name: string, question: Approval | undefined): string {
 
 async function runAsText({ database, engine, scrub }: Flightdeck, run: Run): Promise<string> {
   const card = await database.transaction(async (tx, now) => engine.cardOf(tx, now, run.id));
-  return card ? `${scrub(cardText(card))}\n` : `${runName(run.id)} ${run.state}\n`;
+  return card ? `${scrub(terminalText(card))}\n` : `${runName(run.id)} ${run.state}\n`;
+}
+
+/** A card as a terminal shows it: where the chat has a button, here stands what it would type. */
+export function terminalText(card: Card): string {
+  const ways = card.actions
+    .flat()
+    // What answers a question is said by `approve` and `deny`, and with a code.
+    .filter(({ command }) => !command.startsWith(`${ANSWER_COMMAND} `))
+    .map(({ label, command }) => visibleText(`  ${label}: flightdeck ${command}`));
+  return [cardText(card), ...ways].join("\n");
 }
 
 async function runAsJson({ database, scrub }: Flightdeck, run: Run): Promise<string> {

@@ -224,7 +224,7 @@ describe("flightdeck webhook set", () => {
       ({ kind }) => kind === "approval.voted",
     );
     expect(voted?.actor).toMatchObject({ via: "cli", name: "Ada" });
-  });
+  }, 120_000);
 
   test("ends with 1 and without an effect when somebody says no", async () => {
     await breakWebhook("webhook-is-stolen");
@@ -235,7 +235,7 @@ describe("flightdeck webhook set", () => {
     expect(stdout).toContain("Nothing was done.");
     expect(code).toBe(1);
     expect((await flightdeck(["webhook"])).code).toBe(1);
-  });
+  }, 120_000);
 
   test("lets go of its terminal without letting go of the question", async () => {
     await breakWebhook("webhook-is-stolen");
@@ -247,7 +247,7 @@ describe("flightdeck webhook set", () => {
     const yes = await flightdeck(["approve", run, code], "Ada");
     expect(yes.stdout).toContain("🟢 sandbox · webhook GO");
     expect(yes.code).toBe(0);
-  });
+  }, 120_000);
 
   test("gives Telegram the right secret where it had another under the same address", async () => {
     await breakWebhook("webhook-backlog");
@@ -258,7 +258,7 @@ describe("flightdeck webhook set", () => {
     await expect
       .poll(async () => asked("/webhook"), { timeout: 20_000 })
       .toContain("✓ waiting updates: 0");
-  });
+  }, 120_000);
 });
 
 test("nobody is shown the secret or the token of the product's bot", async () => {
