@@ -195,7 +195,7 @@ async function route(parts: RouterParts, routing: Routing): Promise<Answer | Unr
   }
   const sentAt = intake.kind === "tap" ? due.receivedAt : new Date(intake.sentAt * 1000);
   if (now.getTime() - sentAt.getTime() > FRESH_FOR_MS[command.effect]) {
-    if (isAnswer) return { kind: "refused", message: "That came in too late; tap again." };
+    if (isAnswer && intake.kind === "tap") return TOO_LATE;
     return { kind: "card", card: staleCard(text, sentAt, now) };
   }
   const actor = actorOf(operator, "telegram");
@@ -212,6 +212,7 @@ async function route(parts: RouterParts, routing: Routing): Promise<Answer | Unr
   return answered;
 }
 
+const TOO_LATE = { kind: "refused", message: "That came in too late; tap again." } as const;
 const UNKNOWN_BUTTON = { kind: "refused", message: "This button is no longer known." } as const;
 
 /** A question knows its target by itself, wherever its button is tapped. */
