@@ -88,7 +88,7 @@ export function keptIn(view: RunView<unknown>): z.output<typeof keptSchema> | un
 export const RUNS_STEP = "look for the newest runs";
 
 /** One newest run a row, as the journal keeps it. */
-export const foundRunSchema = z.object({
+const foundRunSchema = z.object({
   operation: z.string(),
   run: z.string(),
   verdict: z.string().optional(),

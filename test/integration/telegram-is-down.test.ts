@@ -69,12 +69,7 @@ const typed = async (who: keyof typeof AS, ...args: readonly string[]): Promise<
 async function asks(...args: readonly string[]) {
   const asking = started("Otto", ...args);
   const how = /flightdeck approve (R-\w+) (\w{4})/;
-  await expect
-    .poll(() => asking.said(), { timeout: 40_000 })
-    .toMatch(how)
-    .catch((error: unknown) => {
-      throw new Error(asking.said(), { cause: error });
-    });
+  await expect.poll(() => asking.said(), { timeout: 60_000 }).toMatch(how);
   const [, run = "", code = ""] = how.exec(asking.said()) ?? [];
   return { ...asking, run, code };
 }
