@@ -68,7 +68,8 @@ function proofText(proof: Proof): string {
       return proof.checks.map((check) => `[\`${check}\`](../docs/runbooks/${check}.md)`).join(", ");
     case "run": {
       const before = proof.withinMs === 0 ? "" : `, at most ${proof.withinMs / 3_600_000}h before`;
-      return `the newest \`${proof.operation}\`: ${proof.verdict}${before}`;
+      const after = proof.after === undefined ? "" : `, after the \`${proof.after}\``;
+      return `the newest \`${proof.operation}\`: ${proof.verdict}${before}${after}`;
     }
     case "person":
       return `an ${proof.role}, by name`;

@@ -73,6 +73,7 @@ describe("an item", () => {
     run: "R-7",
     verdict: "SAVED",
     end: "SAVED",
+    begunAt: now,
     endedAt: now,
     isWhole: true,
     ...change,
@@ -117,6 +118,34 @@ describe("an item", () => {
   ])("of a run %s", (_what, runs, status, told) => {
     const [standing] = standingsOf([saved], looked({}, runs), []);
     expect(standing).toEqual({ item: saved, kind: "seen", status, told });
+  });
+});
+
+test("an item of a run that has to come after another is unknown by one that came before", () => {
+  const smoke = item("smoke", {
+    kind: "run",
+    operation: "smoke",
+    verdict: "GO",
+    withinMs: 0,
+    after: "deploy",
+  });
+  const at = (minute: number) => new Date(now.getTime() + minute * 60_000);
+  const ran = (operation: string, run: string, from: number, to: number): FoundRun => ({
+    ...{ operation, run, begunAt: at(from), endedAt: at(to), isWhole: true },
+    ...(operation === "smoke" ? { verdict: "GO", end: "GO" } : { verdict: "DEPLOYED", end: "" }),
+  });
+  const standing = (...runs: readonly FoundRun[]) => standingsOf([smoke], looked({}, runs), [])[0];
+  const early = ran("smoke", "R-7", 1, 2);
+  expect(standing(early)).toMatchObject({ status: "pass", told: "R-7 GO" });
+  expect(standing(early, ran("deploy", "R-8", 3, 5))).toMatchObject({
+    status: "unknown",
+    told: "R-7 GO, before the deploy R-8",
+  });
+  expect(standing(ran("smoke", "R-9", 4, 6), ran("deploy", "R-8", 3, 5))).toMatchObject({
+    status: "unknown",
+  });
+  expect(standing(ran("smoke", "R-9", 5, 6), ran("deploy", "R-8", 3, 5))).toMatchObject({
+    status: "pass",
   });
 });
 

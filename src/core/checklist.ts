@@ -10,6 +10,8 @@ export type Proof =
       readonly verdict: string;
       /** How old the run may be when the list is first opened; any that comes later is young enough. */
       readonly withinMs: number;
+      /** The operation that it has to come after: what proved the release of before proves nothing of this one. */
+      readonly after?: string | undefined;
     }
   | { readonly kind: "person"; readonly role: Role };
 
@@ -35,6 +37,7 @@ export type FoundRun = {
   readonly verdict?: string | undefined;
   /** The word for its end: the verdict where there is one, else its state. */
   readonly end: string;
+  readonly begunAt: Date;
   readonly endedAt: Date;
   /** A preflight of a few checks alone says nothing about all of them. */
   readonly isWhole: boolean;
@@ -92,7 +95,7 @@ function byChecks(
 
 /** The newest run alone counts: a good one of before says nothing once a worse one came after it. */
 function byRun(
-  { operation, verdict, withinMs }: Extract<Proof, { readonly kind: "run" }>,
+  { operation, verdict, withinMs, after }: Extract<Proof, { readonly kind: "run" }>,
   { runs, since }: Seen,
 ): Shown {
   const found = runs.find((one) => one.operation === operation);
@@ -100,6 +103,10 @@ function byRun(
   const told = `${found.run} ${found.end}`;
   if (found.endedAt.getTime() < since.getTime() - withinMs) {
     return { status: "unknown", told: `${told}, too long ago` };
+  }
+  const before = runs.find((one) => one.operation === after);
+  if (before && found.begunAt < before.endedAt) {
+    return { status: "unknown", told: `${told}, before the ${after} ${before.run}` };
   }
   if (!found.isWhole) return { status: "unknown", told: `${told}, of some checks alone` };
   if (found.verdict === verdict) return { status: "pass", told };

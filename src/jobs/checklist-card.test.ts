@@ -183,6 +183,7 @@ describe("a list with gates", () => {
     run: "R-6",
     verdict,
     end: verdict,
+    begunAt: now.toISOString(),
     endedAt: now.toISOString(),
     isWhole: true,
   });

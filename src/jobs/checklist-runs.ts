@@ -4,7 +4,7 @@ import type { FoundRun } from "../core/checklist.ts";
 import { runName } from "../core/run-name.ts";
 import type { Database, Transaction } from "../storage/database.ts";
 import { lastEnded, type Run } from "../storage/run.ts";
-import { findSignOff } from "../storage/sign-off.ts";
+import { changedSince, findSignOff } from "../storage/sign-off.ts";
 import { RUNS_STEP } from "./checklist-view.ts";
 import type { LookStep } from "./operation.ts";
 
@@ -30,21 +30,23 @@ export function lookForRuns(
     timeoutMs: TIMEOUT_MS,
     async look() {
       const found = await database.transaction(async (tx) => {
-        const runs: (FoundRun | undefined)[] = [];
+        const runs: FoundRun[] = [];
         for (const operation of operations) {
           const isSignOff = operation === SIGN_OFF;
           const run = await lastEnded(tx, target, isSignOff ? "deploy" : operation);
-          if (run) runs.push(isSignOff ? await signed(tx, run) : ended(run, checks));
+          const found = run && (isSignOff ? await signed(tx, run) : ended(run, checks));
+          if (!run || !found) continue;
+          const later = run.operation === "deploy" && (await changedSince(tx, target, run.id));
+          runs.push(later ? overtaken(found, later) : found);
         }
         return runs;
       });
-      return found
-        .filter((run) => run !== undefined)
-        .map(({ endedAt, verdict, ...run }) => ({
-          ...run,
-          ...(verdict === undefined ? {} : { verdict }),
-          endedAt: endedAt.toISOString(),
-        }));
+      return found.map(({ begunAt, endedAt, verdict, ...run }) => ({
+        ...run,
+        ...(verdict === undefined ? {} : { verdict }),
+        begunAt: begunAt.toISOString(),
+        endedAt: endedAt.toISOString(),
+      }));
     },
   };
 }
@@ -55,6 +57,7 @@ function ended(run: Run, checks: ChecklistRunsParts["checks"]): FoundRun {
     run: runName(run.id),
     verdict: run.state === "ok" ? (run.verdict ?? undefined) : undefined,
     end: run.verdict ?? run.state,
+    begunAt: run.startedAt ?? run.createdAt,
     endedAt: run.endedAt ?? run.createdAt,
     isWhole: isWhole(run, checks),
   };
@@ -70,9 +73,18 @@ async function signed(tx: Transaction, run: Run): Promise<FoundRun | undefined> 
     run: runName(run.id),
     verdict: isSigned ? "SIGNED" : undefined,
     end: isSigned ? "SIGNED" : "not signed yet",
+    begunAt: run.startedAt ?? run.createdAt,
     endedAt: kept.closedAt ?? run.endedAt ?? run.createdAt,
     isWhole: true,
   };
+}
+
+/** What was deployed, or signed, and is no more what runs there, proves nothing. */
+function overtaken(
+  { verdict: _past, ...found }: FoundRun,
+  later: { readonly id: string; readonly operation: string },
+): FoundRun {
+  return { ...found, end: `${found.end}, and then ${runName(later.id)} ${later.operation}` };
 }
 
 const asked = z.object({ checks: z.array(z.string()) });

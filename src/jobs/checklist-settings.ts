@@ -46,6 +46,9 @@ const itemSetting = z
         within: durationSetting().default(0).meta({
           description: "How old it may be when the list is opened; by default it has to come after",
         }),
+        after: choiceSetting(PROVING_OPERATIONS).optional().meta({
+          description: "The operation whose newest run it has to come after",
+        }),
       })
       .optional()
       .meta({ description: "An operation whose newest run proves it, by its verdict" }),
@@ -181,8 +184,8 @@ function placed(items: Items | undefined, gates: Readonly<Record<string, Items>>
 function proofOf({ checks, run, role }: ItemSetting): Proof {
   if (checks !== undefined) return { kind: "checks", checks };
   if (run === undefined) return { kind: "person", role: role ?? "operator" };
-  const { operation, verdict, within } = run;
-  return { kind: "run", operation, verdict, withinMs: within };
+  const { operation, verdict, within, after } = run;
+  return { kind: "run", operation, verdict, withinMs: within, ...(after ? { after } : {}) };
 }
 
 function isPeriod(text: string): boolean {

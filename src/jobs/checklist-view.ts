@@ -19,6 +19,7 @@ const proofSchema = z.discriminatedUnion("kind", [
     operation: z.string(),
     verdict: z.string(),
     withinMs: z.number(),
+    after: z.string().optional(),
   }),
   z.strictObject({ kind: z.literal("person"), role: z.enum(ROLES) }),
 ]);
@@ -68,7 +69,12 @@ export function checksIn(items: readonly ChecklistItem[]): readonly string[] {
 }
 
 export function operationsIn(items: readonly ChecklistItem[]): readonly string[] {
-  return [...new Set(items.flatMap(({ proof }) => (proof.kind === "run" ? proof.operation : [])))];
+  const named = items.flatMap(({ proof }) =>
+    proof.kind === "run"
+      ? [proof.operation, ...(proof.after === undefined ? [] : [proof.after])]
+      : [],
+  );
+  return [...new Set(named)];
 }
 
 const keptSchema = z.object({
@@ -93,6 +99,7 @@ const foundRunSchema = z.object({
   run: z.string(),
   verdict: z.string().optional(),
   end: z.string(),
+  begunAt: z.coerce.date(),
   endedAt: z.coerce.date(),
   isWhole: z.boolean(),
 });
