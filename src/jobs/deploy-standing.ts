@@ -35,7 +35,8 @@ function placedWords(
     steps.find((step) => step.name === name)?.state;
   const { asked, ends } = PLACED[role];
   if (stateOf(ends) === "done") return release;
-  if (stateOf(ends) === "failed") return `not ${release}, which did not end well; before ${before}`;
+  // A deployment that hung may still come to its end.
+  if (stateOf(ends) === "failed") return `${before} before; that of ${release} did not end well`;
   switch (stateOf(asked)) {
     case undefined:
     case "failed":

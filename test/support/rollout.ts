@@ -1,17 +1,20 @@
+import { readFileSync } from "node:fs";
+
 import { inject } from "vitest";
 
 import type { ChatMessage, PersonaName } from "../../sandbox/telegram/server.ts";
 import { startWorld, type World, type WorldOptions } from "../../sandbox/world.ts";
 import { startApp } from "../../src/app.ts";
+import { parseConfig, type ValidConfig } from "../../src/config/load-config.ts";
 import type { Entry } from "../../src/core/entry.ts";
 import { createLogger } from "../../src/logger.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import { createTestDatabase } from "../database.ts";
-import { FAST_ENGINE, testConfig } from "./config.ts";
-import { readEntries } from "./records.ts";
+import { configText, FAST_ENGINE } from "./config.ts";
+import { query, readEntries } from "./records.ts";
 import { tapAfterReading } from "./tapping.ts";
 
-const WAIT_MS = 90_000;
+const WAIT_MS = 50_000;
 
 /** What a test says beside the sandbox's own file: a release is watched for a moment, and jobs end soon. */
 export const HASTE = { SANDBOX_WATCH_LASTS: "1500ms", SANDBOX_WATCH_EVERY: "300ms" } as const;
@@ -36,13 +39,16 @@ export type Rollout = AsyncDisposable & {
   /** Asks for a deployment and says yes to it. */
   deploy(line: string): Promise<ChatMessage>;
   entries(): Promise<readonly Entry[]>;
+  /** Lets what was asked be long ago, for people are asked five times an hour at most. */
+  letHoursPass(): Promise<void>;
 };
 
 export async function startRollout(
   options: {
     readonly world?: WorldOptions;
     readonly more?: string;
-    readonly environment?: Readonly<Record<string, string>>;
+    /** Changes words of the sandbox's file. */
+    readonly tune?: (text: string) => string;
     readonly watches?: boolean;
   } = {},
 ): Promise<Rollout> {
@@ -53,18 +59,21 @@ export async function startRollout(
   let log = "";
   opened.use(
     await startApp({
-      config: testConfig({
-        data: directory.path,
-        environment: {
+      config: configOf(
+        (options.tune ?? asItIs)(
+          configText({
+            data: directory.path,
+            more: `database: \${env:OWN_DATABASE}\nredis: \${env:OWN_REDIS}\n${FAST_ENGINE}\n${options.more ?? ""}`,
+            watches: options.watches ?? false,
+          }),
+        ),
+        {
           ...world.environment,
           ...HASTE,
-          ...options.environment,
           OWN_DATABASE: database.url,
           OWN_REDIS: inject("redisUrl"),
         },
-        more: `database: \${env:OWN_DATABASE}\nredis: \${env:OWN_REDIS}\n${FAST_ENGINE}\n${options.more ?? ""}`,
-        watches: options.watches ?? false,
-      }),
+      ),
       logger: createLogger(
         (line) => (log += line),
         (text) => text,
@@ -107,8 +116,8 @@ export async function startRollout(
     tap: async (who, message, label) =>
       tapAfterReading(world, who, { messageId: message.id, label }),
     async openGates() {
-      await rollout.say("operator", "/preflight", /· GO/);
       await rollout.say("operator", "/backup", /saved/i);
+      await rollout.say("operator", "/preflight", /· GO/);
     },
     async deploy(line) {
       const card = await rollout.say("operator", line, /deploy\?/);
@@ -116,7 +125,19 @@ export async function startRollout(
       return card;
     },
     entries: async () => readEntries(database.url),
+    async letHoursPass() {
+      const sql = "update approval set asked_at = asked_at - interval '3 hours'";
+      await query(database.url, sql);
+    },
     [Symbol.asyncDispose]: async () => kept.disposeAsync(),
   };
   return rollout;
+}
+
+const asItIs = (text: string): string => text;
+
+function configOf(text: string, environment: Readonly<Record<string, string>>): ValidConfig {
+  const loaded = parseConfig(text, { environment, readFile: (path) => readFileSync(path, "utf8") });
+  if (!loaded.ok) throw new Error(loaded.problems.map((problem) => problem.message).join("\n"));
+  return loaded;
 }
