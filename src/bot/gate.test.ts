@@ -235,6 +235,7 @@ describe("the gate judges taps by who and where alone", () => {
             messageId: 7,
             callbackId: "4382",
             data: payload.data ?? "never admitted",
+            ...(under.extra["date"] === 0 ? { isInaccessible: true } : {}),
           };
           expect(judgement.intake).toStrictEqual(intake);
           expect(intakeSchema.parse(judgement.intake)).toStrictEqual(intake);

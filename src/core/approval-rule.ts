@@ -33,7 +33,7 @@ export function mayDeny(requester: Actor, voter: Voter): Standing {
   return refused(needsRole(voter.role));
 }
 
-function isRequester(requester: Actor, voter: Pick<Voter, "telegram">): boolean {
+export function isRequester(requester: Actor, voter: Pick<Voter, "telegram">): boolean {
   return requester.via !== "flightdeck" && requester.telegram === voter.telegram;
 }
 

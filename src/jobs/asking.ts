@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 
 import { bondMac, type ApprovalKeys, type Bond } from "../core/approval-bond.ts";
+import { isRequester } from "../core/approval-rule.ts";
 import { NONCE_BYTES } from "../core/approval-token.ts";
 import type { Facts } from "../core/approval.ts";
 import { Interruption } from "../core/interruption.ts";
@@ -92,15 +93,7 @@ async function ask(runner: StepRunner, step: AskStep, place: StepPlace): Promise
     // Who breaks the glass has no time for manners.
     if (question.policy !== "break-glass") await refuseTooMany(tx, now, runner);
     const { n } = place;
-    await startStep(tx, now, {
-      runId: run.id,
-      epoch: run.epoch,
-      n,
-      name: step.name,
-      kind: "ask",
-      key: randomUUID(),
-      baseline: null,
-    });
+    await openStep(tx, now, runner, step, place);
     await askPeople(tx, run.id);
     await stateChanged(tx, now, subjectOf(run));
     const bond: Bond = {
@@ -128,6 +121,19 @@ async function ask(runner: StepRunner, step: AskStep, place: StepPlace): Promise
     });
   });
   pass("approval.asked", `${run.id}:${step.name}`);
+}
+
+/** Opens the step, or takes it up again under the epoch of now. */
+async function openStep(
+  tx: Transaction,
+  now: Date,
+  { run }: StepRunner,
+  { name }: AskStep,
+  { n }: StepPlace,
+): Promise<void> {
+  const { id: runId, epoch } = run;
+  const key = randomUUID();
+  await startStep(tx, now, { runId, epoch, n, name, kind: "ask", key, baseline: null });
 }
 
 /** As it will be read back, so that what is bound is what is stored. */
@@ -173,7 +179,10 @@ async function use(runner: StepRunner, step: AskStep, place: StepPlace): Promise
   const { run, origin, lease, stop, asking } = runner;
   const keys = await asking.keys();
   // Nothing is taken from anybody before the yes is known to be one.
-  await fencedOnTarget(runner, async (tx, now) => demandYes(tx, now, runner, place, keys));
+  await fencedOnTarget(runner, async (tx, now) => {
+    await demandYes(tx, now, runner, place, keys);
+    await openStep(tx, now, runner, step, place);
+  });
   const signal = AbortSignal.any([stop, lease.lost, lease.cancelled]);
   await freeTarget(runner, place.n, signal);
   const observed = await observeAgain(runner, step, place, signal);
@@ -182,7 +191,8 @@ async function use(runner: StepRunner, step: AskStep, place: StepPlace): Promise
     demandSame(approval.observed, observed);
     await takeTarget(tx, run);
     if (!(await consume(tx, now, approval.id))) throw new Refusal("expired", [TOO_LATE]);
-    const approvedBy = (await votesOf(tx, approval.id)).map(({ name }) => name);
+    const votes = await votesOf(tx, approval.id);
+    const approvedBy = votes.map(({ name }) => name);
     await endStep(
       tx,
       now,
@@ -190,7 +200,7 @@ async function use(runner: StepRunner, step: AskStep, place: StepPlace): Promise
       { state: "done", result: { approvedBy } },
     );
     await stateChanged(tx, now, subjectOf(run));
-    const isOwn = approvedBy.includes(run.actor.name);
+    const isOwn = votes.some((vote) => isRequester(run.actor, vote));
     await record(tx, now, origin, run, {
       kind: "approval.used",
       step: step.name,

@@ -37,7 +37,7 @@ import { record, recordCommand, subjectOf, type RecordOrigin } from "./run-recor
 import type { EngineSettings } from "./settings.ts";
 import { Refusal, StepFailure, Suspension } from "./step-end.ts";
 import { performStep, suspend, type StepRunner } from "./step-runner.ts";
-import { seizeTarget } from "./target-taking.ts";
+import { seizeTarget, waitingWords } from "./target-taking.ts";
 
 /** A run that was claimed this often and never ended is beyond help by more tries. */
 const CLAIM_LIMIT = 50;
@@ -244,7 +244,8 @@ export function createEngine(parts: EngineParts) {
       if (!known) return undefined;
       const { operation, view } = known;
       const drawn = view.run.state === "unknown" ? doubtCard(view.run) : operation.card(view);
-      const card = withBanner(drawn, evidenceStanding(await fileOf(tx, view.run.target), now));
+      const standing = evidenceStanding(await fileOf(tx, view.run.target), now);
+      const card = withBanner(withBanner(drawn, waitingWords(view.steps)), evidenceWords(standing));
       return parts.targets.size > 1 ? addressedTo(view.run.target, card) : card;
     },
 
@@ -415,9 +416,12 @@ function refusalOf({ name }: Operation, { words, wayOut }: Trouble): string {
 }
 
 /** Whoever reads a result is told when the evidence of it is not in the file. */
-function withBanner(card: Card, standing: EvidenceStanding): Card {
-  if (standing.kind === "fine") return card;
-  return { ...card, parts: [line(`⚠️ evidence: ${standing.words}`), ...card.parts] };
+function evidenceWords(standing: EvidenceStanding): string | undefined {
+  return standing.kind === "fine" ? undefined : `⚠️ evidence: ${standing.words}`;
+}
+
+function withBanner(card: Card, words: string | undefined): Card {
+  return words === undefined ? card : { ...card, parts: [line(words), ...card.parts] };
 }
 
 /** An effect in doubt looks the same for every operation: what is not known, and the three things to say about it. */

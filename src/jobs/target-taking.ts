@@ -1,8 +1,10 @@
+import { z } from "zod";
+
 import { runName } from "../core/run-name.ts";
 import { pause } from "../core/waiting.ts";
 import type { Transaction } from "../storage/database.ts";
 import { stateChanged } from "../storage/outbox.ts";
-import { noteProgress } from "../storage/run-step.ts";
+import { noteProgress, type JournalledStep } from "../storage/run-step.ts";
 import { holderOf, holdTarget, takeTargetFrom, type Run } from "../storage/run.ts";
 import { stopRun } from "./approval-cancel.ts";
 import { fencedOnTarget } from "./fenced.ts";
@@ -50,25 +52,18 @@ export async function freeTarget(
   n: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const { run, asking } = runner;
-  if (!asking.operation.urgent) return;
-  const givesUpAt = performance.now() + STOPS_WITHIN_MS;
-  let told = "";
+  if (!runner.asking.operation.urgent) return;
+  let since: Date | undefined;
   for (;;) {
-    const other = await fencedOnTarget(runner, async (tx, now) => {
-      const holder = await stopHolder(tx, now, runner);
-      if (holder && holder.id !== told) {
-        const place = { runId: run.id, n, epoch: run.epoch };
-        await noteProgress(tx, place, { waitsFor: runName(holder.id) });
-        await stateChanged(tx, now, subjectOf(run));
-      }
-      return holder;
-    });
-    if (!other) return;
-    told = other.id;
-    if (performance.now() > givesUpAt) {
+    const { holder, now } = await fencedOnTarget(runner, async (tx, now) => ({
+      holder: await stopHolder(tx, now, runner, n),
+      now,
+    }));
+    if (!holder) return;
+    since ??= now;
+    if (now.getTime() - since.getTime() > STOPS_WITHIN_MS) {
       throw new Refusal("stale", [
-        `${runName(other.id)} (${other.operation}) was asked to stop and did not within 2 minutes.`,
+        `${runName(holder.id)} (${holder.operation}) was asked to stop and did not within 2 minutes.`,
       ]);
     }
     await pause(LOOK_AGAIN_MS, signal);
@@ -76,18 +71,32 @@ export async function freeTarget(
   }
 }
 
-/** The run that still has to stop; undefined when the target is free. */
+/** Asks whoever holds the target to stop. Undefined when the target is free, or is by this. */
 async function stopHolder(
   tx: Transaction,
   now: Date,
   { run, origin }: StepRunner,
+  n: number,
 ): Promise<Run | undefined> {
   const holder = await holderOf(tx, run.target);
   if (!holder || holder.id === run.id) return undefined;
-  if (holder.state === "unknown") {
-    if (await takeTargetFrom(tx, holder.id)) return undefined;
-  } else {
-    await stopRun(tx, now, origin, holder, run.actor);
+  if (holder.state === "unknown" && (await takeTargetFrom(tx, holder.id))) return undefined;
+  if (await stopRun(tx, now, origin, holder, run.actor)) {
+    const place = { runId: run.id, n, epoch: run.epoch };
+    await noteProgress(tx, place, { waitsFor: runName(holder.id) } satisfies Waiting);
+    await stateChanged(tx, now, subjectOf(run));
   }
   return holderOf(tx, run.target);
+}
+
+const waitingSchema = z.object({ waitsFor: z.string() });
+type Waiting = z.output<typeof waitingSchema>;
+
+/** What a run waits for that has its yes already, for its card. */
+export function waitingWords(steps: readonly JournalledStep[]): string | undefined {
+  const open = steps.find(({ kind, state }) => kind === "ask" && state === "started");
+  const waiting = waitingSchema.safeParse(open?.progress);
+  return waiting.success
+    ? `⏳ ${waiting.data.waitsFor} was asked to stop; this goes on when it has.`
+    : undefined;
 }

@@ -680,6 +680,27 @@ describe("one change at a time", () => {
     expect(bench.state.effects).toBe(1);
   });
 
+  test("what is urgent waits two minutes for what does not stop, and is refused then", async () => {
+    const works = await bench.start("olga", {}, "plain");
+    // Somebody has it who gives no sign of life, and whose lease lasts.
+    await sql("update run set state = 'running', lease_until = now() + interval '1 day'");
+    const urgent = await bench.ask("otto", {}, "hurry");
+    await bench.tap("ada", urgent, "Approve");
+    const hurrying = bench.execute(urgent);
+    await expect
+      .poll(async () => (await bench.find(works)).cancelRequestedAt, { timeout: 10_000 })
+      .not.toBeNull();
+    const waiting = `⏳ ${runName(works)} was asked to stop; this goes on when it has.`;
+    expect(JSON.stringify(await bench.cardOf(urgent))).toContain(waiting);
+    bench.state.skewMs = 2 * MINUTE_MS + 1_000;
+    await hurrying;
+    expect(await bench.find(urgent)).toMatchObject({
+      state: "refused",
+      reason: `${runName(works)} (plain) was asked to stop and did not within 2 minutes.`,
+    });
+    expect(bench.state.effects).toBe(0);
+  });
+
   test("what is urgent takes the target from what is in doubt, which then does nothing more", async () => {
     const doubtful = await bench.ask("olga");
     await bench.tap("ada", doubtful, "Approve");
