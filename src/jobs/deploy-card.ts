@@ -14,7 +14,7 @@ import { changeRun, stagesOf, type Stage } from "./change-view.ts";
 import { deployBeginning, DEPLOY_STEPS, formerIn } from "./deploy-report.ts";
 import { deployStanding, hasChanged } from "./deploy-standing.ts";
 import type { DeployInput } from "./deploy-steps.ts";
-import { watchProgressSchema } from "./deploy-watch.ts";
+import { stayedGoodSchema, watchProgressSchema } from "./deploy-watch.ts";
 import { deploymentProgressText } from "./deployment-sight.ts";
 import { areOpen } from "./gate-look.ts";
 import { checksWaitSchema } from "./health-steps.ts";
@@ -124,11 +124,23 @@ function commitsApart({ apart }: ReleaseHistory): string {
 }
 
 function adviceFor({ run, steps }: View): readonly string[] {
-  if (run.state === "ok" || !hasChanged(steps)) return [];
+  const watched = stayedGoodSchema.safeParse(journalledResults(steps)[DEPLOY_STEPS.watch]).data;
+  if (run.state === "ok") return goodEndWords(watched);
+  if (!hasChanged(steps)) return [];
   const former = formerIn(journalledResults(steps));
   return former === undefined
     ? ["There is no release to go back to; mend it forward."]
     : [`To go back to ${shortCommit(former)}, tap Roll back; the schema stays as it is.`];
+}
+
+/** What everybody should know of a release that stayed good. */
+function goodEndWords(watched: z.output<typeof stayedGoodSchema> | undefined): readonly string[] {
+  if (!watched) return [];
+  const { notYet, blips } = watched;
+  return [
+    ...(notYet.length > 0 ? [`Not good yet, and to be set up now: ${notYet.join(", ")}`] : []),
+    ...(blips.length > 0 ? [`Bad once while it was watched: ${blips.join(", ")}`] : []),
+  ];
 }
 
 /** What was begun and did not end well is offered to be taken back before anything else. */

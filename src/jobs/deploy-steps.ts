@@ -274,6 +274,9 @@ function stageSteps(parts: DeployParts, stage: RolloutStep): readonly Step[] {
           name: DEPLOY_STEPS.watch,
           watch: rollout.watch,
           checksFor: (results) => watchedChecks(parts, results),
+          // What is set up only once there is an API, such as its webhook, comes after the first rollout.
+          mayBeginBad: (check, results) =>
+            deployBeginning(results).gates?.isFirst === true && !rollout.ready.includes(check),
           slowestMs: Math.max(0, ...checks.map(({ timeoutMs }) => timeoutMs)),
         }),
       ];

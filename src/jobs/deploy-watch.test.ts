@@ -30,13 +30,18 @@ function checkOf(name: string, ...answers: readonly Status[]) {
 
 const watch = { lasts: 40, every: 5, badLooks: 2 };
 
-function watching(checks: readonly ReturnType<typeof checkOf>[], settings = watch) {
+function watching(
+  checks: readonly ReturnType<typeof checkOf>[],
+  settings = watch,
+  mayBeginBad: (check: string) => boolean = () => false,
+) {
   const reported: unknown[] = [];
   const { look } = stayGoodStep({
     name: "it stays good",
     watch: settings,
     slowestMs: 1_000,
     checksFor: () => checks,
+    mayBeginBad,
   });
   const signal = new AbortController().signal;
   const context = {
@@ -100,5 +105,16 @@ describe("watching a release", () => {
   test("does not end well with a bad look, however late it comes", async () => {
     const { result } = watching([checkOf("api-is-ready", "fail")], { ...watch, lasts: 0 });
     await expect(result).rejects.toThrow("went bad");
+  });
+
+  test("only tells of what need not have been good from the beginning, and holds the rest to it", async () => {
+    const isWebhook = (check: string): boolean => check === "webhook";
+    const later = checkOf("webhook", "fail");
+    const { result } = watching([later, checkOf("ready", "pass")], watch, isWebhook);
+    expect(await result).toMatchObject({ notYet: ["webhook"], blips: [] });
+    const again = watching([checkOf("webhook", "pass", "fail")], watch, isWebhook);
+    await expect(again.result).rejects.toThrow("webhook");
+    const ready = watching([checkOf("ready", "fail")], watch, isWebhook);
+    await expect(ready.result).rejects.toThrow("ready");
   });
 });

@@ -80,6 +80,7 @@ function factsOf(results: Results): Readonly<Record<string, string>> {
     "schema-from": migrated?.from.join(", ") ?? "",
     "schema-to": migrated?.to.join(", ") ?? "",
     blips: watched?.blips.join(", ") ?? "",
+    "not-yet": watched?.notYet.join(", ") ?? "",
   };
   return Object.fromEntries(Object.entries(facts).filter(([, text]) => text !== ""));
 }
