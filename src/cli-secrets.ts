@@ -30,8 +30,7 @@ class SecretsError extends Error {
 
 /** Whether a line asks for values, which no other place than this process may see. */
 export function isSecretsInit(line: CommandLine): boolean {
-  const words = line.words.filter((word) => !word.startsWith("@"));
-  return line.name === "secrets" && words[0] === "init";
+  return line.name === "secrets" && unaddressed(line)[0] === "init";
 }
 
 /**
@@ -44,8 +43,7 @@ export async function initSecrets(
   files: readonly [string, ...string[]],
 ): Promise<number> {
   const { "dry-run": dryRun, ...strays } = typed.flags;
-  const words = typed.words.filter((word) => !word.startsWith("@"));
-  if (words.length > 1 || Object.keys(strays).length > 0 || (dryRun ?? "") !== "") {
+  if (unaddressed(typed).length > 1 || Object.keys(strays).length > 0 || (dryRun ?? "") !== "") {
     terminal.stderr(`Usage: ${SECRETS_USAGE}`);
     return EXIT.usage;
   }
@@ -106,6 +104,12 @@ async function setUp(order: Order, parts: SetUp): Promise<number> {
   const missing = standings.filter((one) => one.missing.length > 0);
   if (missing.length === 0 || parts.isDry) return exitCodeOf(looked);
   demandMendable(standings, parts);
+  const { systems } = configOf(order.flightdeck.config, order.context).settings;
+  if (systems.coolify?.writeToken === undefined) {
+    throw new SecretsError(
+      "systems.coolify.writeToken is missing: a token with `read` and `write`.",
+    );
+  }
   await askFor(order, parts, missing);
   await keepAll(order, parts);
   const done = await runHere(order, "secrets-init", {
@@ -185,6 +189,11 @@ async function standingsOfRun(
 ): Promise<readonly VariableStanding[] | undefined> {
   const steps = await flightdeck.database.transaction(async (tx) => stepsOf(tx, run.id));
   return standingsFrom(steps.find(({ name }) => name === LOOK)?.result);
+}
+
+/** `@staging` as the first word means another target than the first. */
+function unaddressed({ words: [first = "", ...rest] }: CommandLine): readonly string[] {
+  return first.startsWith("@") ? rest : [first, ...rest];
 }
 
 function configOf({ targets }: ValidConfig, { target }: TargetContext): TargetConfig {

@@ -97,6 +97,10 @@ test("an empty production is brought from its first secret to its signature, gat
 
   await tick(smoking, "The product's own bot answered");
   await done("/smoke", /smoke\S* GO|· GO/);
+  await done("/preflight api-is-live", /^🟢/);
+  expect((await look(/gate 3 of 5: smoke/)).text).toMatch(
+    /\? The whole preflight [^\n]*: R-\w+ GO, of some checks alone/,
+  );
   await done("/preflight", /^🟢/);
   const watching = await look(/gate 4 of 5: rollback/);
   expect((await tick(watching, "Capture and query answer")).text).toContain(

@@ -128,6 +128,26 @@ describe("flightdeck secrets init on an empty production", () => {
     await expect(stat(kept)).rejects.toThrow("ENOENT");
   });
 
+  test.each([
+    [["secrets", "init", "@sandbox"], "Usage: flightdeck secrets"],
+    [["secrets", "init", "--force"], "Usage: flightdeck secrets"],
+    [["secrets", "@staging", "init"], "There is no target @staging."],
+  ])("%j exits 3 and says what would be right", async (args, message) => {
+    const { code, stderr } = await flightdeck(args, input());
+    expect(stderr).toContain(message);
+    expect(code).toBe(3);
+    expect(await writes()).toBe(0);
+  });
+
+  test("asks nobody for anything without a token that may write", async () => {
+    await writeFile(file, fileText().replace(/^ *writeToken:.*\n/m, ""));
+    const { code, stderr } = await flightdeck(["secrets", "init"], input());
+    expect(stderr).toContain("systems.coolify.writeToken is missing");
+    expect(stderr).not.toContain("stays unseen");
+    expect(code).toBe(1);
+    await writeFile(file, fileText());
+  });
+
   test("that dies before it wrote what was typed is ended by the running instance, which knows none of it", async () => {
     const first = await flightdeck(["secrets", "init"], input(), "run.claimed#2");
     expect(first.code).toBe(-1);
