@@ -7,8 +7,10 @@ import { createGit } from "./git.ts";
 import { createHttpApi } from "./http-api.ts";
 import { createJobReturn } from "./job-return.ts";
 import { createPgDump } from "./pg-dump.ts";
+import { createPostgresRoles } from "./postgres-roles.ts";
 import { createPostgres } from "./postgres.ts";
 import { createProductWebhook } from "./product-webhook.ts";
+import { createRedisAcl } from "./redis-acl.ts";
 import { createRedis } from "./redis.ts";
 import type { SystemsSettings } from "./settings.ts";
 import { createTelegramBot } from "./telegram-bot.ts";
@@ -22,7 +24,9 @@ export function createSystems(settings: SystemsSettings = {}, target = "") {
   return {
     http,
     postgres: createPostgres(),
+    postgresRoles: createPostgresRoles(),
     redis: createRedis(),
+    redisAcl: createRedisAcl(),
     databaseLocks: createDatabaseLocks(),
     jobReturn: createJobReturn(),
     pgDump: createPgDump(),

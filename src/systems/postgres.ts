@@ -34,6 +34,28 @@ async function queryOnce(
   { url, sql, values = [] }: PostgresQuery,
   signal: AbortSignal,
 ): Promise<readonly unknown[]> {
+  return throughPostgres(url, "query", signal, async (client) => {
+    // The role should be allowed to read only; the transaction is the second belt. Its settings travel as SQL because
+    // poolers such as PgBouncer refuse them at the start of a session.
+    await client.query(
+      `begin transaction read only; set local statement_timeout = ${STATEMENT_TIMEOUT_MS}`,
+    );
+    const { rows } = await client.query<Record<string, unknown>>(
+      // The extended protocol takes a single statement, so no value and no typing error can smuggle in a second.
+      { text: sql, values: [...values], queryMode: "extended" } as QueryConfig,
+    );
+    await client.query("rollback");
+    return rows;
+  });
+}
+
+/** Works over a connection of its own, which ends with the work; every failure of it is one of the system. */
+export async function throughPostgres<Result>(
+  url: Secret,
+  verb: string,
+  signal: AbortSignal,
+  work: (client: Client) => Promise<Result>,
+): Promise<Result> {
   signal.throwIfAborted();
   const startedAt = performance.now();
   const socket = new Socket();
@@ -45,21 +67,12 @@ async function queryOnce(
   signal.addEventListener("abort", hangUp, { once: true });
   try {
     await client.connect();
-    // The role should be allowed to read only; the transaction is the second belt. Its settings travel as SQL because
-    // poolers such as PgBouncer refuse them at the start of a session.
-    await client.query(
-      `begin transaction read only; set local statement_timeout = ${STATEMENT_TIMEOUT_MS}`,
-    );
-    const { rows } = await client.query<Record<string, unknown>>(
-      // The extended protocol takes a single statement, so no value and no typing error can smuggle in a second.
-      { text: sql, values: [...values], queryMode: "extended" } as QueryConfig,
-    );
-    await client.query("rollback");
+    const result = await work(client);
     await client.end();
-    return rows;
+    return result;
   } catch (error) {
     const place = `PostgreSQL at ${client.host}:${client.port}`;
-    if (!signal.aborted) throw postgresError("postgres", `query ${place}`, error, url);
+    if (!signal.aborted) throw postgresError("postgres", `${verb} ${place}`, error, url);
     if (!isTimeout(signal)) throw signal.reason;
     const waited = formatDuration(performance.now() - startedAt);
     throw new SystemError("postgres", "timeout", `${place} did not answer within ${waited}`, {
