@@ -8,7 +8,7 @@ import { commands as ownCommands } from "./commands/index.ts";
 import type { ServedTarget } from "./commands/served-target.ts";
 import type { TargetConfig, ValidConfig } from "./config/load-config.ts";
 import { deriveApprovalKeys, type ApprovalKeys } from "./core/approval-bond.ts";
-import { createScrubber } from "./core/redaction.ts";
+import { createLearningScrubber } from "./core/redaction.ts";
 import type { Secret } from "./core/secret.ts";
 import { createCaller, type Caller } from "./jobs/calling.ts";
 import { createEngine, type Engine } from "./jobs/engine.ts";
@@ -88,7 +88,7 @@ export async function openFlightdeck(
   const { config, logger, overrides = {} } = parts;
   const { settings } = config;
   await using opening = new AsyncDisposableStack();
-  const scrub = createScrubber(config.secrets);
+  const { scrub, learn } = createLearningScrubber(config.secrets);
   const report = createTroubleReport(logger);
 
   const dataFolder = resolve(settings.data);
@@ -105,6 +105,7 @@ export async function openFlightdeck(
   opening.defer(async () => http.close());
   const secondPath = await openSecondPath(http, settings.secondPath);
   const caller = createCaller(secondPath, scrub);
+  const sealKey = async (): Promise<Secret> => settings.sealKey ?? keptSealKey(dataFolder);
   const shared = {
     database,
     dataFolder,
@@ -115,6 +116,10 @@ export async function openFlightdeck(
     report,
     operations: overrides.operations ?? [],
     supplied: parts.supplied ?? new Map<string, Secret>(),
+    sealKey,
+    learn,
+    held: config.secrets,
+    readAnew: () => parts.startAfresh?.(),
   };
   const open = async (target: TargetConfig): Promise<Target> =>
     opening.use(await openTarget(target, shared));
@@ -122,7 +127,6 @@ export async function openFlightdeck(
   const first = await open(firstFile);
   const targets: [Target, ...Target[]] = [first];
   for (const file of furtherFiles) targets.push(await open(file));
-  const sealKey = async (): Promise<Secret> => settings.sealKey ?? keptSealKey(dataFolder);
   let keys: Promise<ApprovalKeys> | undefined;
   const approvals = {
     botId: botIdOf(settings.telegram.token),

@@ -5,6 +5,7 @@ import type { DrillsSoFar, ReviewsOwed } from "./checks/check-kind.ts";
 import { createChecks } from "./checks/create-checks.ts";
 import type { ServedTarget } from "./commands/served-target.ts";
 import type { TargetConfig } from "./config/load-config.ts";
+import { shownFingerprint } from "./core/fingerprint.ts";
 import { quietWindow } from "./core/maintenance.ts";
 import { rosterAt } from "./core/on-call.ts";
 import type { Secret } from "./core/secret.ts";
@@ -24,6 +25,7 @@ import { createRemedies } from "./jobs/remedies.ts";
 import { createBreakGlassWord } from "./jobs/rollback-break-glass.ts";
 import type { RollbackParts } from "./jobs/rollback-steps.ts";
 import { createRollbackRules } from "./jobs/rollback-trigger-settings.ts";
+import type { RotationParts } from "./jobs/rotation-steps.ts";
 import { findReleaseBefore, type TriggerTarget } from "./jobs/rollback-triggers.ts";
 import { recordCommand, type RecordOrigin } from "./jobs/run-record.ts";
 import { createSchedules } from "./jobs/schedule-settings.ts";
@@ -57,6 +59,13 @@ export type TargetParts = {
   readonly operations: readonly Operation[];
   /** Values that a terminal holds ready, in its own process alone. */
   readonly supplied: ReadonlyMap<string, Secret>;
+  readonly sealKey: () => Promise<Secret>;
+  /** Has a secret masked from now on that came to be known after the start. */
+  readonly learn: (secret: Secret) => void;
+  /** Every secret of the configuration. */
+  readonly held: readonly Secret[];
+  /** Has this process read its configuration anew, where it can. */
+  readonly readAnew: () => void;
 };
 
 /** A target as each of those knows it who have to do with it. */
@@ -126,7 +135,8 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
   };
   const rollback = rollbackOf(config, parts, { ...known, systems, checks, log });
   const deploy = deployOf(config, parts, { systems, checks, backup });
-  const changes = { deploy, rollback };
+  const rotation = rotationOf(config, parts, { systems, checks });
+  const changes = { deploy, rollback, rotation };
   const own = {
     ...{ ...shared, ...changes },
     ...{ productWebhook: systems.productWebhook, smoke, deadLetters },
@@ -159,6 +169,8 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
       maintenance,
       backup: settings.backup,
       operations: operations.map(({ name }) => name),
+      applications: Object.keys(settings.systems?.coolify?.applications ?? {}),
+      rotated: settings.secrets,
     },
     chatId,
     topicId,
@@ -257,6 +269,22 @@ function rollbackOf(
         recordCommand(tx, now, origin, { target, config: hash, ...done }),
       onError: report,
     }),
+  };
+}
+
+function rotationOf(
+  { settings }: TargetConfig,
+  { database, sealKey, learn, scrub, held, readAnew }: TargetParts,
+  known: Pick<RotationParts, "systems" | "checks">,
+): RotationParts {
+  const { target, rollout, approvals, secrets } = settings;
+  return {
+    ...known,
+    ...{ database, target, rollout, sealKey, learn, scrub, readAnew },
+    rotated: secrets,
+    policy: approvals.rotate ?? "second-person",
+    fingerprint: async (secret) => shownFingerprint(secret, await sealKey()),
+    holdsItself: (secret) => held.some((one) => one.reveal().includes(secret.reveal())),
   };
 }
 

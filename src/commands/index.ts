@@ -14,11 +14,13 @@ import { drill } from "./drill.ts";
 import { evidence } from "./evidence.ts";
 import { createHelp } from "./help.ts";
 import { lock, unlock } from "./lock.ts";
+import { logs } from "./logs.ts";
 import { preflight } from "./preflight.ts";
 import { requeue } from "./requeue.ts";
 import { restart } from "./restart-worker.ts";
 import { review } from "./review.ts";
 import { rollback } from "./rollback.ts";
+import { rotate } from "./rotate.ts";
 import { runs } from "./runs.ts";
 import { schedule } from "./schedule.ts";
 import { secrets } from "./secrets.ts";
@@ -48,8 +50,10 @@ export const commands: readonly Command[] = [
   review,
   restart,
   requeue,
+  logs,
   webhook,
   secrets,
+  rotate,
   checklist,
   schedule,
   runs,

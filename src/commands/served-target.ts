@@ -8,6 +8,7 @@ import type { BackupSettings } from "../jobs/backup-settings.ts";
 import type { Caller } from "../jobs/calling.ts";
 import type { Checklist } from "../jobs/checklist-settings.ts";
 import type { SmokePlan } from "../jobs/flow-plan.ts";
+import type { SecretsSettings } from "../jobs/rotations.ts";
 
 /** What commands need to know of the target that they mean. */
 export type TargetContext = {
@@ -31,6 +32,10 @@ export type TargetContext = {
   readonly backup: BackupSettings | undefined;
   /** The names of what can be done with it; what is not configured is not among them. */
   readonly operations: readonly string[];
+  /** The applications of Coolify that the configuration names. */
+  readonly applications: readonly string[];
+  /** The secrets that can be rotated. */
+  readonly rotated: SecretsSettings;
 };
 
 /** A target and where in the chat it is talked about. Without a topic it has all of the chat that no other target has. */

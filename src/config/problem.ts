@@ -35,7 +35,7 @@ export function formatProblems(problems: readonly Problem[], fileName: string): 
 
 /** Names come from the file, and somebody may have written anything in place of one. */
 function shown(text: string): string {
-  return shortened(visibleText(scrub(text)), 400);
+  return shortened(visibleText(scrub(text)), 800);
 }
 
 export function formatPath(path: Path): string {

@@ -36,6 +36,7 @@ import {
   type RollbackWhenSettings,
 } from "../jobs/rollback-trigger-settings.ts";
 import { rolloutSetting, type RolloutSettings } from "../jobs/rollout-settings.ts";
+import { secretProblems, secretsSetting, type SecretsSettings } from "../jobs/rotations.ts";
 import { schedulesSetting, type SchedulesSettings } from "../jobs/schedule-settings.ts";
 import {
   variableProblems,
@@ -78,6 +79,7 @@ const targetSettings = {
   rollout: rolloutSetting,
   rollbackWhen: rollbackWhenSetting,
   variables: variablesSetting,
+  secrets: secretsSetting,
 };
 
 /** The first file: its target, and what the process itself runs on. */
@@ -129,18 +131,26 @@ function checksFitSystems(
   }
 }
 
-/** What only the whole file shows: that a variable is for an application which Coolify is not said to have. */
+/** What only the whole file shows: that a variable or secret is for an application which Coolify is not said to have. */
 function variablesFitSystems(
   {
     systems,
     variables,
-  }: { readonly systems: SystemsSettings; readonly variables: VariablesSettings },
+    secrets,
+  }: {
+    readonly systems: SystemsSettings;
+    readonly variables: VariablesSettings;
+    readonly secrets: SecretsSettings;
+  },
   context: z.RefinementCtx,
 ): void {
   if (context.issues.length > 0) return;
   const applications = Object.keys(systems.coolify?.applications ?? {});
   for (const { path, message } of variableProblems(variables, applications)) {
     context.addIssue({ code: "custom", path: ["variables", ...path], message });
+  }
+  for (const { path, message } of secretProblems(secrets, applications)) {
+    context.addIssue({ code: "custom", path: ["secrets", ...path], message });
   }
 }
 

@@ -1,4 +1,5 @@
 import { createAlertDetails, type AlertDetailsParts } from "./alert-details.ts";
+import { createApplicationLog, type ApplicationLogParts } from "./application-log.ts";
 import type { BackupParts } from "./backup-parts.ts";
 import { createBackupPrune } from "./backup-pruning.ts";
 import { createBackupVerify } from "./backup-verify.ts";
@@ -16,6 +17,8 @@ import { createRequeue, type RequeueParts } from "./requeue.ts";
 import { createRestartWorker, type RestartWorkerParts } from "./restart-worker.ts";
 import type { RollbackParts } from "./rollback-steps.ts";
 import { createRollback } from "./rollback.ts";
+import type { RotationParts } from "./rotation-steps.ts";
+import { createRotation } from "./rotation.ts";
 import type { SecretsParts } from "./secrets-init-report.ts";
 import { createSecrets } from "./secrets-init.ts";
 import { createSmoke, type SmokeParts } from "./smoke.ts";
@@ -25,6 +28,7 @@ import { createWebhookLook, createWebhookSet, type WebhookParts } from "./webhoo
 export function createOperations(
   parts: PreflightParts &
     AlertDetailsParts &
+    ApplicationLogParts &
     DeploymentLogParts &
     Omit<SmokeParts, "releases"> &
     RequeueParts &
@@ -36,14 +40,16 @@ export function createOperations(
       readonly deploy: DeployParts | undefined;
       readonly rollback: RollbackParts | undefined;
       readonly secrets: SecretsParts;
+      readonly rotation: RotationParts;
     },
 ): readonly Operation[] {
-  const { backup, drill, deploy, rollback } = parts;
+  const { backup, drill, deploy, rollback, rotation } = parts;
   const requeue = createRequeue(parts);
   const restartWorker = createRestartWorker(parts);
   return [
     createPreflight(parts),
     createAlertDetails(parts),
+    createApplicationLog(parts),
     createDeploymentLog(parts),
     createChecklist(parts),
     createSmoke({ ...parts, releases: rollback }),
@@ -57,6 +63,7 @@ export function createOperations(
     ...(drill ? [createDrill(drill)] : []),
     ...(deploy ? [createDeploy(deploy)] : []),
     ...(rollback ? [createReleaseList(rollback), createRollback(rollback)] : []),
+    ...(Object.keys(rotation.rotated).length > 0 ? [createRotation(rotation)] : []),
     ...(requeue ? [requeue] : []),
     ...(restartWorker ? [restartWorker] : []),
   ];

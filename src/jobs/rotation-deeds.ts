@@ -74,7 +74,7 @@ export function variablesDeed(of: {
         // Unlike most effects it may be repeated: the same value, set again, is the same.
         await patiently(async (each) => coolify.setVariable(application, variable, each), signal);
       }
-      return { [of.name]: applications.join(", ") };
+      return {};
     },
   };
 }
@@ -217,6 +217,35 @@ export function suppliedDeed(of: {
         if (patience.aborted) throw new Error("nobody has handed over the new one in time");
         await pause(PROOF_EVERY_MS, patience);
       }
+      return {};
+    },
+  };
+}
+
+/** A time that others have for something which nobody can see; it runs from the first look on, whoever looks next. */
+export function waitDeed(of: {
+  readonly name: string;
+  readonly vault: RotationVault;
+  readonly durationMs: number;
+  readonly asksPerson?: string;
+}): Deed {
+  const { name, vault, durationMs, asksPerson } = of;
+  const note = `since: ${name}`;
+  const leftMs = async (): Promise<number> => {
+    const since = (await vault.notes())[note];
+    if (since !== undefined) return new Date(since).getTime() + durationMs - Date.now();
+    await vault.note({ [note]: new Date().toISOString() });
+    return durationMs;
+  };
+  return {
+    name,
+    readsOnly: true,
+    timeoutMs: durationMs + EACH_LOOK_MS,
+    ...(asksPerson === undefined ? {} : { asksPerson }),
+    probe: async () => ((await leftMs()) <= 0 ? "holds" : "absent"),
+    async apply({ signal }) {
+      await pause(Math.max(0, await leftMs()), signal);
+      signal.throwIfAborted();
       return {};
     },
   };

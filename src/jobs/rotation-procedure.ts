@@ -61,7 +61,10 @@ export type Phase = {
    * first. Each is probed first, so what was not done need not be undone. Names are not those of the deeds.
    */
   readonly undo?: readonly Deed[];
-  /** From here on nothing is undone: before it people are asked anew, with a code. `destroy-old` always is. */
+  /**
+   * From here on nothing is undone: before it people are asked anew, with a code. `destroy-old` always is. What the last
+   * proof before it consists of is proved again when their yes is used, so that one has to say all that must be so then.
+   */
   readonly isIrreversible?: boolean;
 };
 

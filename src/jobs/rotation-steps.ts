@@ -324,9 +324,9 @@ function askAnewStep(
   parts: RotationParts,
   { configured, procedure, vault }: OpenedRotation,
 ): AskStep {
-  const proofs = procedure.phases
-    .filter(({ name }) => PROOFS.includes(name))
-    .flatMap(({ deeds }) => deeds);
+  const { phases } = procedure;
+  const before = phases.slice(0, firstIrreversible(phases));
+  const proofs = before.findLast(({ name }) => PROOFS.includes(name))?.deeds ?? [];
   const proved = (of: (deed: Deed) => string): Facts =>
     Object.fromEntries(proofs.map((deed) => [deed.name, of(deed)]));
   return {

@@ -5,7 +5,7 @@ import { shownUrl } from "../core/shown-url.ts";
 import type { Observation } from "../core/status.ts";
 import { shortened, visibleText } from "../core/visible-text.ts";
 import { NotConfiguredError } from "../systems/not-configured-error.ts";
-import type { ProductWebhook } from "../systems/product-webhook.ts";
+import type { RegisteredWebhook } from "../systems/product-webhook.ts";
 import { SystemError } from "../systems/system-error.ts";
 import type { LookStep } from "./operation.ts";
 import type { Verdict } from "./preflight-verdict.ts";
@@ -42,7 +42,7 @@ export type WebhookReport = z.output<typeof reportSchema>;
 export const LOOK = "look at the webhook";
 
 /** Asks Telegram and the product at once; where one of them cannot be asked, the other still answers. */
-export function lookAtWebhook(webhook: ProductWebhook): LookStep {
+export function lookAtWebhook(webhook: RegisteredWebhook): LookStep {
   return {
     kind: "look",
     name: LOOK,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import type { ProductWebhook } from "../systems/product-webhook.ts";
+import type { RegisteredWebhook } from "../systems/product-webhook.ts";
 import { SystemError } from "../systems/system-error.ts";
 import type { BotWebhook } from "../systems/telegram-bot.ts";
 import type { ApprovalsSettings } from "./approval-settings.ts";
@@ -21,7 +21,7 @@ function fake(parts: {
   readonly found?: () => Partial<BotWebhook>;
   readonly register?: () => void;
   readonly probe?: () => { rightSecret: number; wrongSecret: number };
-}): ProductWebhook {
+}): RegisteredWebhook {
   return {
     url: () => URL,
     registration: async () => ({
@@ -35,7 +35,7 @@ function fake(parts: {
   };
 }
 
-async function lookedAt(webhook: ProductWebhook) {
+async function lookedAt(webhook: RegisteredWebhook) {
   const operation = createWebhookLook({ productWebhook: webhook });
   const [step] = operation.steps({});
   return operation.conclude({}, { [LOOK]: await (step as LookStep).look(context) });
@@ -87,13 +87,13 @@ describe("the verdict on the webhook", () => {
 });
 
 describe("setting it", () => {
-  const setting = (webhook: ProductWebhook, approvals: ApprovalsSettings = {}) =>
+  const setting = (webhook: RegisteredWebhook, approvals: ApprovalsSettings = {}) =>
     createWebhookSet({ productWebhook: webhook, approvals, target: "alpha" });
-  const stepOf = <Kind extends Step["kind"]>(webhook: ProductWebhook, kind: Kind, nth = 0) =>
+  const stepOf = <Kind extends Step["kind"]>(webhook: RegisteredWebhook, kind: Kind, nth = 0) =>
     setting(webhook)
       .steps({})
       .filter((step) => step.kind === kind)[nth] as Extract<Step, { readonly kind: Kind }>;
-  const actOf = (webhook: ProductWebhook): ActStep => stepOf(webhook, "act");
+  const actOf = (webhook: RegisteredWebhook): ActStep => stepOf(webhook, "act");
 
   /** What the step makes of an act that ended so, under an address that was or was not there before. */
   async function observedAfter(end: () => void, before: string, after: string) {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Facts } from "../core/approval.ts";
 import { shownUrl } from "../core/shown-url.ts";
 import { usualDurations } from "../storage/run-step.ts";
-import type { ProductWebhook } from "../systems/product-webhook.ts";
+import type { RegisteredWebhook } from "../systems/product-webhook.ts";
 import { SystemError } from "../systems/system-error.ts";
 import type { ApprovalsSettings } from "./approval-settings.ts";
 import {
@@ -28,7 +28,7 @@ import {
 import { BEFORE, SET, webhookPlan, webhookSetCard, type WebhookPlan } from "./webhook-set-card.ts";
 
 export type WebhookParts = {
-  readonly productWebhook: ProductWebhook;
+  readonly productWebhook: RegisteredWebhook;
   readonly approvals: ApprovalsSettings;
   readonly target: string;
 };
@@ -75,7 +75,7 @@ export function createWebhookSet(parts: WebhookParts): Operation {
   });
 }
 
-function lookBefore(webhook: ProductWebhook): LookStep {
+function lookBefore(webhook: RegisteredWebhook): LookStep {
   return {
     kind: "look",
     name: BEFORE,
@@ -114,7 +114,7 @@ function registered(address: string): Facts {
 }
 
 /** Of a foreign address only whose it is. */
-function addressText(url: string, webhook: ProductWebhook): string {
+function addressText(url: string, webhook: RegisteredWebhook): string {
   if (url === "") return "none";
   return url === webhook.url() ? url : shownUrl(url);
 }
@@ -124,7 +124,7 @@ const baselineSchema = z.object({ wasThere: z.boolean() });
 /** A refusal of Telegram's own: nothing was done, whatever a look would say. */
 const REFUSED: readonly string[] = ["rejected", "rate-limited", "unauthorized"];
 
-function setWebhook(webhook: ProductWebhook): ActStep {
+function setWebhook(webhook: RegisteredWebhook): ActStep {
   let wasRefused = false;
   const isThere = async (signal: AbortSignal): Promise<boolean> =>
     (await webhook.registration(signal)).url === webhook.url();

@@ -17,8 +17,15 @@ export type ProductWebhook = {
   registration(signal: AbortSignal): Promise<BotWebhook>;
   /** Knocks at the product's door with the right secret and with a wrong one; neither has an effect. */
   probe(signal: AbortSignal): Promise<WebhookProbe>;
+  /** What it answers to an update without content that comes with this secret. */
+  answerTo(secret: Secret, signal: AbortSignal): Promise<number>;
   register(signal: AbortSignal): Promise<void>;
+  /** The same with another secret than the configuration's; where it is, and how many come at once, stays. */
+  registerWith(secret: Secret, signal: AbortSignal): Promise<void>;
 };
+
+/** What there is of it as long as nobody replaces its secret. */
+export type RegisteredWebhook = Omit<ProductWebhook, "answerTo" | "registerWith">;
 
 const SECRET_HEADER = "x-telegram-bot-api-secret-token";
 /** An update that says nothing: whoever takes it has nothing to do. */
@@ -47,8 +54,13 @@ export function createProductWebhook(
       ]);
       return { rightSecret, wrongSecret };
     },
+    answerTo: knock,
     async register(signal) {
       taken(await bots.setWebhook(settings, { url, secret }, signal));
+    },
+    async registerWith(other, signal) {
+      const { maxConnections } = taken(await bots.webhook(settings, signal));
+      taken(await bots.setWebhook(settings, { url, secret: other, maxConnections }, signal));
     },
   };
 }
@@ -71,5 +83,7 @@ const NOT_CONFIGURED: ProductWebhook = {
   },
   registration: unavailable,
   probe: unavailable,
+  answerTo: unavailable,
   register: unavailable,
+  registerWith: unavailable,
 };

@@ -31,6 +31,7 @@ const webhookSchema = z.object({
   pending_update_count: z.int().nonnegative(),
   last_error_date: z.int().optional(),
   last_error_message: z.string().default("no reason given"),
+  max_connections: z.int().positive().optional(),
 });
 
 export type BotWebhook = {
@@ -38,9 +39,16 @@ export type BotWebhook = {
   readonly url: string;
   readonly pendingUpdates: number;
   readonly lastError: { readonly at: Date; readonly message: string } | undefined;
+  /** How many updates may come at once; undefined when Telegram does not say. */
+  readonly maxConnections?: number | undefined;
 };
 
-type WantedWebhook = { readonly url: string; readonly secret: Secret };
+type WantedWebhook = {
+  readonly url: string;
+  readonly secret: Secret;
+  /** Telegram goes back to its own default where it is left out. Which updates come stays as it was. */
+  readonly maxConnections?: number | undefined;
+};
 
 /** What can be asked of a bot, and changed about it, without taking any update from it. */
 export type TelegramBot = {
@@ -61,8 +69,12 @@ export function createTelegramBot(http: Pick<HttpApi, "request">): TelegramBot {
       const answer = await ask(http, bot, "getWebhookInfo", webhookSchema, signal);
       return answer.accepted ? { accepted: true, result: described(answer.result) } : answer;
     },
-    async setWebhook(bot, { url, secret }, signal) {
-      const parameters = { url, secret_token: secret.reveal() };
+    async setWebhook(bot, { url, secret, maxConnections }, signal) {
+      const parameters = {
+        url,
+        secret_token: secret.reveal(),
+        ...(maxConnections === undefined ? {} : { max_connections: maxConnections }),
+      };
       return ask(http, bot, "setWebhook", z.literal(true), signal, parameters);
     },
   };
@@ -150,5 +162,6 @@ function described(info: z.output<typeof webhookSchema>): BotWebhook {
     url: info.url,
     pendingUpdates: info.pending_update_count,
     lastError: at === undefined ? undefined : { at: new Date(at * 1_000), message },
+    maxConnections: info.max_connections,
   };
 }

@@ -128,6 +128,8 @@ describe("every command, from every person, at every age", () => {
       maintenance: [],
       backup: undefined,
       operations: [],
+      applications: [],
+      rotated: {},
       operators,
       rosterAt: () => operators,
       caller: createCaller([], (text) => text),

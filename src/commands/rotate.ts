@@ -1,0 +1,84 @@
+import { line } from "../core/card.ts";
+import { nearest } from "../core/nearest.ts";
+import { runName } from "../core/run-name.ts";
+import { ageWords, standingOfAge, type AgeStanding } from "../core/secret-age.ts";
+import { agingSecrets } from "../jobs/rotations.ts";
+import { rotationAges } from "../storage/secret-rotation.ts";
+import { defineCommand, type Answer, type CommandContext } from "./command.ts";
+
+type Asked = {
+  readonly secret: string | undefined;
+  readonly how: "exposed" | "back" | undefined;
+};
+
+const BUTTONS = 6;
+
+export const rotate = defineCommand<Asked>({
+  name: "rotate",
+  summary: "Replace a secret by a new one, once somebody else has said yes; alone: how old each is",
+  role: "operator",
+  usage: "[SECRET] [exposed|back]",
+  effect: "mutate",
+  words: { atMost: 2 },
+  understand({ words: [secret, how] }, { rotated }) {
+    const names = Object.keys(rotated);
+    if (secret !== undefined && names.length > 0 && !names.includes(secret)) {
+      const meant = nearest(secret, names);
+      const hint =
+        meant === undefined ? ` There are: ${names.join(", ")}.` : ` Did you mean ${meant}?`;
+      return { ok: false, message: `There is no secret ${secret}.${hint}` };
+    }
+    if (how === undefined || how === "exposed" || how === "back") {
+      return { ok: true, args: { secret, how } };
+    }
+    const message = `"${how}" is neither exposed, for a secret that may be known to others, nor back.`;
+    return { ok: false, message };
+  },
+  async run(context, { secret, how }) {
+    if (!context.operations.includes("rotate")) {
+      const message =
+        "No secrets are configured. Put them below `secrets:` in the configuration; the sandbox's file shows how.";
+      return { kind: "refused", message };
+    }
+    if (secret === undefined) return ages(context);
+    const input = { secret, ...(how === undefined ? {} : { [how]: true }) };
+    return { kind: "run", admission: await context.start("rotate", input) };
+  },
+});
+
+const MARKS: Readonly<Record<AgeStanding, string>> = {
+  young: "✓",
+  soon: "🟡",
+  "too-old": "🔴",
+  unknown: "🟡",
+};
+
+/** Every secret with its age, what was begun and left first, then as the configuration names them. */
+async function ages({ tx, now, target, rotated }: CommandContext): Promise<Answer> {
+  const known = await rotationAges(tx, target);
+  const secrets = agingSecrets(rotated, known);
+  const left = known.flatMap(({ secret, open }) => (open ? [{ secret, open }] : []));
+  const standings = secrets.map((secret) => standingOfAge(secret, now));
+  const due = standings.filter((standing) => standing !== "young").length;
+  return {
+    kind: "card",
+    card: {
+      title: `${due === 0 ? "🟢" : "🟡"} ${target} · secrets: ${due === 0 ? "all young" : `${due} of ${secrets.length} due, or of unknown age`}`,
+      parts: [
+        ...left.map(({ secret, open }) =>
+          line(`⚠️ ${secret}: ${runName(open.runId)} has begun to rotate it and is not over`),
+        ),
+        ...secrets.map((secret, index) =>
+          line(
+            `${MARKS[standings[index] ?? "unknown"]} `,
+            { bold: secret.name },
+            ` · ${ageWords(secret, now)}`,
+          ),
+        ),
+      ],
+      actions: secrets
+        .slice(0, BUTTONS)
+        .map(({ name }) => [{ label: `Rotate ${name}`, command: `rotate ${name}` }]),
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import { z } from "zod";
+
+import { nearest } from "../core/nearest.ts";
+import type { AgingSecret } from "../core/secret-age.ts";
+import type { RotationAge } from "../storage/secret-rotation.ts";
+import { apiToken } from "./rotate-api-token.ts";
+import { webhookSecret } from "./rotate-webhook-secret.ts";
+import type { ConfiguredSecret } from "./rotation-procedure.ts";
+
+/** Every kind of secret that can be rotated, one line each. */
+const procedures = [apiToken, webhookSecret] as const;
+
+/** Short enough to be carried by a button beside a command and the name of a target. */
+const NAME = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
+const NAME_LIMIT = 24;
+
+/** The secrets of a target that are rotated, by the names that people type. */
+export const secretsSetting = z
+  .record(
+    z
+      .string()
+      .regex(NAME, { error: "expected small letters, digits and dashes, such as api-tokens" })
+      .max(NAME_LIMIT, { error: `expected at most ${NAME_LIMIT} characters` }),
+    z.discriminatedUnion("kind", procedures),
+  )
+  .default({})
+  .meta({ description: "The secrets that `/rotate` replaces, and how old they may become" });
+
+export type SecretsSettings = z.output<typeof secretsSetting>;
+
+/** Applications that no application in Coolify is, by the path below the setting. */
+export function secretProblems(
+  secrets: SecretsSettings,
+  applications: readonly string[],
+): readonly { readonly path: (string | number)[]; readonly message: string }[] {
+  return Object.entries(secrets).flatMap(([name, secret]) =>
+    secret.applications.flatMap((application) => {
+      if (applications.includes(application)) return [];
+      const meant = nearest(application, applications);
+      const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
+      const message = `systems.coolify.applications has no "${application}"${hint}`;
+      return [{ path: [name, "applications"], message }];
+    }),
+  );
+}
+
+/** When each secret was made, as far as anybody knows, in the order of the configuration. */
+export function agingSecrets(
+  secrets: Readonly<Record<string, ConfiguredSecret>>,
+  ages: readonly RotationAge[],
+): readonly AgingSecret[] {
+  return Object.entries(secrets).map(([name, { common }]) => {
+    const made = ages.find(({ secret }) => secret === name)?.mintedAt;
+    const said = common.since === undefined ? undefined : new Date(common.since);
+    return {
+      name,
+      everyMs: common.every,
+      warnBeforeMs: common.warnBefore,
+      madeAt: made ?? said,
+    };
+  });
+}
