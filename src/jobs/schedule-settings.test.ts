@@ -68,7 +68,7 @@ describe("a checklist", () => {
     [
       "another period",
       { period: "month", items: { live: item } },
-      "list.period: expected one of day, week",
+      "list.period: expected day, week, or how long it stays open, such as 3d",
     ],
     [
       "an item with a list of checks that is empty",

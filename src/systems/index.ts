@@ -24,8 +24,8 @@ export function createSystems(settings: SystemsSettings = {}, target = "") {
   return {
     http,
     postgres: createPostgres(),
-    postgresRoles: createPostgresRoles(),
     redis: createRedis(),
+    postgresRoles: createPostgresRoles(),
     redisAcl: createRedisAcl(),
     databaseLocks: createDatabaseLocks(),
     jobReturn: createJobReturn(),

@@ -203,7 +203,7 @@ describe("what follows from a look", () => {
   test("the board names what fires, and says nothing of alerts when none does", async () => {
     const desk = deskOver([check("api-is-ready"), check("api-is-live", { forMs: minutes(5) })]);
     const board = async (): Promise<string> => {
-      const target = { target: "sandbox", timeZone: "UTC", board: [] };
+      const target = { target: "sandbox", timeZone: "UTC", board: [], backup: undefined };
       const smoke = { flow: undefined, flows: {} };
       const drawn = await database.transaction(async (tx) =>
         drawStatus(tx, at(0), { ...target, smoke }, "1"),
