@@ -1,0 +1,288 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  inject,
+  onTestFinished,
+  test,
+} from "vitest";
+
+import { ids } from "../../sandbox/coolify/ids.ts";
+import type { ChatMessage } from "../../sandbox/telegram/server.ts";
+import { startWorld, type World } from "../../sandbox/world.ts";
+import { createTestDatabase, type TestDatabase } from "../database.ts";
+import { FAST_ENGINE } from "../support/config.ts";
+import { someOf } from "../support/long-run.ts";
+import { query, readEntries } from "../support/records.ts";
+import { spawnBot, type Bot } from "../support/spawn-bot.ts";
+import { tapAfterReading, tapped } from "../support/tapping.ts";
+
+const RECOVERY_MS = 45_000;
+/** A bot that is struck, another one that goes on, and a rollback between them. */
+const TEST_MS = 150_000;
+
+const opened = new AsyncDisposableStack();
+let world: World;
+let database: TestDatabase;
+
+beforeAll(async () => {
+  world = opened.use(
+    await startWorld({ deploymentStepMs: 100, timing: { workerPausesMs: [20, 20, 20, 20] } }),
+  );
+});
+afterAll(async () => {
+  await opened.disposeAsync();
+});
+beforeEach(async () => {
+  await world.healAll();
+  const { coolify, releases } = world;
+  for (const release of ["current", "good"] as const) {
+    await Promise.all(coolify.push(releases[release], services()).map((row) => coolify.ended(row)));
+  }
+  for (const { settings } of services()) settings.is_auto_deploy_enabled = true;
+  database = await createTestDatabase();
+  onTestFinished(async () => database[Symbol.asyncDispose]());
+});
+
+const services = () =>
+  world.coolify.state.applications.filter(({ uuid }) => uuid === ids.api || uuid === ids.worker);
+
+/** From the tap until the end. */
+const AFTER_THE_YES = [
+  "approval.used",
+  "act.begins@auto-deploy is off",
+  "act.returned@auto-deploy is off",
+  "act.begins@the worker is deployed",
+  "act.returned@the worker is deployed",
+  "step.closed@the worker is deployed",
+  "act.begins@the api is deployed",
+  "act.returned@the api is deployed",
+  "step.opened@the deployments come to their end",
+  "step.closed@the deployments come to their end",
+  "step.closed@the target is ready",
+  "act.returned@ a sync is asked for",
+  "act.returned@ a thought becomes a task",
+  "step.opened@what is learnt of the releases",
+  "step.closed@what is learnt of the releases",
+  "run.ended",
+] as const;
+
+const BEFORE_THE_YES = ["step.closed@what runs is looked at", "approval.asked"] as const;
+
+describe("killed with SIGKILL in the middle of a rollback", () => {
+  test.each(someOf(AFTER_THE_YES, 3))(
+    "at %s: both applications go back, each by one deployment, by one yes",
+    async (moment) => {
+      const grown = await counting();
+      await using struck = await startBot({ killAt: moment });
+      const { messageId } = say("operator");
+      const card = await question(messageId, struck);
+      await tapUntilHeard(struck, card, "Approve");
+      await dead(struck);
+      await using survivor = await startBot();
+      await reads(messageId, /🟢 .* rolled back to/, survivor);
+      expect(await grown()).toEqual([2, 2]);
+      await expectOnce(grown);
+    },
+    TEST_MS,
+  );
+
+  test.each(someOf(BEFORE_THE_YES, 1))(
+    "at %s: nothing is done without a yes",
+    async (moment) => {
+      const grown = await counting();
+      await using struck = await startBot({ killAt: moment });
+      const { messageId } = say("operator");
+      await dead(struck);
+      await using survivor = await startBot();
+      const card = await question(messageId, survivor);
+      expect(await grown()).toEqual([0, 0]);
+      await tapAfterReading(world, "approver", { messageId: card.id, label: "Approve" });
+      await reads(messageId, /🟢 .* rolled back to/, survivor);
+      await expectOnce(grown);
+    },
+    TEST_MS,
+  );
+});
+
+describe("killed with SIGKILL while it tells everybody that somebody acts alone", () => {
+  test.each(someOf(["step.opened@everybody is told", "step.closed@everybody is told"], 1))(
+    "at %s: everybody is told once, one review is owed, and it goes back once",
+    async (moment) => {
+      const grown = await counting();
+      await using struck = await startBot({ killAt: moment });
+      const { messageId } = say("approver", ' --break-glass "Otto does not answer his phone"');
+      const card = await question(messageId, struck);
+      const told = await tapAfterReading(world, "approver", {
+        messageId: card.id,
+        label: "Confirm",
+      });
+      const code = /Tap (\w{4})/.exec(told)?.[1] ?? "";
+      await world.telegram.waitFor(
+        () => answersTo(messageId).find(({ buttons }) => JSON.stringify(buttons).includes(code)),
+        { timeoutMs: RECOVERY_MS },
+      );
+      await tapUntilHeard(struck, card, code);
+      await dead(struck);
+      await using survivor = await startBot();
+      await reads(messageId, /🟢 .* rolled back to/, survivor);
+      await expectOnce(grown);
+      const { rows: words } = await query<{ chats: string; words: string }>(
+        database.url,
+        `select count(distinct chat_id) as chats, count(*) as words from outbox
+         where subject like 'word:broken-glass:%'`,
+      );
+      expect(words).toEqual([{ chats: "4", words: "4" }]);
+      expect((await query(database.url, "select from review")).rows).toHaveLength(1);
+      const asked = (await readEntries(database.url)).filter(({ kind }) => kind === "review.asked");
+      expect(asked).toHaveLength(1);
+    },
+    TEST_MS,
+  );
+});
+
+describe("two processes", () => {
+  test(
+    "a paused one that comes back does nothing more: one deployment of each",
+    async () => {
+      const grown = await counting();
+      await using paused = await startBot({
+        killAt: "act.begins@the worker is deployed",
+        killWith: "SIGSTOP",
+      });
+      const { messageId } = say("operator");
+      const card = await question(messageId, paused);
+      await tapUntilHeard(paused, card, "Approve");
+      await expect
+        .poll(async () => (await query(database.url, STUCK)).rows.length, { timeout: RECOVERY_MS })
+        .toBe(1);
+      await using other = await startBot();
+      await reads(messageId, /🟢 .* rolled back to/, other);
+      paused.kill("SIGCONT");
+      await expect.poll(() => paused.log(), { timeout: RECOVERY_MS }).toContain('"leads":false');
+      // Counted when the paused one has had its chance, and the time, to do it again.
+      await sleep(2_000);
+      await expectOnce(grown);
+    },
+    TEST_MS,
+  );
+});
+
+/** Stopped right before the act whose intent is written. */
+const STUCK = "select from run_step where name = 'the worker is deployed' and state = 'started'";
+
+const say = (who: "operator" | "approver", more = "") =>
+  world.as(who).say(`/rollback ${world.releases.current.slice(0, 7)}${more}`);
+
+/** Rollbacks and switched auto-deploys since, by the world's own count. */
+async function counting(): Promise<() => Promise<readonly number[]>> {
+  const names = ["rollbacks", "autoDeployChanged"];
+  const count = async (): Promise<readonly number[]> => {
+    const effects = await world.effects();
+    return names.map((name) => effects[name] ?? 0);
+  };
+  const before = await count();
+  return async () => (await count()).map((now, index) => now - (before[index] ?? 0));
+}
+
+async function expectOnce(grown: () => Promise<readonly number[]>): Promise<void> {
+  expect(await grown()).toEqual([2, 2]);
+  expect([world.deployed("api"), world.deployed("worker")]).toEqual([
+    world.releases.current,
+    world.releases.current,
+  ]);
+  const { rows } = await query<{ state: string }>(database.url, "select state from approval");
+  expect(rows).toEqual([{ state: "consumed" }]);
+  const kinds = (await readEntries(database.url)).map(({ kind, step = "" }) => `${kind} ${step}`);
+  const used = kinds.findIndex((kind) => kind.startsWith("approval.used"));
+  expect(kinds.findIndex((kind) => kind.startsWith("step.intent"))).toBeGreaterThan(used);
+  // Every intent has one outcome, and the run has one end.
+  expect(new Set(kinds).size).toBe(kinds.length);
+  expect(kinds.filter((kind) => kind.startsWith("run.result"))).toHaveLength(1);
+}
+
+async function startBot(
+  options: { readonly killAt?: string; readonly killWith?: "SIGSTOP" } = {},
+): Promise<Bot> {
+  const bot = await spawnBot({
+    environment: {
+      ...world.environment,
+      OWN_DATABASE: database.url,
+      OWN_REDIS: inject("redisUrl"),
+      SEAL_KEY: Buffer.alloc(32, 7).toString("base64"),
+    },
+    more: [
+      "database: ${env:OWN_DATABASE}",
+      "redis: ${env:OWN_REDIS}",
+      "sealKey: ${env:SEAL_KEY}",
+      FAST_ENGINE,
+    ].join("\n"),
+    ...options,
+  });
+  await expect
+    .poll(() => bot.log(), { timeout: 20_000, message: "the bot starts" })
+    .toContain('"ready"');
+  return bot;
+}
+
+/** Nobody is heard before a question could have been read; who was heard may have struck the bot by it. */
+async function tapUntilHeard(bot: Bot, card: ChatMessage, label: string): Promise<void> {
+  const exited = bot.exited.then(() => "");
+  for (;;) {
+    const tapping = tapped(world, "approver", { messageId: card.id, label }).catch(() => "");
+    if (!/faster than anybody reads/.test(await Promise.race([tapping, exited]))) return;
+    await sleep(300);
+  }
+}
+
+async function dead(bot: Bot): Promise<void> {
+  await expect
+    .poll(async () => Promise.race([bot.exited, Promise.resolve("alive")]), {
+      timeout: RECOVERY_MS,
+      message: `the bot is struck:\n${bot.log()}`,
+    })
+    .toBe("SIGKILL");
+}
+
+/** The newest card of a command's run, once it shows the question. */
+async function question(messageId: number, bot: Bot): Promise<ChatMessage> {
+  return await found(
+    () => answersTo(messageId).findLast(({ text }) => text.includes("rollback?")),
+    bot,
+    "No question",
+  );
+}
+
+async function reads(messageId: number, expected: RegExp, bot: Bot): Promise<ChatMessage> {
+  return await found(
+    () => answersTo(messageId).findLast(({ text }) => expected.test(text)),
+    bot,
+    `No card that reads ${expected}`,
+  );
+}
+
+function answersTo(messageId: number): readonly ChatMessage[] {
+  return world.telegram.messages().filter(({ replyTo }) => replyTo?.id === messageId);
+}
+
+async function found(
+  what: () => ChatMessage | undefined,
+  bot: Bot,
+  otherwise: string,
+): Promise<ChatMessage> {
+  try {
+    return await world.telegram.waitFor(what, { timeoutMs: RECOVERY_MS });
+  } catch (error) {
+    const seen = world.telegram.messages().map(({ text }) => text);
+    throw new Error(
+      `${otherwise}:\n${seen.slice(-3).join("\n--\n")}\nThe bot's log:\n${bot.log()}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
