@@ -21,7 +21,7 @@ import {
 } from "../core/token-list.ts";
 import { coolifyApplicationSetting } from "../systems/coolify-settings.ts";
 import { SystemError } from "../systems/system-error.ts";
-import { proofDeed, redeployDeed, variablesDeed, waitDeed } from "./rotation-deeds.ts";
+import { proofDeed, redeployDeed, standingBy, variablesDeed, waitDeed } from "./rotation-deeds.ts";
 import { ownCopyPhases } from "./rotation-own-copy.ts";
 import {
   defineProcedure,
@@ -138,7 +138,7 @@ function presentIn(variables: TokenVariables, { token, variable }: Settings): Se
 function phasesOf(context: Context): readonly Phase[] {
   const { settings: of, vault, isExposed } = context;
   const accepted = async (signal: AbortSignal, which: Wanted): Promise<Standing> =>
-    (await whatIsWrong(context, which, signal)) === undefined ? "holds" : "absent";
+    standingBy(await whatIsWrong(context, which, signal));
   return [
     { name: "mint", deeds: [mintDeed(context)] },
     {

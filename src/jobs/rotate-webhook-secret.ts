@@ -9,7 +9,7 @@ import { durationSetting, textSetting } from "../core/setting.ts";
 import { pause } from "../core/waiting.ts";
 import { coolifyApplicationSetting } from "../systems/coolify-settings.ts";
 import { SystemError } from "../systems/system-error.ts";
-import { proofDeed, redeployDeed, variablesDeed } from "./rotation-deeds.ts";
+import { proofDeed, redeployDeed, standingBy, variablesDeed } from "./rotation-deeds.ts";
 import { ownCopyPhases } from "./rotation-own-copy.ts";
 import {
   defineProcedure,
@@ -194,7 +194,7 @@ function change(context: Context, name: string, wanted: Wanted): readonly Deed[]
   const { settings: of, systems, rollout, checks } = context;
   const { coolify } = systems;
   const inForce = async (signal: AbortSignal): Promise<Standing> =>
-    (await whatIsWrong(context, wanted, signal)) === undefined ? "holds" : "absent";
+    standingBy(await whatIsWrong(context, wanted, signal));
   return [
     variablesDeed({
       name: `${name} in the environment`,

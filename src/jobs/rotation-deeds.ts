@@ -15,6 +15,7 @@ import type { Deed, DeedContext, RotationVault, Standing } from "./rotation-proc
 const PATIENCE_MS = 45_000;
 const PATIENCE_EVERY_MS = 1_500;
 const EACH_LOOK_MS = 10_000;
+const VARIABLES_TIMEOUT_MS = 3 * 60_000;
 
 /** Looks again while nobody answers, for as long as a short outage lasts: a rotation should not end at one lost request. */
 export async function patiently<Seen>(
@@ -40,6 +41,11 @@ function isPassing(error: unknown): boolean {
   );
 }
 
+/** By what is in the way, if anything. */
+export function standingBy(problem: string | undefined): Standing {
+  return problem === undefined ? "holds" : { absent: problem };
+}
+
 /** Environment variables that have these values in all of the applications, for production and previews. */
 export function variablesDeed(of: {
   readonly name: string;
@@ -54,17 +60,19 @@ export function variablesDeed(of: {
       values.map(([key, value]) => ({ application, key, value })),
     );
   };
+  let isWritten = false;
   return {
     name: of.name,
-    timeoutMs: 3 * 60_000,
+    timeoutMs: VARIABLES_TIMEOUT_MS,
     async probe({ signal }) {
       for (const { application, ...variable } of await wanted(signal)) {
         const has = await patiently(
           async (each) => coolify.hasVariable(application, variable, each),
           signal,
         );
-        // What nobody can see is set again, which does no harm.
-        if (has !== true) return "absent";
+        // What nobody can see is set again by whoever goes on with it, which does no harm.
+        if (has === undefined && isWritten) continue;
+        if (has !== true) return { absent: `${variable.key} of ${application} is another` };
       }
       return "holds";
     },
@@ -74,6 +82,7 @@ export function variablesDeed(of: {
         // Unlike most effects it may be repeated: the same value, set again, is the same.
         await patiently(async (each) => coolify.setVariable(application, variable, each), signal);
       }
+      isWritten = true;
       return {};
     },
   };
@@ -181,7 +190,7 @@ export function proofDeed(of: {
     readsOnly: true,
     timeoutMs: withinMs + PATIENCE_MS + EACH_LOOK_MS,
     ...(of.asksPerson === undefined ? {} : { asksPerson: of.asksPerson }),
-    probe: async ({ signal }) => ((await look(signal)) === undefined ? "holds" : "absent"),
+    probe: async ({ signal }) => standingBy(await look(signal)),
     async apply({ signal }) {
       const patience = AbortSignal.any([signal, AbortSignal.timeout(withinMs)]);
       for (;;) {

@@ -24,8 +24,12 @@ export const ROTATION_PHASES = [
 ] as const;
 export type RotationPhase = (typeof ROTATION_PHASES)[number];
 
-/** What reality says of a deed: it holds, it surely does not, or nobody can tell. */
-export type Standing = "holds" | "absent" | { readonly unclear: string };
+/** What reality says of a deed: it holds, it surely does not (and possibly what is in the way), or nobody can tell. */
+export type Standing =
+  | "holds"
+  | "absent"
+  | { readonly absent: string }
+  | { readonly unclear: string };
 
 export type DeedContext = StepContext & { readonly baseline: Json };
 

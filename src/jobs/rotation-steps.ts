@@ -20,6 +20,7 @@ import type {
   Phase,
   RotationContext,
   RotationPhase,
+  Standing,
 } from "./rotation-procedure.ts";
 import { lookedAt, ROTATION_STEPS, type LookedAtSecret } from "./rotation-report.ts";
 import { createVault, type Vault } from "./rotation-vault.ts";
@@ -188,24 +189,27 @@ function deedStep(deed: Deed): ActStep | LookStep {
       if (isUntouched) return { kind: "absent" };
       const standing = await deed.probe(context);
       if (standing === "holds") return { kind: "happened", result: { facts: {} } };
-      return standing === "absent"
-        ? { kind: "absent" }
-        : { kind: "unclear", reason: standing.unclear };
+      return typeof standing === "object" && "unclear" in standing
+        ? { kind: "unclear", reason: standing.unclear }
+        : { kind: "absent" };
     },
     async act(context) {
       isUntouched = true;
       const before = await deed.probe(context);
       if (before === "holds") return { facts: {} };
-      if (before !== "absent") throw new Error(before.unclear);
+      if (typeof before === "object" && "unclear" in before) throw new Error(before.unclear);
       isUntouched = false;
       const facts = await deed.apply(context);
       const after = await deed.probe(context);
       if (after === "holds") return { facts };
-      throw new Error(
-        after === "absent" ? "it was done, and it is not so" : `it was done, and ${after.unclear}`,
-      );
+      throw new Error(`not so, after it was done: ${name}${whyNot(after)}`);
     },
   };
+}
+
+function whyNot(standing: Exclude<Standing, "holds">): string {
+  if (standing === "absent") return "";
+  return `; ${"unclear" in standing ? standing.unclear : standing.absent}`;
 }
 
 function lookStep(input: RotationInput, parts: RotationParts, opened: OpenedRotation): LookStep {

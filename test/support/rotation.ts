@@ -1,0 +1,73 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { expect } from "vitest";
+
+import { ids } from "../../sandbox/coolify/ids.ts";
+import type { ChatMessage } from "../../sandbox/telegram/server.ts";
+import type { World } from "../../sandbox/world.ts";
+import type { Rollout } from "./rollout.ts";
+
+export type Load = AsyncDisposable & {
+  /** What was not answered as it should be since the last time. */
+  take(): readonly string[];
+  readonly answered: () => number;
+};
+
+/** Somebody who uses the product all the time, and notes whatever is not answered as it should be. */
+export function startLoad(ask: () => Promise<string | undefined>, everyMs = 25): Load {
+  let wrong: string[] = [];
+  let answered = 0;
+  let isOver = false;
+  const asking = (async () => {
+    while (!isOver) {
+      const problem = await ask().catch((error: unknown) => String(error));
+      if (problem === undefined) answered += 1;
+      else wrong.push(problem);
+      await sleep(everyMs);
+    }
+  })();
+  return {
+    take() {
+      const taken = wrong;
+      wrong = [];
+      return taken;
+    },
+    answered: () => answered,
+    async [Symbol.asyncDispose]() {
+      isOver = true;
+      await asking;
+    },
+  };
+}
+
+/** A production variable of the API or the worker as Coolify has it, and its twin for previews. */
+export function variableIn(
+  world: World,
+  application: "api" | "worker",
+  key: string,
+): { readonly production: string | undefined; readonly preview: string | undefined } {
+  const { variables } = world.coolify.state;
+  const of = (isPreview: boolean): string | undefined =>
+    variables.find(
+      (row) =>
+        row.application === ids[application] && row.key === key && row.is_preview === isPreview,
+    )?.value ?? undefined;
+  return { production: of(false), preview: of(true) };
+}
+
+/** Says the second yes as people do: reads the code of the card, taps Approve, and chooses it. */
+export async function approveByCode(rollout: Rollout, card: ChatMessage): Promise<void> {
+  const code = /code (\w{4})/.exec(card.text)?.[1];
+  expect(code).toBeDefined();
+  await rollout.tap("approver", card, "Approve");
+  await rollout.tap("approver", card, code!);
+}
+
+/** Asks for a rotation and says yes to it twice; gives back the card as it ends. */
+export async function rotated(rollout: Rollout, line: string, ends: RegExp): Promise<ChatMessage> {
+  const card = await rollout.say("operator", line, /rotate [\w-]+\?/);
+  await rollout.tap("approver", card, "Approve");
+  const asked = await rollout.until(card, /is in force, .* is refused[^]*A yes of another/);
+  await approveByCode(rollout, asked);
+  return rollout.until(card, ends);
+}
