@@ -34,6 +34,13 @@ export type Rollout = AsyncDisposable & {
   until(message: ChatMessage, reads: RegExp): Promise<ChatMessage>;
   /** Taps a button as somebody who has read the card; gives back what the tapper was told. */
   tap(who: PersonaName, message: ChatMessage, label: string): Promise<string>;
+  /** Taps a button and waits for the message that answers it and reads so. */
+  tapFor(
+    who: PersonaName,
+    message: ChatMessage,
+    label: string,
+    reads: RegExp,
+  ): Promise<ChatMessage>;
   /** What has to be so before anything is deployed: checks that were asked, and a backup. */
   openGates(): Promise<void>;
   /** Asks for a deployment and says yes to it. */
@@ -115,6 +122,12 @@ export async function startRollout(
       ),
     tap: async (who, message, label) =>
       tapAfterReading(world, who, { messageId: message.id, label }),
+    async tapFor(who, message, label, reads) {
+      const before = new Set(world.telegram.messages().map(({ id }) => id));
+      world.as(who).tap({ messageId: message.id, label });
+      const answers = () => world.telegram.messages().filter(({ id }) => !before.has(id));
+      return seen(answers, reads, label);
+    },
     async openGates() {
       await rollout.say("operator", "/backup", /saved/i);
       await rollout.say("operator", "/preflight", /· GO/);

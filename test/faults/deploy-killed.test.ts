@@ -1,0 +1,294 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  inject,
+  onTestFinished,
+  test,
+} from "vitest";
+
+import { ids } from "../../sandbox/coolify/ids.ts";
+import type { ChatMessage } from "../../sandbox/telegram/server.ts";
+import { startWorld, type World } from "../../sandbox/world.ts";
+import {
+  temporaryDirectory,
+  type TemporaryDirectory,
+} from "../../src/servers/temporary-directory.ts";
+import { createTestDatabase, type TestDatabase } from "../database.ts";
+import { FAST_ENGINE } from "../support/config.ts";
+import { someOf } from "../support/long-run.ts";
+import { query, readEntries } from "../support/records.ts";
+import { HASTE } from "../support/rollout.ts";
+import { spawnBot, type Bot } from "../support/spawn-bot.ts";
+import { tapAfterReading, tapped } from "../support/tapping.ts";
+
+const RECOVERY_MS = 80_000;
+/** A bot that is struck, another one that goes on, and a whole deployment between them. */
+const TEST_MS = 200_000;
+
+const opened = new AsyncDisposableStack();
+let world: World;
+let database: TestDatabase;
+let data: TemporaryDirectory;
+
+beforeAll(async () => {
+  world = opened.use(
+    await startWorld({ deploymentStepMs: 60, timing: { workerPausesMs: [20, 20, 20, 20] } }),
+  );
+});
+afterAll(async () => {
+  await opened.disposeAsync();
+});
+beforeEach(async () => {
+  await world.healAll();
+  const { coolify, releases } = world;
+  const rows = coolify.push(releases.current, services());
+  await Promise.all(rows.map((row) => coolify.ended(row)));
+  for (const { settings } of services()) settings.is_auto_deploy_enabled = true;
+  coolify.state.tasks.splice(0);
+  await query(
+    world.product.databaseUrl,
+    `update alembic_version set version_num = 'c3a2b7d9f1e0';
+     alter table inbox_items drop column if exists urgency`,
+  );
+  database = await createTestDatabase();
+  data = await temporaryDirectory("deploy-killed");
+  onTestFinished(async () => {
+    await database[Symbol.asyncDispose]();
+    await data[Symbol.asyncDispose]();
+  });
+});
+
+const services = () =>
+  world.coolify.state.applications.filter(({ uuid }) => uuid === ids.api || uuid === ids.worker);
+
+/** From the tap until the sign-off. */
+const AFTER_THE_YES = [
+  "approval.used",
+  "step.opened@the gates that were passed",
+  "step.closed@the gates that were passed",
+  "act.begins@nothing deploys by itself",
+  "act.returned@nothing deploys by itself",
+  "step.closed@dump",
+  "act.returned@commit",
+  "act.begins@the API is deployed",
+  "act.returned@the API is deployed",
+  "step.closed@the API is deployed",
+  "step.opened@the API runs the release",
+  "step.closed@the API runs the release",
+  "act.begins@the migration task is as configured",
+  "act.returned@the migration task is as configured",
+  "step.opened@the schema is brought to its head",
+  "act.returned@the schema is brought to its head",
+  "step.closed@the schema is brought to its head",
+  "step.closed@the schema is at its head",
+  "step.closed@the release is live and ready",
+  "step.opened@the known jobs have ended",
+  "act.begins@the worker is deployed",
+  "act.returned@the worker is deployed",
+  "step.closed@the worker runs the release",
+  "act.returned@ a sync is asked for",
+  "act.returned@ a thought becomes a task",
+  "step.opened@the release stays good",
+  "step.opened@the sign-off is open",
+  "step.closed@the sign-off is open",
+  "run.ended",
+] as const;
+
+const BEFORE_THE_YES = [
+  "step.closed@what is to be deployed",
+  "step.closed@how the gates stand",
+  "approval.asked",
+] as const;
+
+describe("killed with SIGKILL in the middle of a deployment", () => {
+  test.each(someOf(AFTER_THE_YES, 3))(
+    "at %s: the release is in place, and everything was done once, by one yes",
+    async (moment) => {
+      const grown = await counting();
+      await using struck = await startBot(moment);
+      const card = await question(say(), struck);
+      await tapUntilHeard(struck, card);
+      await dead(struck);
+      await using survivor = await startBot();
+      const end = await reads(card, /to be signed|did it happen|deploy failed/, survivor);
+      // Whether Coolify was asked to migrate nobody can tell who was struck just before it was.
+      if (/did it happen/.test(end.text)) {
+        expect(moment).toBe("step.opened@the schema is brought to its head");
+        const label = "It did not: retry";
+        await tapAfterReading(world, "approver", { messageId: card.id, label });
+        await reads(card, /to be signed/, survivor);
+      }
+      await expectOnce(grown);
+    },
+    TEST_MS,
+  );
+
+  test.each(someOf(BEFORE_THE_YES, 1))(
+    "at %s: nothing is done without a yes",
+    async (moment) => {
+      const grown = await counting();
+      await using struck = await startBot(moment);
+      const messageId = say();
+      await dead(struck);
+      await using survivor = await startBot();
+      const card = await question(messageId, survivor);
+      expect(Object.values(await grown()).every((count) => count === 0)).toBe(true);
+      await tapAfterReading(world, "approver", { messageId: card.id, label: "Confirm" });
+      await reads(card, /to be signed/, survivor);
+      await expectOnce(grown);
+    },
+    TEST_MS,
+  );
+
+  test(
+    "right before the migration is asked for: a person decides, for it may have been",
+    async () => {
+      const grown = await counting();
+      await using struck = await startBot("act.begins@the schema is brought to its head");
+      const card = await question(say(), struck);
+      await tapUntilHeard(struck, card);
+      await dead(struck);
+      await using survivor = await startBot();
+      const doubt = await reads(card, /did it happen/, survivor);
+      expect(doubt.text).toContain("no new execution of flightdeck-migration");
+      expect((await grown())["tasksExecuted"]).toBe(0);
+      const label = "It did not: retry";
+      await tapAfterReading(world, "approver", { messageId: card.id, label });
+      await reads(card, /to be signed/, survivor);
+      await expectOnce(grown, true);
+    },
+    TEST_MS,
+  );
+});
+
+/** An approver passes the gates by word, and confirms, for a team of one needs one phone. */
+function say(): number {
+  const { messageId } = world
+    .as("approver")
+    .say(
+      `/deploy ${world.releases.migrates} --override preflight,backup --because "it is only a test"`,
+    );
+  return messageId;
+}
+
+const NAMES = [
+  "rollbacks",
+  "autoDeployChanged",
+  "tasksWritten",
+  "tasksExecuted",
+  "migrationsApplied",
+] as const;
+
+/** What was done to production since, by the world's own count. */
+async function counting(): Promise<() => Promise<Readonly<Record<string, number>>>> {
+  const before: Readonly<Record<string, number>> = await world.effects();
+  return async () => {
+    const after: Readonly<Record<string, number>> = await world.effects();
+    return Object.fromEntries(
+      NAMES.map((name) => [name, (after[name] ?? 0) - (before[name] ?? 0)]),
+    );
+  };
+}
+
+async function expectOnce(
+  grown: () => Promise<Readonly<Record<string, number>>>,
+  wasInDoubt = false,
+): Promise<void> {
+  expect(await grown()).toEqual({
+    rollbacks: 2,
+    autoDeployChanged: 2,
+    tasksWritten: 1,
+    tasksExecuted: 1,
+    migrationsApplied: 1,
+  });
+  expect([world.deployed("api"), world.deployed("worker")]).toEqual([
+    world.releases.migrates,
+    world.releases.migrates,
+  ]);
+  const { rows } = await query<{ state: string }>(database.url, "select state from approval");
+  expect(rows).toEqual([{ state: "consumed" }]);
+  const entries = await readEntries(database.url);
+  const kinds = entries.map(({ kind, step = "", result = "" }) =>
+    kind === "gate.overridden" ? `${kind} ${result}` : `${kind} ${step}`,
+  );
+  const used = kinds.findIndex((kind) => kind.startsWith("approval.used"));
+  expect(kinds.findIndex((kind) => kind.startsWith("step.intent"))).toBeGreaterThan(used);
+  // Every intent has one outcome, the word of an approver is kept once for each gate, and the run has one end.
+  if (!wasInDoubt) expect(new Set(kinds).size).toBe(kinds.length);
+  expect(kinds.filter((kind) => kind.startsWith("gate.overridden"))).toHaveLength(2);
+  expect(kinds.filter((kind) => kind.startsWith("run.result"))).toHaveLength(1);
+  expect(
+    (await query(database.url, "select from sign_off where state = 'open'")).rows,
+  ).toHaveLength(1);
+}
+
+async function startBot(killAt?: string): Promise<Bot> {
+  const bot = await spawnBot({
+    environment: {
+      ...world.environment,
+      ...HASTE,
+      OWN_DATABASE: database.url,
+      OWN_REDIS: inject("redisUrl"),
+      SEAL_KEY: Buffer.alloc(32, 7).toString("base64"),
+    },
+    data: data.path,
+    more: `database: \${env:OWN_DATABASE}\nredis: \${env:OWN_REDIS}\nsealKey: \${env:SEAL_KEY}\napprovals: { deploy: confirm }\n${FAST_ENGINE}`,
+    ...(killAt === undefined ? {} : { killAt }),
+  });
+  await expect.poll(() => bot.log(), { timeout: RECOVERY_MS }).toContain('"ready"');
+  return bot;
+}
+
+/** Nobody is heard before the question could have been read; who was heard may have struck the bot by it. */
+async function tapUntilHeard(bot: Bot, card: ChatMessage): Promise<void> {
+  const exited = bot.exited.then(() => "");
+  const target = { messageId: card.id, label: "Confirm" };
+  for (;;) {
+    const tapping = tapped(world, "approver", target).catch(() => "");
+    if (!/faster than anybody reads/.test(await Promise.race([tapping, exited]))) return;
+    await sleep(300);
+  }
+}
+
+async function dead(bot: Bot): Promise<void> {
+  const end = await Promise.race([bot.exited, sleep(RECOVERY_MS, "alive")]);
+  expect(end, bot.log()).toBe("SIGKILL");
+}
+
+async function question(messageId: number, bot: Bot): Promise<ChatMessage> {
+  return answer(
+    () => world.telegram.messages().filter(({ replyTo }) => replyTo?.id === messageId),
+    /deploy\?/,
+    bot,
+  );
+}
+
+/** The newest message about the run, for a card may be sent anew when nobody knows whether it was sent. */
+async function reads(card: ChatMessage, words: RegExp, bot: Bot): Promise<ChatMessage> {
+  const replyTo = card.replyTo?.id;
+  return answer(
+    () => world.telegram.messages().filter((one) => one.replyTo?.id === replyTo),
+    words,
+    bot,
+  );
+}
+
+async function answer(
+  find: () => readonly ChatMessage[],
+  words: RegExp,
+  bot: Bot,
+): Promise<ChatMessage> {
+  return world.telegram
+    .waitFor(() => find().find(({ text }) => words.test(text)), { timeoutMs: RECOVERY_MS })
+    .catch((error: unknown) => {
+      const texts = find().map(({ text }) => text);
+      throw new Error(`Nothing reads ${words}:\n${texts.join("\n--\n")}\n${bot.log()}`, {
+        cause: error,
+      });
+    });
+}
