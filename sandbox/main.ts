@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { styleText } from "node:util";
 
+import { banner } from "./banner.ts";
 import { reachableDataDirectory } from "./data-directory.ts";
 import { writeEnvironmentFile } from "./environment-file.ts";
 import { isRevision } from "./product/revision.ts";
@@ -48,7 +48,8 @@ async function run(
   wanted: Required<Pick<SandboxOptions, "port" | "revision" | "empty">>,
 ): Promise<void> {
   console.log("Starting a small world: Postgres, Redis, the product, xAI and Telegram …");
-  const dataDirectory = await reachableDataDirectory(join(directory, "data", "sandbox"));
+  const wish = process.env["SANDBOX_DATA"] || join(directory, "data", "sandbox");
+  const dataDirectory = await reachableDataDirectory(wish);
   await using sandbox = await startSandbox({
     ...wanted,
     bot: { command: process.execPath, args: ["src/main.ts", "start", "ops/sandbox.yaml"] },
@@ -58,14 +59,14 @@ async function run(
     say: (line) => console.log(line),
     signal: stopping.signal,
   });
-  await writeEnvironmentFile(join(directory, "data", "sandbox.env"), {
+  await writeEnvironmentFile(`${wish}.env`, {
     ...sandbox.world.environment,
     SANDBOX_DATA: dataDirectory,
     // For whoever sets production up: the bot is given neither, and may ask for both.
     SANDBOX_PRODUCT_DATABASE_URL: sandbox.world.variables.api["DATABASE_URL"]!,
     SANDBOX_PRODUCT_REDIS_URL: sandbox.world.variables.api["REDIS_URL"]!,
   });
-  console.log(banner(sandbox.url, dataDirectory, wanted.empty ? firstSteps : usualSteps));
+  console.log(banner({ url: sandbox.url, dataDirectory, empty: wanted.empty }));
   openBrowser(sandbox.url);
   if (!stopping.signal.aborted) await once(stopping.signal, "abort");
   console.log("\nStopping …");
@@ -83,37 +84,6 @@ function definedOnly(environment: NodeJS.ProcessEnv): Record<string, string> {
       (entry): entry is [string, string] => entry[1] !== undefined,
     ),
   );
-}
-
-const bold = (text: string): string => styleText("bold", text);
-const dim = (text: string): string => styleText("dim", text);
-
-const usualSteps = `  Try, as ${bold("Otto")}, the operator:
-    ${bold("/preflight")}   a live card, then ${styleText("green", "GO")}
-    ${dim("in World:")} ${bold("The xAI key is revoked")}, and ${bold("/preflight")} again: ${styleText("red", "NO-GO")}, by name
-    ${dim("in World:")} ${bold("The API hangs")}: ${styleText("yellow", "UNKNOWN")}, in time
-    ${bold("/evidence")}    what was recorded of it all
-
-  The same in another terminal:
-    ${bold("npm run -s sandbox:cli -- preflight")}`;
-
-const firstSteps = `  Production is empty: nothing was ever deployed. In another terminal:
-    ${bold("npm run -s sandbox:cli -- secrets init")}   ${dim("what it asks for stands in data/sandbox.env")}
-  Then, as ${bold("Otto")}, the operator:
-    ${bold("/checklist rollout")}   from the first line to the last`;
-
-function banner(url: string, dataDirectory: string, steps: string): string {
-  return `
-  ${bold("Flightdeck sandbox")}   ${dim("a world to try it in; nothing here is real")}
-
-  The ops group   ${styleText(["bold", "cyan"], url)}
-  ${dim("Running         the bot · Telegram · the product on Postgres and Redis · xAI")}
-  ${dim(`The bot's log   ${join(dataDirectory, "bot.log")}`)}
-
-${steps}
-
-  ${dim("Ctrl-C stops everything.")}
-`;
 }
 
 /** Only where a person sits in front of a screen. */
