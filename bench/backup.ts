@@ -67,7 +67,7 @@ export const backup: Bench = {
           folder: place("backups"),
         },
         "R-1",
-        null,
+        { bytes: null, ids: new Set() },
         { signal, report: () => {} },
       );
 

@@ -7,21 +7,30 @@ import {
   manifestSchema,
   type Manifest,
 } from "../core/manifest.ts";
+import type { Secret } from "../core/secret.ts";
+import { pause } from "../core/waiting.ts";
 import { ensurePrivateFolder, readPrivateFile, replaceFile } from "../storage/private-file.ts";
 import { findDumpPrograms } from "../systems/dump-programs.ts";
 import { writeDump } from "../systems/dump.ts";
-import { openSnapshot } from "../systems/snapshot.ts";
+import { openSnapshot, type Snapshot } from "../systems/snapshot.ts";
 import { sourceFacts } from "../systems/source-facts.ts";
 import { clearFolder, draftName, removeUnfinished } from "./backup-folder.ts";
 import type { BackupParts } from "./backup-parts.ts";
 import type { dumpedSchema, Progress } from "./backup-report.ts";
 
 const MEBIBYTE = 1024 * 1024;
+const LOOK_AGAIN_MS = 200;
 
 type DumpParts = Pick<
   BackupParts,
   "target" | "origin" | "configHash" | "build" | "settings" | "folder"
 >;
+
+type EarlierBackups = {
+  /** How large the last one is; null when there is none. */
+  readonly bytes: number | null;
+  readonly ids: ReadonlySet<string>;
+};
 
 /**
  * Dumps into the folder, and counts the source in the same snapshot meanwhile. What it leaves is a file and the draft of
@@ -30,7 +39,7 @@ type DumpParts = Pick<
 export async function dump(
   parts: DumpParts,
   run: string,
-  expectedBytes: number | null,
+  earlier: EarlierBackups,
   context: { readonly signal: AbortSignal; report(progress: Progress): void },
 ): Promise<ReturnType<typeof dumpedSchema.parse>> {
   const { settings, folder } = parts;
@@ -41,7 +50,7 @@ export async function dump(
   // When one half fails the other is of no use.
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
-  await using snapshot = await openSnapshot(settings.database, signal);
+  await using snapshot = await openNewSnapshot(settings.database, earlier, signal);
   const programs = await findDumpPrograms(snapshot.serverVersionNumber, signal);
   const id = backupIdOf(snapshot.takenAt);
   const file = join(folder, artifactNames(id).artifact);
@@ -60,7 +69,7 @@ export async function dump(
         onBytes: (bytes) =>
           context.report({
             bytes,
-            of: expectedBytes,
+            of: earlier.bytes,
             sinceMs: Math.round(performance.now() - startedAt),
           }),
       },
@@ -104,6 +113,20 @@ export async function dump(
   } catch (error) {
     await removeUnfinished(folder, id);
     throw error;
+  }
+}
+
+/** A backup is named by its second, and a name that is taken would be uploaded over. */
+async function openNewSnapshot(
+  url: Secret,
+  { ids }: EarlierBackups,
+  signal: AbortSignal,
+): Promise<Snapshot> {
+  for (;;) {
+    const snapshot = await openSnapshot(url, signal);
+    if (!ids.has(backupIdOf(snapshot.takenAt))) return snapshot;
+    await snapshot[Symbol.asyncDispose]();
+    await pause(LOOK_AGAIN_MS, signal);
   }
 }
 

@@ -78,7 +78,9 @@ export function createBackup(parts: BackupParts): Operation {
         timeoutMs: settings.timeout,
         async look({ run, results, signal, report }) {
           const { last } = preparedSchema.parse(results[STEPS.prepare]);
-          return dump(of, run, last?.bytes ?? null, { signal, report });
+          const known = await database.transaction(async (tx) => knownBackups(tx, target));
+          const ids = new Set(known.map(({ id }) => id));
+          return dump(of, run, { bytes: last?.bytes ?? null, ids }, { signal, report });
         },
       },
       {

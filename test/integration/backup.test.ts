@@ -8,7 +8,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "
 import type { FaultName } from "../../sandbox/faults.ts";
 import { startWorld, type World } from "../../sandbox/world.ts";
 import { startApp } from "../../src/app.ts";
-import { artifactNames, manifestSchema, type Manifest } from "../../src/core/manifest.ts";
+import {
+  artifactNames,
+  backupIdOf,
+  manifestSchema,
+  type Manifest,
+} from "../../src/core/manifest.ts";
 import { createLogger } from "../../src/logger.ts";
 import {
   temporaryDirectory,
@@ -270,6 +275,23 @@ describe("what is too old", () => {
     expect((await deletions()).length).toBe(before + 1);
     expect((await answerTo(say("/backup prune"), /Nothing: all/)).text).toContain("are to be kept");
   });
+});
+
+test("the name of a backup that is there is not given a second time", async () => {
+  const soon = [0, 1, 2].map((seconds) => backupIdOf(new Date(Date.now() + seconds * 1_000)));
+  for (const id of soon) {
+    await query(
+      database.url,
+      `insert into backup (target, id, snapshot_at, bytes, sha256, run, tables, rows)
+       values ('sandbox', '${id}', now(), 1, 'a', 'R-1', 1, 1) on conflict do nothing`,
+    );
+  }
+  try {
+    const id = idIn((await saved()).text);
+    expect(id > (soon.at(-1) ?? "")).toBe(true);
+  } finally {
+    await query(database.url, `delete from backup where id in ('${soon.join("','")}')`);
+  }
 });
 
 test("what only the bucket knows, because the database was lost, is taken in by the next backup", async () => {
