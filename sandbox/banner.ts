@@ -8,7 +8,7 @@ const USUAL_STEPS = `  Try, as ${bold("Otto")}, the operator:
     ${bold("/preflight")}   a live card, then ${styleText("green", "GO")}
     ${dim("in World:")} ${bold("The xAI key is revoked")}, and ${bold("/preflight")} again: ${styleText("red", "NO-GO")}, by name
     ${dim("in World:")} ${bold("The API hangs")}: ${styleText("yellow", "UNKNOWN")}, in time
-    ${dim("in World:")} ${bold("A broken release")}: the alert offers ${bold("Roll back")}; ask as ${bold("Otto")}, approve as ${bold("Ada")}
+    ${dim("in World:")} ${bold("A release was pushed whose API answers 500")}: an alert offers ${bold("Roll back")}; ask as ${bold("Otto")}, approve as ${bold("Ada")}
     ${bold("/evidence")}    what was recorded of it all
 
   The same in another terminal:
