@@ -4,6 +4,7 @@ import type { Facts } from "../core/approval.ts";
 import type { Json } from "../core/json.ts";
 import type { Secret } from "../core/secret.ts";
 import { durationSetting, textSetting } from "../core/setting.ts";
+import type { CheckResult } from "../core/status.ts";
 import type { Systems } from "../systems/index.ts";
 import type { StepContext } from "./operation.ts";
 import type { RolloutSettings } from "./rollout-settings.ts";
@@ -101,8 +102,13 @@ export type RotationContext<Settings> = {
   readonly systems: Systems;
   readonly rollout: RolloutSettings | undefined;
   readonly vault: RotationVault;
-  /** The checks of the applications, for what a redeployment disturbs. */
-  readonly checks: readonly { readonly name: string; readonly application: string | undefined }[];
+  /** The checks of the target: what a redeployment disturbs, and what says that a release is ready. */
+  readonly checks: readonly {
+    readonly name: string;
+    readonly application: string | undefined;
+    readonly timeoutMs: number;
+    ask(signal: AbortSignal): Promise<Pick<CheckResult, "status">>;
+  }[];
   /** Eight digits by which two secrets are told apart and which say nothing about either. */
   fingerprint(secret: Secret): Promise<string>;
   /** Masks every secret that this process has come to know. */
