@@ -11,6 +11,7 @@ import type { Readable } from "node:stream";
 import { Redis } from "ioredis";
 import { Client, escapeIdentifier } from "pg";
 
+import type { VariableNews } from "../../sandbox/coolify/routes/environment-variables.ts";
 import type { WorldNews } from "../../sandbox/world.ts";
 import { createCanaryNet } from "./canary-net.ts";
 
@@ -50,6 +51,19 @@ export function watchWorld({ news, world }: WorldNews): void {
     if (file) look(`the file ${file.name} in Telegram`, Buffer.from(file.bytes).toString());
   }
 }
+
+/** The secrets in a variable that somebody has written: every token of a list, the password of an address. */
+export function watchVariable({ key, value }: VariableNews): void {
+  if (value === null || !/TOKEN|SECRET|KEY|PASSWORD|_URL$/.test(key)) return;
+  const password = URL.parse(value)?.password;
+  const secrets = password === undefined ? value.split(/[,:]/) : [password];
+  for (const secret of secrets.filter(({ length }) => length >= SHORTEST_WRITTEN)) {
+    know({ [`${key} as it was written`]: secret });
+  }
+}
+
+/** Shorter ones are names of users and the like. */
+const SHORTEST_WRITTEN = 20;
 
 /** What the logger was about to write, before its own net went over it. */
 export function watchLog({ result }: { readonly result?: unknown }): void {

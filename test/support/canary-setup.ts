@@ -3,6 +3,7 @@ import { subscribe } from "node:diagnostics_channel";
 
 import { afterAll, afterEach, beforeAll, inject } from "vitest";
 
+import type { VariableNews } from "../../sandbox/coolify/routes/environment-variables.ts";
 import type { WorldNews } from "../../sandbox/world.ts";
 import {
   environmentCanaries,
@@ -11,11 +12,14 @@ import {
   watchLog,
   watchProcess,
   watchRedis,
+  watchVariable,
   watchWorld,
 } from "./canaries.ts";
 
 Object.assign(process.env, environmentCanaries);
 subscribe("sandbox.worlds", (message) => watchWorld(message as WorldNews));
+// What a rotation makes is nobody's to know before; here it comes out for the first time.
+subscribe("sandbox.variables", (message) => watchVariable(message as VariableNews));
 subscribe("child_process", (message) =>
   watchProcess(message as Parameters<typeof watchProcess>[0]),
 );

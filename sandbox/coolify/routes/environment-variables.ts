@@ -1,3 +1,5 @@
+import { channel } from "node:diagnostics_channel";
+
 import { newUuid } from "../new-uuid.ts";
 import { presentVariable } from "../present.ts";
 import { notFound, Refusal } from "../refusal.ts";
@@ -96,6 +98,11 @@ export const environmentVariableRoutes: readonly Route[] = [
   },
 ];
 
+/** What is told on the channel `sandbox.variables`, to whoever has to know what is secret from now on. */
+export type VariableNews = { readonly key: string; readonly value: string | null };
+
+const written = channel("sandbox.variables");
+
 function rowsOf(request: CoolifyRequest): VariableRow[] {
   const { uuid } = applicationOf(request);
   return request.state.variables.filter(({ application }) => application === uuid);
@@ -129,6 +136,7 @@ function create(
   });
   const created = row(is_preview);
   state.variables.push(created);
+  written.publish({ key, value: created.value } satisfies VariableNews);
   if (!is_preview && find(request, key, true) === undefined) state.variables.push(row(true));
   request.did("variablesWritten");
   return created;
@@ -146,6 +154,7 @@ function update(row: VariableRow, body: Body): void {
   if (typeof body["is_runtime"] === "boolean") row.is_runtime = body["is_runtime"];
   if (typeof body["is_buildtime"] === "boolean") row.is_buildtime = body["is_buildtime"];
   if (typeof body["comment"] === "string") row.comment = body["comment"];
+  written.publish({ key: row.key, value: row.value } satisfies VariableNews);
 }
 
 function valueOf(body: Body): string | null {
