@@ -50,7 +50,7 @@ export function isRuleMet(
 }
 
 /** A rule acts by itself no more often than this; what one rollback has not healed, the next one will not either. */
-export const ACTS_EVERY_MS = 60 * 60_000;
+const ACTS_EVERY_MS = 60 * 60_000;
 
 /** Whether a rule that asks may act by itself. */
 export function mayAct(

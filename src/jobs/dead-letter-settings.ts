@@ -74,7 +74,6 @@ export const deadLettersSetting = z
   .meta({ description: "Where jobs lie that were given up" });
 
 export type DeadLettersSettings = z.output<typeof deadLettersSetting>;
-export type DeadLetterEvents = z.output<typeof eventsSetting>;
 
 /** Names of checks that no check has, by the path below the setting. */
 export function deadLetterProblems(

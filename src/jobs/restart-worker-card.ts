@@ -4,7 +4,7 @@ import { shortCommit } from "../core/release.ts";
 import type { JournalledStep } from "../storage/run-step.ts";
 import { changeRun, stagesOf, type Stage } from "./change-view.ts";
 import { verdictName } from "./flow-within.ts";
-import { heldJobsOf } from "./held-jobs.ts";
+import { heldJobsOf, heldProgressSchema } from "./held-jobs.ts";
 import type { RunView } from "./operation.ts";
 import {
   DEPLOY,
@@ -39,7 +39,9 @@ export function restartWorkerCard(
             [standing(seen)],
           ],
     why: undefined,
-    steps: stagesOf(stages(seesJobs), view),
+    steps: stagesOf(stages(seesJobs), view).map((stage) =>
+      stage.name === HELD ? { ...stage, progress: heldWords(steps) } : stage,
+    ),
     cautions: cautions(steps, seesJobs),
     notUndone: undefined,
     standing: seen === undefined ? [] : [standing(seen)],
@@ -87,6 +89,14 @@ function lostWords(steps: readonly JournalledStep[]): readonly string[] {
   const held = heldJobsOf({ [HELD]: resultOf(steps, HELD) ?? null }, HELD) ?? [];
   const wasStopped = steps.some(({ name, state }) => name === DEPLOY && state === "done");
   return held.length > 0 && wasStopped ? [`Lost in its hands: ${named(held)}.`] : [];
+}
+
+/** What the worker still holds while that is waited for. */
+function heldWords(steps: readonly JournalledStep[]): string | undefined {
+  const progress = steps.find(({ name }) => name === HELD)?.progress;
+  const held = heldProgressSchema.safeParse(progress).data?.held;
+  if (held === undefined) return undefined;
+  return held === 1 ? "It holds 1 job." : `It holds ${held} jobs.`;
 }
 
 function named(held: readonly { readonly id: string; readonly topic: string }[]): string {

@@ -2,7 +2,7 @@ import type { Secret } from "../core/secret.ts";
 import { throughRedis } from "./redis.ts";
 import { SystemError } from "./system-error.ts";
 
-export type ReturnOrder = {
+type ReturnOrder = {
   /** Of a user that may do no more than this: see `RETURN`. */
   readonly url: Secret;
   /** The list in which the letter lies, and the one that the worker reads. */
