@@ -23,7 +23,7 @@ import {
   type DeadLettersSettings,
 } from "../jobs/dead-letter-settings.ts";
 import { drillSetting } from "../jobs/drill-settings.ts";
-import { smokeSetting } from "../jobs/flow-settings.ts";
+import { smokeSetting, type SmokeSettings } from "../jobs/flow-settings.ts";
 import { heartbeatSetting } from "../jobs/heartbeat-settings.ts";
 import {
   maintenanceProblems,
@@ -35,6 +35,8 @@ import {
   rollbackWhenSetting,
   type RollbackWhenSettings,
 } from "../jobs/rollback-trigger-settings.ts";
+import { rolloutProblems } from "../jobs/rollout-problems.ts";
+import { rolloutProblems } from "../jobs/rollout-problems.ts";
 import { rolloutSetting, type RolloutSettings } from "../jobs/rollout-settings.ts";
 import { secretProblems, secretsSetting, type SecretsSettings } from "../jobs/rotations.ts";
 import { schedulesSetting, type SchedulesSettings } from "../jobs/schedule-settings.ts";
@@ -177,6 +179,8 @@ function namesExist(
     deadLetters,
     rollout,
     rollbackWhen,
+    smoke,
+    systems,
   }: {
     readonly checks: ChecksSettings;
     readonly checklists: ChecklistsSettings;
@@ -185,6 +189,8 @@ function namesExist(
     readonly deadLetters?: DeadLettersSettings;
     readonly rollout?: RolloutSettings | undefined;
     readonly rollbackWhen: RollbackWhenSettings;
+    readonly smoke?: SmokeSettings;
+    readonly systems: SystemsSettings;
   },
   context: z.RefinementCtx,
 ): void {
@@ -201,6 +207,12 @@ function namesExist(
   const known = { checks: Object.keys(checks), commands: commands.map(({ name }) => name) };
   for (const { path, message } of checklistProblems(checklists, known)) {
     refuse(["checklists", ...path], message);
+  }
+  for (const { path, message } of rolloutProblems(rollout, { ...known, smoke, systems })) {
+    refuse(["rollout", ...path], message);
+  }
+  for (const { path, message } of rolloutProblems(rollout, { ...known, smoke, systems })) {
+    refuse(["rollout", ...path], message);
   }
   const rolled = { checks: known.checks, hasRollout: rollout !== undefined };
   for (const { path, message } of rollbackRuleProblems(rollbackWhen, rolled)) {

@@ -8,7 +8,7 @@ import { SystemError } from "../systems/system-error.ts";
 import type { LookStep, Results } from "./operation.ts";
 import { releaseInPlaceSchema, seeReleaseInPlace, type ReleaseParts } from "./release-sight.ts";
 
-export const LESSON_STEPS = {
+const LESSON_STEPS = {
   before: "which release runs",
   after: "what is learnt of the release",
 } as const;

@@ -49,7 +49,7 @@ export const releaseSightSchema = z.object({
 });
 
 export type ReleaseSight = z.output<typeof releaseSightSchema>;
-export type SeenApplication = ReleaseSight["applications"][number];
+type SeenApplication = ReleaseSight["applications"][number];
 
 const IMAGES_TIMEOUT_MS = 10_000;
 const COMMIT = /^[0-9a-f]{7,64}$/;

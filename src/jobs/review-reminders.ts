@@ -12,7 +12,7 @@ const HOUR_MS = 3_600_000;
 /** So long after somebody acted alone is the review asked for again. */
 const REMINDED_AFTER_MS = [1, 6, 24].map((hours) => hours * HOUR_MS);
 
-export type ReviewedTarget = {
+type ReviewedTarget = {
   readonly target: string;
   readonly timeZone: string;
   readonly place: Place;

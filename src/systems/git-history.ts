@@ -4,10 +4,10 @@ import { git } from "./git.ts";
 import { SystemError } from "./system-error.ts";
 
 /** A commit as people recognise it. */
-export type CommitSummary = { readonly subject: string; readonly committedAt: Date };
+type CommitSummary = { readonly subject: string; readonly committedAt: Date };
 
 /** How one commit stands to another: what it lacks of it, and what it has beyond it. */
-export type CommitDistance = { readonly behind: number; readonly ahead: number };
+type CommitDistance = { readonly behind: number; readonly ahead: number };
 
 export type GitHistory = {
   /** Undefined when this clone does not have the commit, as when nobody has fetched since. */
