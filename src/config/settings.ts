@@ -36,7 +36,6 @@ import {
   type RollbackWhenSettings,
 } from "../jobs/rollback-trigger-settings.ts";
 import { rolloutProblems } from "../jobs/rollout-problems.ts";
-import { rolloutProblems } from "../jobs/rollout-problems.ts";
 import { rolloutSetting, type RolloutSettings } from "../jobs/rollout-settings.ts";
 import { secretProblems, secretsSetting, type SecretsSettings } from "../jobs/rotations.ts";
 import { schedulesSetting, type SchedulesSettings } from "../jobs/schedule-settings.ts";
@@ -207,9 +206,6 @@ function namesExist(
   const known = { checks: Object.keys(checks), commands: commands.map(({ name }) => name) };
   for (const { path, message } of checklistProblems(checklists, known)) {
     refuse(["checklists", ...path], message);
-  }
-  for (const { path, message } of rolloutProblems(rollout, { ...known, smoke, systems })) {
-    refuse(["rollout", ...path], message);
   }
   for (const { path, message } of rolloutProblems(rollout, { ...known, smoke, systems })) {
     refuse(["rollout", ...path], message);

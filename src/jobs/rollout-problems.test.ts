@@ -40,7 +40,11 @@ test.each([
     "did you mean worker?",
   ],
   ["a check that is none", { ready: ["api-is-raedy"] }, "did you mean api-is-ready?"],
-  ["a flow that is none", { jobFlow: "a-jbo" }, "smoke.flows has no a-jbo; did you mean a-job?"],
+  [
+    "a flow that is none",
+    { jobFlow: "todist" },
+    "smoke.flows has no todist; did you mean todoist?",
+  ],
   ["migrations without a place where they are recorded", { migration: {} }, "needs rollout.schema"],
 ])("%s is told with what would be right", (_title, more, words) => {
   const problems = told(more);

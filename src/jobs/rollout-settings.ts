@@ -92,7 +92,8 @@ export const rolloutSetting = z
     source: z
       .strictObject({
         remote: textSetting({
-          pattern: /^(?:https?|ssh|git|file):\/\/[^\s]+$/,
+          // A user in an address of the web holds a password too, which belongs in no file.
+          pattern: /^(?:(?:https?|git|file):\/\/[^\s@]+|ssh:\/\/\S+)$/,
           expected: "the address of a git repository such as https://github.com/owner/name",
         }),
         branch: textSetting({
