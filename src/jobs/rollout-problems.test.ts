@@ -9,6 +9,8 @@ import { rolloutSetting, type RolloutSettings } from "./rollout-settings.ts";
 const coolify = {
   url: "https://coolify.example.com",
   token: new Secret("1|token"),
+  deployToken: new Secret("2|token"),
+  writeToken: new Secret("3|token"),
   applications: { api: "h8gk4o8w0cs4ggk0wo8o4so8", worker: "m4wcs0gkw8ko4sc0gok8wc4s" },
 };
 const known = {
@@ -31,6 +33,15 @@ const told = (more: object, of: Partial<typeof known> = {}): readonly string[] =
 test("what the file has may be named", () => {
   expect(told({ worker: "worker", jobFlow: "a-job", flow: "todoist" })).toEqual([]);
   expect(rolloutProblems(undefined, known)).toEqual([]);
+});
+
+test("the tokens that put releases in place are demanded by day, and not missed in the night", () => {
+  const { deployToken: _deploy, writeToken: _write, ...readOnly } = coolify;
+  const systems: SystemsSettings = { coolify: readOnly };
+  expect(rolloutProblems(rollout(), { ...known, systems }).map(({ message }) => message)).toEqual([
+    "needs systems.coolify.deployToken: one with `read` and `deploy`, which puts releases in place",
+    "needs systems.coolify.writeToken: one with `read` and `write`, which switches auto-deploy off",
+  ]);
 });
 
 test.each([

@@ -1,6 +1,7 @@
 import type { SettingProblem } from "../checks/check-kind.ts";
 import { unknownApplications } from "../checks/coolify-names.ts";
 import { nearest } from "../core/nearest.ts";
+import type { CoolifySettings } from "../systems/coolify-settings.ts";
 import type { SystemsSettings } from "../systems/settings.ts";
 import type { SmokeSettings } from "./flow-settings.ts";
 import type { RolloutSettings } from "./rollout-settings.ts";
@@ -24,7 +25,7 @@ export function rolloutProblems(
   return [
     ...(known.systems.coolify === undefined
       ? [{ path: [], message: "needs systems.coolify: it is what deploys" }]
-      : []),
+      : missingTokens(known.systems.coolify)),
     ...unknownApplications(known.systems, [
       [["api"], api],
       ...(worker === undefined ? [] : [[["worker"], worker] as const]),
@@ -50,6 +51,17 @@ export function rolloutProblems(
         ]
       : []),
   ];
+}
+
+/** Nobody should find out in the night that a token was never made. */
+function missingTokens(coolify: CoolifySettings): readonly SettingProblem[] {
+  const needed = {
+    deployToken: "one with `read` and `deploy`, which puts releases in place",
+    writeToken: "one with `read` and `write`, which switches auto-deploy off",
+  } as const;
+  return (["deployToken", "writeToken"] as const)
+    .filter((name) => coolify[name] === undefined)
+    .map((name) => ({ path: [], message: `needs systems.coolify.${name}: ${needed[name]}` }));
 }
 
 function meant(name: string, candidates: readonly string[]): string {
