@@ -277,6 +277,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       SANDBOX_DRILL_RECIPIENT: backupKeys.drill.recipient,
       SANDBOX_DRILL_IDENTITY: backupKeys.drill.identity,
       SANDBOX_RECOVERY_RECIPIENT: backupKeys.recovery.recipient,
+      SANDBOX_SECRETS_SINCE: new Date().toISOString().slice(0, "2026-11-23".length),
       SANDBOX_BACKUP_DUE_FROM: new Date(Date.now() + DAY_MS).toISOString(),
       SANDBOX_FRONT_DOOR: frontDoor.address,
       SANDBOX_AUTHORITY: frontDoor.authority,

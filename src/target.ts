@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { join, resolve } from "node:path";
 
-import type { DrillsSoFar, ReviewsOwed } from "./checks/check-kind.ts";
+import type { DrillsSoFar, ReviewsOwed, SecretsKept } from "./checks/check-kind.ts";
 import { createChecks } from "./checks/create-checks.ts";
 import type { ServedTarget } from "./commands/served-target.ts";
 import type { TargetConfig } from "./config/load-config.ts";
@@ -26,6 +26,7 @@ import { createBreakGlassWord } from "./jobs/rollback-break-glass.ts";
 import type { RollbackParts } from "./jobs/rollback-steps.ts";
 import { createRollbackRules } from "./jobs/rollback-trigger-settings.ts";
 import type { RotationParts } from "./jobs/rotation-steps.ts";
+import { secretsKept } from "./jobs/rotations.ts";
 import { findReleaseBefore, type TriggerTarget } from "./jobs/rollback-triggers.ts";
 import { recordCommand, type RecordOrigin } from "./jobs/run-record.ts";
 import { createSchedules } from "./jobs/schedule-settings.ts";
@@ -39,6 +40,7 @@ import { openLog } from "./storage/evidence.ts";
 import type { Place } from "./storage/outbox.ts";
 import { openReviews } from "./storage/review.ts";
 import { earlierSamples, type EarlierSample } from "./storage/sample.ts";
+import { rotationAges } from "./storage/secret-rotation.ts";
 import { originOf } from "./storage/settings.ts";
 import { createSystems, type Systems } from "./systems/index.ts";
 
@@ -107,11 +109,16 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
     database.transaction(async (tx, now) => ({ now, ...(await newestDrills(tx, target)) }));
   const reviews = async (): Promise<ReviewsOwed> =>
     database.transaction(async (tx, now) => ({ now, open: await openReviews(tx, target) }));
+  const secretsNow = async (): Promise<SecretsKept> =>
+    database.transaction(async (tx, now) =>
+      secretsKept(settings.secrets, await rotationAges(tx, target), now),
+    );
   const checks = createChecks(settings.checks, {
     systems,
     previous,
     drills: settings.backup && drills,
     reviews: settings.rollout && reviews,
+    secrets: secretsNow,
     scrub,
   });
   const log = logOf(config, parts, { ...known, git: systems.git });

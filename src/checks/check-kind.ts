@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import type { AgingSecret } from "../core/secret-age.ts";
 import type { Limit, Measurement, Observation } from "../core/status.ts";
 import type { Drill } from "../storage/drill.ts";
 import type { Review } from "../storage/review.ts";
@@ -32,6 +33,20 @@ export type DrillsSoFar = {
 /** What people did alone and nobody else has looked at yet. */
 export type ReviewsOwed = { readonly now: Date; readonly open: readonly Review[] };
 
+/** A rotation that was begun and is not over. */
+export type RotationLeft = {
+  readonly secret: string;
+  readonly since: Date;
+  readonly runId: string;
+};
+
+/** How old the secrets of a target are, and what of their rotation was left. */
+export type SecretsKept = {
+  readonly now: Date;
+  readonly secrets: readonly AgingSecret[];
+  readonly left: readonly RotationLeft[];
+};
+
 /** What a kind may ask for beside systems; a kind names what it takes. */
 export type Surroundings = {
   /** The check's own earlier looks, oldest first: those of the last `lastMs`, or the newest when none is that young. */
@@ -40,6 +55,8 @@ export type Surroundings = {
   readonly drills: () => Promise<DrillsSoFar | undefined>;
   /** Undefined where nobody can act alone. */
   readonly reviews: () => Promise<ReviewsOwed | undefined>;
+  /** Undefined where no secrets are configured. */
+  readonly secrets: () => Promise<SecretsKept | undefined>;
 };
 
 /** What is wrong with a check's settings in the light of others, by the path below the check. */

@@ -1,6 +1,6 @@
 import type { CheckResult, Limit } from "../core/status.ts";
 import type { Systems } from "../systems/index.ts";
-import type { DrillsSoFar, EarlierLook, ReviewsOwed } from "./check-kind.ts";
+import type { DrillsSoFar, EarlierLook, ReviewsOwed, SecretsKept } from "./check-kind.ts";
 import type { CheckMoment, Severity } from "./common-settings.ts";
 import { runCheck } from "./run-check.ts";
 import type { ChecksSettings } from "./settings.ts";
@@ -35,6 +35,8 @@ export type CheckParts = {
   readonly drills?: (() => Promise<DrillsSoFar>) | undefined;
   /** What was done alone and not looked at yet; left out where nobody can act alone. */
   readonly reviews?: (() => Promise<ReviewsOwed>) | undefined;
+  /** How old the secrets are; left out where none is configured. */
+  readonly secrets?: (() => Promise<SecretsKept>) | undefined;
   /** Masks every secret that this process holds. */
   readonly scrub: (text: string) => string;
 };
@@ -67,6 +69,7 @@ export function createChecks(settings: ChecksSettings, parts: CheckParts): reado
                 previous: async (lastMs) => parts.previous(name, lastMs),
                 drills: async () => parts.drills?.(),
                 reviews: async () => parts.reviews?.(),
+                secrets: async () => parts.secrets?.(),
               },
               deadline,
             ),

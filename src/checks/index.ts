@@ -17,6 +17,7 @@ import { redisQueue } from "./redis-queue.ts";
 import { redis } from "./redis.ts";
 import { restoreProven } from "./restore-proven.ts";
 import { reviewsGiven } from "./reviews-given.ts";
+import { secretsAreYoung } from "./secrets-young.ts";
 import { telegramBot } from "./telegram-bot.ts";
 import { telegramWebhook } from "./telegram-webhook.ts";
 import { tlsCertificate } from "./tls-certificate.ts";
@@ -35,6 +36,7 @@ export const checkKinds = [
   defineCheckKind(redisQueue),
   defineCheckKind(restoreProven),
   defineCheckKind(reviewsGiven),
+  defineCheckKind(secretsAreYoung),
   defineCheckKind(telegramBot),
   defineCheckKind(telegramWebhook),
   defineCheckKind(tlsCertificate),

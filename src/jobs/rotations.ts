@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import type { SecretsKept } from "../checks/check-kind.ts";
 import { nearest } from "../core/nearest.ts";
 import type { AgingSecret } from "../core/secret-age.ts";
 import type { RotationAge } from "../storage/secret-rotation.ts";
@@ -59,4 +60,16 @@ export function agingSecrets(
       madeAt: made ?? said,
     };
   });
+}
+
+/** The same, with what was begun and is not over, for whoever watches it. */
+export function secretsKept(
+  secrets: Readonly<Record<string, ConfiguredSecret>>,
+  ages: readonly RotationAge[],
+  now: Date,
+): SecretsKept {
+  const left = ages.flatMap(({ secret, open }) =>
+    open ? [{ secret, since: open.since, runId: open.runId }] : [],
+  );
+  return { now, secrets: agingSecrets(secrets, ages), left };
 }

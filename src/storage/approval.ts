@@ -230,7 +230,10 @@ export async function questionsDue(
   return rows.map((row) => row.run_id);
 }
 
-/** Open questions for the same operation of the same target, which a newer one replaces. */
+/**
+ * Open questions for the same operation of the same target, which a newer one replaces. A question in the midst of a
+ * change, which holds its target, is no matter of taste any more.
+ */
 export async function openQuestionsAbout(
   tx: Transaction,
   about: { readonly target: string; readonly operation: string; readonly otherThan: string },
@@ -238,7 +241,9 @@ export async function openQuestionsAbout(
   return tx.rows(
     approvalRow,
     `select ${COLUMNS} from approval
-     where target = $1 and operation = $2 and run_id <> $3 and state in ${OPEN} order by run_id`,
+     where target = $1 and operation = $2 and run_id <> $3 and state in ${OPEN}
+       and not exists (select from run where run.id = run_id and run.holds)
+     order by run_id`,
     [about.target, about.operation, about.otherThan],
   );
 }

@@ -63,11 +63,16 @@ export async function approveByCode(rollout: Rollout, card: ChatMessage): Promis
   await rollout.tap("approver", card, code!);
 }
 
-/** Asks for a rotation and says yes to it twice; gives back the card as it ends. */
-export async function rotated(rollout: Rollout, line: string, ends: RegExp): Promise<ChatMessage> {
+/** Asks for a rotation and says yes to it; gives back the card as it asks anew, before what cannot be undone. */
+export async function askedAnew(rollout: Rollout, line: string): Promise<ChatMessage> {
   const card = await rollout.say("operator", line, /rotate [\w-]+\?/);
   await rollout.tap("approver", card, "Approve");
-  const asked = await rollout.until(card, /is in force, .* is refused[^]*A yes of another/);
-  await approveByCode(rollout, asked);
+  return rollout.until(card, /is in force, .* is refused[^]*A yes of another/);
+}
+
+/** Says yes twice; gives back the card as it ends. */
+export async function rotated(rollout: Rollout, line: string, ends: RegExp): Promise<ChatMessage> {
+  const card = await askedAnew(rollout, line);
+  await approveByCode(rollout, card);
   return rollout.until(card, ends);
 }
