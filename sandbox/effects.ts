@@ -20,6 +20,8 @@ const effectNames = [
   "xaiModelCalls",
   "xaiCompletions",
   "xaiRefusals",
+  "xaiKeysMade",
+  "xaiKeysDeleted",
   "todoistTasksCreated",
   "todoistRefusals",
   "deployments",

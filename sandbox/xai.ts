@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { Effects } from "./effects.ts";
 import { createGate } from "./gate.ts";
 import { startHttpServer } from "./http-server.ts";
+import { createXaiKeys, xaiManagement } from "./xai-keys.ts";
 
 /** What xAI does with a request that carries a good key. */
 type XaiMood = "answers" | "hangs" | "fails" | "babbles";
@@ -13,7 +14,13 @@ type XaiMood = "answers" | "hangs" | "fails" | "babbles";
 export type Xai = AsyncDisposable & {
   /** The base of the API, with its version: `http://127.0.0.1:1234/v1`. */
   readonly url: string;
+  /** The base of the API by which keys are made: `http://127.0.0.1:1234`. */
+  readonly managementUrl: string;
   readonly key: string;
+  /** The names of all keys that it accepts, in the order of their making. */
+  accepted(): readonly string[];
+  /** All keys that it has ever made, whether it accepts them or not. */
+  made(): readonly string[];
   setRevoked(revoked: boolean): void;
   setMood(mood: XaiMood): void;
 };
@@ -30,19 +37,20 @@ type Messages = z.output<typeof completionRequest>["messages"];
 
 export async function startXai(options: {
   readonly key: string;
+  readonly managementKey?: string;
   readonly effects: Effects;
   /** A password that it tells everybody when it fails. */
   readonly indiscretion?: string;
 }): Promise<Xai> {
-  const { key, effects, indiscretion = "" } = options;
+  const { key, managementKey, effects, indiscretion = "" } = options;
   const gate = createGate();
-  let revoked = false;
+  const keys = createXaiKeys({ key, effects });
   let mood: XaiMood = "answers";
 
   const app = new Hono();
   app.use("/v1/*", async (context, next) => {
     const token = bearer(context.req.header("authorization"));
-    if (token === undefined || token !== key || revoked) {
+    if (token === undefined || !keys.accepts(token, context.req.path)) {
       effects.add("xaiRefusals");
       // The real service calls a wrong key a bad request and only a missing one unauthorized.
       if (token === undefined) return context.json(missingKey, 401);
@@ -55,6 +63,9 @@ export async function startXai(options: {
     }
     if (mood === "babbles") return context.html("<html><body>upstream says hello</body></html>");
     return next();
+  });
+  app.get("/v1/api-key", (context) => {
+    return context.json(keys.own(bearer(context.req.header("authorization")) ?? ""));
   });
   app.get("/v1/models", (context) => {
     effects.add("xaiModelCalls");
@@ -79,13 +90,16 @@ export async function startXai(options: {
     return context.json(completion(body.data.model, reply(body.data.messages)));
   });
 
+  if (managementKey !== undefined) app.route("/auth", xaiManagement(managementKey, keys));
+
   const server = await startHttpServer(app.fetch);
   return {
     url: `${server.url}/v1`,
+    managementUrl: server.url,
     key,
-    setRevoked: (value) => {
-      revoked = value;
-    },
+    accepted: () => keys.list().flatMap(({ name, disabled }) => (disabled ? [] : [name])),
+    made: () => keys.made(),
+    setRevoked: (value) => keys.setRevoked(value),
     setMood: (value) => {
       mood = value;
       if (value === "hangs") gate.shut();

@@ -21,12 +21,12 @@ const VARIABLES_TIMEOUT_MS = 3 * 60_000;
 export async function patiently<Seen>(
   look: (signal: AbortSignal) => Promise<Seen>,
   signal: AbortSignal,
-  { withinMs = PATIENCE_MS, everyMs = PATIENCE_EVERY_MS } = {},
+  { withinMs = PATIENCE_MS, everyMs = PATIENCE_EVERY_MS, eachMs = EACH_LOOK_MS } = {},
 ): Promise<Seen> {
   const patience = AbortSignal.any([signal, AbortSignal.timeout(withinMs)]);
   for (;;) {
     try {
-      return await look(AbortSignal.any([signal, AbortSignal.timeout(EACH_LOOK_MS)]));
+      return await look(AbortSignal.any([signal, AbortSignal.timeout(eachMs)]));
     } catch (error) {
       if (!isPassing(error) || patience.aborted) throw error;
     }
@@ -173,14 +173,16 @@ export function proofDeed(of: {
   readonly everyMs?: number;
   /** So often without a break, for what a pool or one of several replicas may hide. */
   readonly inARow?: number;
+  /** How long one look may take, where somebody has to think before he answers. */
+  readonly eachMs?: number;
   readonly asksPerson?: string;
   /** What is in the way of it; undefined when nothing is. */
   problem(signal: AbortSignal): Promise<string | undefined>;
 }): Deed {
-  const { name, withinMs, inARow = 1, everyMs = PROOF_EVERY_MS } = of;
+  const { name, withinMs, inARow = 1, everyMs = PROOF_EVERY_MS, eachMs = EACH_LOOK_MS } = of;
   const look = async (signal: AbortSignal): Promise<string | undefined> => {
     for (let look = 0; look < inARow; look += 1) {
-      const problem = await patiently(of.problem.bind(of), signal);
+      const problem = await patiently(of.problem.bind(of), signal, { eachMs });
       if (problem !== undefined) return problem;
     }
     return undefined;
@@ -188,7 +190,7 @@ export function proofDeed(of: {
   return {
     name,
     readsOnly: true,
-    timeoutMs: withinMs + PATIENCE_MS + EACH_LOOK_MS,
+    timeoutMs: withinMs + PATIENCE_MS + eachMs,
     ...(of.asksPerson === undefined ? {} : { asksPerson: of.asksPerson }),
     probe: async ({ signal }) => standingBy(await look(signal)),
     async apply({ signal }) {

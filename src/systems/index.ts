@@ -15,6 +15,7 @@ import { createRedis } from "./redis.ts";
 import type { SystemsSettings } from "./settings.ts";
 import { createTelegramBot } from "./telegram-bot.ts";
 import { createTls } from "./tls.ts";
+import { createXai } from "./xai-management.ts";
 
 /** Everything outside that a check or an operation can talk to: one line a system. */
 export function createSystems(settings: SystemsSettings = {}, target = "") {
@@ -33,6 +34,7 @@ export function createSystems(settings: SystemsSettings = {}, target = "") {
     telegramBot,
     productWebhook: createProductWebhook(http, telegramBot, settings.productWebhook),
     tls: createTls(),
+    xai: createXai(http),
     coolify: createCoolify(http, settings.coolify),
     git: createGit(),
     gitHistory: createGitHistory(),
