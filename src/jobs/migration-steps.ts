@@ -102,6 +102,7 @@ export function migrationSteps(parts: MigrationParts): readonly Step[] {
       kind: "act",
       name: MIGRATION_STEPS.upgrade,
       timeoutMs: migration.within + SLACK_MS,
+      whenCancelled: "A migration that was begun goes on in the container of the API.",
       ...applies,
       async baseline({ results, signal }) {
         const executions = await coolify.taskExecutions(application, taskIn(results), signal);

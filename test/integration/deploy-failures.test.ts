@@ -65,7 +65,7 @@ type Row = {
   /** Before it is asked for. */
   readonly before?: () => Promise<void>;
   /** Once this step is there, this breaks. */
-  readonly then?: { readonly step: string; readonly breaks: FaultName };
+  readonly midway?: { readonly step: string; readonly breaks: FaultName };
   /** The stage at which the card says that it broke off. */
   readonly at: string;
   readonly because: RegExp;
@@ -179,7 +179,7 @@ const table: readonly Row[] = [
   },
   {
     what: "the worker cannot be built",
-    then: { step: DEPLOY_STEPS.ready, breaks: "deployments-fail" },
+    midway: { step: DEPLOY_STEPS.ready, breaks: "deployments-fail" },
     at: "worker",
     because: /deployment \w+ of worker failed/,
     standing: () => [deployed("api", "good"), notPlaced("worker", "good"), "schema: c3a2b7d9f1e0"],
@@ -199,7 +199,7 @@ const table: readonly Row[] = [
   },
   {
     what: "the smoke flow fails",
-    then: { step: DEPLOY_STEPS.worker, breaks: "xai-key-revoked" },
+    midway: { step: DEPLOY_STEPS.worker, breaks: "xai-key-revoked" },
     at: "smoke",
     because: /smoke is NO-GO at "a thought becomes a task"/,
     standing: () => [deployed("api", "good"), deployed("worker", "good"), "schema: c3a2b7d9f1e0"],
@@ -207,7 +207,7 @@ const table: readonly Row[] = [
   },
   {
     what: "it goes bad while it is watched",
-    then: { step: DEPLOY_STEPS.watch, breaks: "api-answers-500" },
+    midway: { step: DEPLOY_STEPS.watch, breaks: "api-answers-500" },
     at: "watch",
     because: /it went bad after .*: /,
     standing: () => [deployed("api", "good"), deployed("worker", "good"), "schema: c3a2b7d9f1e0"],
@@ -221,9 +221,9 @@ describe("a deployment breaks off where it failed, and says where production sta
     await row.before?.();
     const before = (await world.effects())["rollbacks"] ?? 0;
     const card = await rollout.deploy(`/deploy ${release(row.release ?? "good")}`);
-    if (row.then) {
-      await begun(card, row.then.step);
-      await world.break(row.then.breaks);
+    if (row.midway) {
+      await begun(card, row.midway.step);
+      await world.break(row.midway.breaks);
     }
     const end = await rollout.until(card, /deploy failed|to be signed/);
     const lines = end.text.split("\n");
@@ -242,7 +242,7 @@ describe("a deployment breaks off where it failed, and says where production sta
     ]);
     // Whatever was asked of Coolify was asked once.
     const asked = ((await world.effects())["rollbacks"] ?? 0) - before;
-    expect(asked).toBe((await acts(end)).filter((name) => /is deployed$/.test(name)).length);
+    expect(asked).toBe((await acts(end)).filter((name) => name.endsWith("is deployed")).length);
     restore();
   });
 });

@@ -41,13 +41,19 @@ describe("before anybody is asked", () => {
     const lines = card.text.split("\n");
     expect(lines[0]).toBe("🔴 sandbox · deploy blocked by preflight, backup");
     expect(lines.filter((line) => /^[✗✓] /.test(line)).map((line) => line[0])).toEqual([
-      ...["✗", "✗", "✓", "✓"],
+      "✗",
+      "✗",
+      "✓",
+      "✓",
     ]);
     expect(card.text).toContain(
       `/deploy ${release("current").slice(0, 12)} --override preflight,backup`,
     );
     expect(card.buttons.flat().map(({ label }) => label)).toEqual([
-      ...["Preflight", "Back up now", "Ask again", "Details"],
+      "Preflight",
+      "Back up now",
+      "Ask again",
+      "Details",
     ]);
     expect(await since()).not.toHaveProperty("rollbacks");
     const result = (await rollout.entries()).findLast(({ kind }) => kind === "run.result");
@@ -60,14 +66,14 @@ describe("before anybody is asked", () => {
     ['/deploy --override preflight --because "it is only a text"', /Only an approver may pass/],
     ["/deploy --override", /Which gate\? There is preflight, backup, alerts, runs/],
   ])("%s is refused with what would be right", async (line, words) => {
-    await rollout.say("operator", line, words);
+    expect((await rollout.say("operator", line, words)).buttons).toEqual([]);
   });
 
   test.each([
     ['/deploy --override prefligth --because "it is only a text"', /Did you mean preflight\?/],
     ["/deploy --override preflight --because no", /with 10 to 300 characters; it is recorded/],
   ])("%s is refused to an approver too", async (line, words) => {
-    await rollout.say("approver", line, words);
+    expect((await rollout.say("approver", line, words)).buttons).toEqual([]);
   });
 
   test("the beginning of a hash that nobody knows is no commit", async () => {
