@@ -8,7 +8,7 @@ import { presentChat } from "../storage/chat-move.ts";
 import type { Transaction } from "../storage/database.ts";
 import { isLocked } from "../storage/operator-lock.ts";
 import { answer, moveSubject, openSubject, standingOf } from "../storage/outbox.ts";
-import { asVoter, factsText } from "./approval-proof.ts";
+import { asVoter, spokenText } from "./approval-proof.ts";
 import type { AskedTarget } from "./asking.ts";
 import { subjectOf } from "./run-record.ts";
 import { Refusal } from "./step-end.ts";
@@ -65,7 +65,7 @@ export async function callApprovers(
       title: `🔐 ${run.target} · ${run.operation} needs a yes`,
       parts: [
         line(...called.flatMap(({ name, telegram }) => [{ mention: name, telegram }, " "])),
-        line(`${run.actor.name} asks: ${factsText(bond.parameters)}`),
+        line(`${run.actor.name} asks: ${spokenText(bond.parameters)}`),
       ],
       actions: [],
     },

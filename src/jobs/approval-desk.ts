@@ -14,7 +14,7 @@ import { answer } from "../storage/outbox.ts";
 import { findRun, isAsking } from "../storage/run.ts";
 import { approversOf, isOwnAffair } from "./approval-call.ts";
 import { endAsking, endQuestion } from "./approval-end.ts";
-import { factsText } from "./approval-proof.ts";
+import { spokenText } from "./approval-proof.ts";
 import type { AskedTarget } from "./asking.ts";
 import type { RecordOrigin } from "./run-record.ts";
 
@@ -111,7 +111,7 @@ function reminder(approval: Approval, now: Date, timeZone: string): Card {
   return {
     title: `🔐 ${target} · ${operation} needs a yes`,
     parts: [
-      line(`${requester.name} asks: ${factsText(parameters)}`),
+      line(`${requester.name} asks: ${spokenText(parameters)}`),
       line(`The card of ${runName(runId)} in the ops group has the buttons.`),
       line({ faint: `until ${clockTime(expiresAt, now, timeZone)}` }),
     ],

@@ -11,6 +11,7 @@ import { mayApprove } from "../core/approval-rule.ts";
 import type { Facts } from "../core/approval.ts";
 import { digestOf } from "../core/digest.ts";
 import { mayActAs, type Operator } from "../core/operator.ts";
+import { shortCommit } from "../core/release.ts";
 import { votesOf } from "../storage/approval-vote.ts";
 import type { Approval } from "../storage/approval.ts";
 import type { Transaction } from "../storage/database.ts";
@@ -43,7 +44,7 @@ export function factsOf(bond: Bond): Facts {
   };
 }
 
-export function factsText(facts: Facts): string {
+function factsText(facts: Facts): string {
   return Object.entries(facts)
     .map(([name, value]) => `${name}: ${value}`)
     .join("; ");
@@ -64,6 +65,11 @@ export async function isGenuine(
     digestOf(approval.requester) === digestOf(run.actor) &&
     approval.basis === (await basisOf(tx, run, approval.n))
   );
+}
+
+/** The same for people, who know a commit by its first characters, and read it on a phone. */
+export function spokenText(facts: Facts): string {
+  return factsText(facts).replaceAll(/\b[0-9a-f]{40}\b/g, (commit) => shortCommit(commit));
 }
 
 type Yes = {

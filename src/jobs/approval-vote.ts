@@ -23,7 +23,7 @@ import { findRun, goOn, isAsking, type Run } from "../storage/run.ts";
 import { storableText } from "../storage/storable.ts";
 import { stopRun } from "./approval-cancel.ts";
 import { endAsking } from "./approval-end.ts";
-import { factsOf, factsText, isGenuine, RECONFIGURED, YESES_NEEDED } from "./approval-proof.ts";
+import { factsOf, spokenText, isGenuine, RECONFIGURED, YESES_NEEDED } from "./approval-proof.ts";
 import type { AskedTarget } from "./asking.ts";
 import { record, subjectOf, type RecordOrigin } from "./run-record.ts";
 
@@ -274,7 +274,7 @@ async function tellCodes(
   await showCodes(tx, approval.id, ballot.voter.telegram);
   await stateChanged(tx, now, subjectOf(run));
   const code = approvalCode(questionDigest(approval));
-  const what = `${run.target}: ${run.operation}, ${factsText(approval.parameters)}`;
+  const what = `${run.target}: ${run.operation}, ${spokenText(approval.parameters)}`;
   return { kind: "told", message: `Tap ${code} to approve. ${what}` };
 }
 
