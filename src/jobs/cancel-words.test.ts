@@ -76,17 +76,53 @@ describe("what cancelling means", () => {
     expect(told(3, "started")).toEqual([
       "unsafe",
       'It stops waiting for "worker runs".',
+      "Coolify deploys the worker all the same.",
       "Coolify goes on with the worker.",
       "Done already, and not undone: worker.",
       "Will not be done: api.",
     ]);
   });
 
-  test("when all is done but a look: what was done stays", () => {
+  test("between asking for something and waiting for it: that goes on all the same", () => {
+    expect(told(3)).toEqual([
+      "unsafe",
+      "It stops before its next step.",
+      "Coolify deploys the worker all the same.",
+      "Done already, and not undone: worker.",
+      "Will not be done: api.",
+    ]);
+  });
+
+  test("once its end was waited for, nothing of it goes on", () => {
+    expect(told(4)).toEqual([
+      "safe",
+      "It stops before its next step.",
+      "Done already, and not undone: worker.",
+      "Will not be done: api.",
+    ]);
+  });
+
+  test("when all is done but a look that nothing is waited for at: what was done stays", () => {
     expect(told(5, "started")).toEqual([
       "safe",
       'It stops at "ready", which only looks.',
       "Done already, and not undone: worker, api.",
+    ]);
+  });
+
+  test("the same words of several steps are said once", () => {
+    const same = "Coolify goes on.";
+    const twice = [
+      { kind: "act", name: "worker", whenCancelled: same },
+      { kind: "look", name: "worker runs", whenCancelled: same },
+    ] as const;
+    const [act, look] = journal(3, "started").slice(2);
+    const open = [
+      { ...act!, n: 0 },
+      { ...look!, n: 1 },
+    ];
+    expect(whatStopMeans({ id: "7" }, twice, open).words.filter((text) => text === same)).toEqual([
+      same,
     ]);
   });
 

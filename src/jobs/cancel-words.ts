@@ -17,47 +17,63 @@ export type Stopping = {
 
 const NAMED_AT_MOST = 5;
 
+type PlannedStep = Pick<Step, "name" | "kind" | "whenCancelled" | "leadsBack">;
+
 /** Says truthfully what a stop stops, by what the journal knows of the run; the same journal says the same to everybody. */
 export function whatStopMeans(
   run: Pick<Run, "id">,
-  steps: readonly Pick<Step, "name" | "kind" | "whenCancelled" | "leadsBack">[],
+  steps: readonly PlannedStep[],
   journal: readonly JournalledStep[],
 ): Stopping {
   const open = journal.find(({ state }) => state === "started");
-  const step = open && steps[open.n];
-  const isUnsafe =
-    open?.kind === "act" || (open !== undefined && step?.whenCancelled !== undefined);
-  const words = [
-    ...openWords(open, step?.whenCancelled),
-    ...doneWords(journal, steps.some(leadsBack)),
-    ...notDoneWords(
-      steps.map((one, n) => ({ ...one, n })).filter((one) => !leadsBack(one)),
-      journal,
-    ),
-  ];
-  return { isUnsafe, words, code: codeOf(run, open) };
+  const goingOn = goingOnWords(steps, journal);
+  return {
+    isUnsafe: open?.kind === "act" || goingOn.length > 0,
+    words: [
+      stopWords(open, goingOn.length > 0),
+      ...goingOn,
+      ...doneWords(journal, steps.some(leadsBack)),
+      ...notDoneWords(
+        steps.map((one, n) => ({ ...one, n })).filter((one) => !leadsBack(one)),
+        journal,
+      ),
+    ],
+    code: codeOf(run, journal),
+  };
 }
 
-function openWords(
-  open: JournalledStep | undefined,
-  whenCancelled: string | undefined,
-): readonly string[] {
-  if (open === undefined) return ["It stops before its next step."];
-  const goesOn = whenCancelled === undefined ? [] : [whenCancelled];
-  switch (open.kind) {
+function stopWords(open: JournalledStep | undefined, doesGoOn: boolean): string {
+  switch (open?.kind) {
+    case undefined:
+      return "It stops before its next step.";
     case "act":
       // Whether it has happened could not be told any more.
-      return [
-        `"${open.name}" is under way and is not cut short; the run stops after it.`,
-        ...goesOn,
-      ];
+      return `"${open.name}" is under way and is not cut short; the run stops after it.`;
     case "ask":
-      return ["Its question is withdrawn.", ...goesOn];
+      return "Its question is withdrawn.";
     case "look":
-      return goesOn.length > 0
-        ? [`It stops waiting for "${open.name}".`, ...goesOn]
-        : [`It stops at "${open.name}", which only looks.`];
+      return doesGoOn
+        ? `It stops waiting for "${open.name}".`
+        : `It stops at "${open.name}", which only looks.`;
   }
+}
+
+/** What goes on outside: of the step that is under way, and of acts whose end is waited for by a look that is to come. */
+function goingOnWords(
+  steps: readonly PlannedStep[],
+  journal: readonly JournalledStep[],
+): readonly string[] {
+  const isWaiting = ({ kind, whenCancelled }: PlannedStep): boolean =>
+    kind === "look" && whenCancelled !== undefined;
+  const isDone = (n: number): boolean => journal.some((one) => one.n === n && one.state === "done");
+  const waitedTo = steps.findLastIndex((step, n) => isWaiting(step) && isDone(n));
+  const waitsAt = steps.findIndex((step, n) => n > waitedTo && isWaiting(step) && !isDone(n));
+  const going = journal.filter(
+    ({ n, kind, state }) =>
+      state === "started" || (kind === "act" && state === "done" && n > waitedTo && n < waitsAt),
+  );
+  const words = going.map(({ n }) => steps[n]?.whenCancelled);
+  return [...new Set(words.filter((text) => text !== undefined))];
 }
 
 function leadsBack(step: Pick<Step, "leadsBack">): boolean {
@@ -93,7 +109,8 @@ function listed(steps: readonly { readonly name: string }[]): string {
   return rest > 0 ? `${names.join(", ")} and ${rest} more` : names.join(", ");
 }
 
-function codeOf(run: Pick<Run, "id">, open: JournalledStep | undefined): string {
-  const situation = `${runName(run.id)} ${open?.n ?? "between"} ${open?.key ?? ""}`;
+function codeOf(run: Pick<Run, "id">, journal: readonly JournalledStep[]): string {
+  const last = journal.at(-1);
+  const situation = `${runName(run.id)} ${last?.n ?? "before"} ${last?.key ?? ""} ${last?.state ?? ""}`;
   return createHash("sha256").update(situation).digest("hex").slice(0, 4).toUpperCase();
 }

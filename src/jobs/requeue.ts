@@ -168,6 +168,9 @@ function whereabouts(hash: string, isThere: boolean): Facts {
   return { letter: isThere ? `${hash.slice(0, 12)} lies there` : "lies there no more" };
 }
 
+const GOES_BACK =
+  "The job goes back to the worker all the same, and nobody looks whether it ends well.";
+
 function returnStep(post: Post): Step {
   const { deadLetters, requeue, systems, scrub } = post;
   const { url } = requeue;
@@ -175,7 +178,7 @@ function returnStep(post: Post): Step {
     kind: "act",
     name: RETURN,
     timeoutMs: RETURN_TIMEOUT_MS,
-    whenCancelled: "The job is put back all the same, and the worker takes it.",
+    whenCancelled: GOES_BACK,
     async observe({ key, signal }) {
       const wasGiven = await systems.jobReturn.wasGiven({ url, mark: key }, signal);
       return wasGiven ? { kind: "happened", result: "put back" } : { kind: "absent" };
@@ -203,8 +206,7 @@ function followStep(post: Post): Step {
     kind: "look",
     name: FOLLOW,
     timeoutMs: within + SLACK_MS,
-    whenCancelled:
-      "The job was put back: the worker does it, and nobody looks whether it ends well.",
+    whenCancelled: GOES_BACK,
     async look({ signal, results }): Promise<Followed> {
       const { letter, ended } = lookedOf(results);
       const startedAt = performance.now();
