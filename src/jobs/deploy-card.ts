@@ -29,7 +29,7 @@ import {
 } from "./sign-off-view.ts";
 
 /** What the operation keeps for its card beside the journal. */
-export const keptSchema = z.object({
+const keptSchema = z.object({
   durations: z.record(z.string(), z.number()),
   signOff: keptSignOffSchema.nullable(),
 });

@@ -82,7 +82,7 @@ export function deploySteps(parts: DeployParts, input: DeployInput): readonly St
 }
 
 /** What is done after a yes, in the order of the configuration; what is not configured is left out. */
-export function deployStages(parts: DeployParts): readonly DeployStage[] {
+function deployStages(parts: DeployParts): readonly DeployStage[] {
   return parts.rollout.steps
     .map((name) => ({ name, steps: stageSteps(parts, name) }))
     .filter(({ steps }) => steps.length > 0);

@@ -19,12 +19,12 @@ export type DrainParts = {
 };
 
 /** What the step leaves in the journal. */
-export const drainedSchema = z.object({
+type Drained = {
   /** Jobs that were known when it began, all of which have ended. */
-  known: z.number(),
+  readonly known: number;
   /** What waits in the queue by now; the next worker takes it from there. */
-  waiting: z.number(),
-});
+  readonly waiting: number;
+};
 
 export type KnownJob = { readonly id: string; readonly topic: string };
 
@@ -61,7 +61,7 @@ export function drainStep({ name, systems, jobs, applies, ...parts }: DrainParts
       }
       signal.throwIfAborted();
       const waiting = await jobsInQueue(systems, jobs, signal);
-      return { known: known.length, waiting: waiting.length };
+      return { known: known.length, waiting: waiting.length } satisfies Drained;
     },
   };
 }

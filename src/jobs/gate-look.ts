@@ -21,7 +21,7 @@ import type { ReleaseSight } from "./release-sight.ts";
 import type { RolloutSettings } from "./rollout-settings.ts";
 
 /** A check as the gates need to know it. */
-export type GateCheck = {
+type GateCheck = {
   readonly name: string;
   readonly severity: "page" | "warn";
   readonly appliesTo: readonly CheckMoment[];

@@ -15,7 +15,7 @@ import { redisUrlProblem } from "../systems/redis.ts";
  * What a deployment may consist of, in the order that suits a product whose migrations come with its API: they run in
  * the deployed runtime, so the API goes first, and the worker waits until the schema is the new one.
  */
-export const ROLLOUT_STEPS = [
+const ROLLOUT_STEPS = [
   "freeze",
   "backup",
   "api",

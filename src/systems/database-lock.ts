@@ -7,7 +7,7 @@ import { postgresError, postgresOptions } from "./postgres.ts";
 import { safeCause, SystemError } from "./system-error.ts";
 
 /** Held until it is disposed of, or until its connection ends, whatever ends it. */
-export type DatabaseLock = AsyncDisposable;
+type DatabaseLock = AsyncDisposable;
 
 /**
  * Keeps two of us from changing one database at once, even when they know nothing of each other: whoever has the lock of
