@@ -10,15 +10,17 @@ import type { Revision } from "./product/revision.ts";
 import { quietPort } from "./quiet-port.ts";
 
 export type ProductPostgres = AsyncDisposable & {
-  /** As the role that owns the product's tables. */
+  /** As the role by which the product logs in when the world begins; it acts as the owner of the product's tables. */
   readonly ownerUrl: string;
+  /** As the role that may change the product's logins, and end their sessions. */
+  readonly rotationUrl: string;
   /** As the role with least rights that checks use. */
   readonly readerUrl: string;
   /** As the role that may read everything, and nothing else. */
   readonly backupUrl: string;
   /** Forgets that the last migration was applied, or remembers it. */
   setMigrated(upTo: "head" | "before"): Promise<void>;
-  /** Over a connection of its own, so that a restart in between does not matter. */
+  /** As the owner, over a connection of its own, so that a restart in between does not matter. */
   query(text: string, values?: readonly unknown[]): Promise<readonly Record<string, unknown>[]>;
   stop(): Promise<void>;
   /** On the same port, with the same data. */
@@ -28,7 +30,10 @@ export type ProductPostgres = AsyncDisposable & {
 };
 
 const databaseName = "todoist_telegram";
-const owner = "product";
+const owner = "product_owner";
+/** Who logs in changes from one rotation to the next; what they make belongs to the owner all the same. */
+const logins = ["product_a", "product_b"] as const;
+const rotation = "flightdeck_rotation";
 const reader = "flightdeck_reader";
 const backup = "flightdeck_backup";
 const adminTimeoutMs = 5_000;
@@ -40,6 +45,7 @@ export async function startProductPostgres(options: {
   readonly ownerPassword: string;
   readonly readerPassword: string;
   readonly backupPassword: string;
+  readonly rotationPassword: string;
   /** Whose schema it has. */
   readonly revision: Revision;
   /** Without a single table. */
@@ -47,7 +53,8 @@ export async function startProductPostgres(options: {
   /** Gives up the first start. */
   readonly signal: AbortSignal;
 }): Promise<ProductPostgres> {
-  const { directory, ownerPassword, readerPassword, backupPassword, revision } = options;
+  const { directory, ownerPassword, readerPassword, backupPassword, rotationPassword, revision } =
+    options;
   const [head, before] = migrationsOf[revision].toReversed().map((each) => each.revision);
   const port = await quietPort();
   const launch = (signal?: AbortSignal) =>
@@ -68,18 +75,10 @@ export async function startProductPostgres(options: {
 
   await server.ensureDatabase(databaseName);
   const adminUrl = server.url(databaseName);
-  const ownerUrl = server.urlFor({ user: owner, password: ownerPassword, database: databaseName });
-  const readerUrl = server.urlFor({
-    user: reader,
-    password: readerPassword,
-    database: databaseName,
-  });
-  const backupUrl = server.urlFor({
-    user: backup,
-    password: backupPassword,
-    database: databaseName,
-  });
-  const passwords = { ownerPassword, readerPassword, backupPassword };
+  const urlFor = (user: string, password: string): string =>
+    server.urlFor({ user, password, database: databaseName });
+  const ownerUrl = urlFor(logins[0], ownerPassword);
+  const passwords = { ownerPassword, readerPassword, backupPassword, rotationPassword };
   await withClient(adminUrl, (client) => createRoles(client, passwords));
   if (!options.empty) {
     const seed = await readFile(new URL("product/seed.sql", import.meta.url), "utf8");
@@ -89,15 +88,17 @@ export async function startProductPostgres(options: {
   }
 
   const query: ProductPostgres["query"] = (text, values = []) =>
-    withClient(ownerUrl, async (client) => {
+    withClient(adminUrl, async (client) => {
+      await client.query(`set role ${owner}`);
       const { rows } = await client.query<Record<string, unknown>>(text, [...values]);
       return rows;
     });
   const kept = opened.move();
   return {
     ownerUrl,
-    readerUrl,
-    backupUrl,
+    readerUrl: urlFor(reader, readerPassword),
+    backupUrl: urlFor(backup, backupPassword),
+    rotationUrl: urlFor(rotation, rotationPassword),
     query,
     setMigrated: async (upTo) => {
       await query("update alembic_version set version_num = $1", [upTo === "head" ? head : before]);
@@ -123,10 +124,18 @@ async function createRoles(
     readonly ownerPassword: string;
     readonly readerPassword: string;
     readonly backupPassword: string;
+    readonly rotationPassword: string;
   },
 ): Promise<void> {
   await client.query(`
-    create role ${owner} login password ${client.escapeLiteral(passwords.ownerPassword)};
+    create role ${owner} nologin;
+    create role ${logins[0]} login in role ${owner} password ${client.escapeLiteral(passwords.ownerPassword)};
+    create role ${logins[1]} nologin in role ${owner};
+    alter role ${logins[0]} set role = ${owner};
+    alter role ${logins[1]} set role = ${owner};
+    create role ${rotation} login createrole password ${client.escapeLiteral(passwords.rotationPassword)};
+    grant pg_signal_backend, pg_read_all_stats to ${rotation};
+    grant ${logins.join(", ")} to ${rotation} with admin option;
     alter database ${databaseName} owner to ${owner};
     alter schema public owner to ${owner};
     create role ${reader} login in role pg_monitor password ${client.escapeLiteral(passwords.readerPassword)};

@@ -6,16 +6,20 @@ export type WorldSecrets = WorldCanaries & {
   readonly stagingApiToken: string;
   readonly webhookSecret: string;
   readonly xaiKey: string;
+  readonly xaiManagementKey: string;
   readonly productBotToken: string;
   readonly todoistToken: string;
   readonly databaseOwnerPassword: string;
   readonly databaseReaderPassword: string;
   readonly databaseBackupPassword: string;
+  readonly databaseRotationPassword: string;
   readonly bucketAccessKey: string;
   readonly bucketSecretKey: string;
   readonly redisOwnerPassword: string;
   readonly redisReaderPassword: string;
   readonly redisRequeuePassword: string;
+  readonly redisRotationPassword: string;
+  readonly redisWorldPassword: string;
   readonly coolifyToken: string;
   readonly coolifySensitiveToken: string;
   readonly coolifyDeployToken: string;
@@ -48,14 +52,18 @@ export function newWorldSecrets(): WorldSecrets {
     stagingApiToken: letters(40),
     webhookSecret: letters(40),
     xaiKey: `xai-${letters(80)}`,
+    xaiManagementKey: `xai-token-${letters(80)}`,
     databaseOwnerPassword: letters(32),
     databaseReaderPassword: letters(32),
     databaseBackupPassword: letters(32),
+    databaseRotationPassword: letters(32),
     bucketAccessKey: letters(20),
     bucketSecretKey: letters(40),
     redisOwnerPassword: letters(32),
     redisReaderPassword: letters(32),
     redisRequeuePassword: letters(32),
+    redisRotationPassword: letters(32),
+    redisWorldPassword: letters(32),
     coolifyToken: `3|${letters(48)}`,
     coolifySensitiveToken: `4|${letters(48)}`,
     coolifyDeployToken: `5|${letters(48)}`,

@@ -28,12 +28,13 @@ import type { PersonaName } from "./telegram/personas.ts";
 import { type TelegramServer, startTelegram } from "./telegram/server.ts";
 import { type Todoist, startTodoist } from "./todoist.ts";
 import { newWorldSecrets } from "./world-secrets.ts";
-import { startXai } from "./xai.ts";
+import { startXai, type Xai } from "./xai.ts";
 
 export type World = AsyncDisposable & {
   readonly telegram: TelegramServer;
   readonly coolify: CoolifyServer;
   readonly todoist: Todoist;
+  readonly xai: Xai;
   readonly productBot: ProductBot;
   /** Where calls and signs of life arrive. */
   readonly secondPath: SecondPath;
@@ -128,6 +129,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         ownerPassword: secrets.databaseOwnerPassword,
         readerPassword: secrets.databaseReaderPassword,
         backupPassword: secrets.databaseBackupPassword,
+        rotationPassword: secrets.databaseRotationPassword,
         revision,
         empty,
         signal,
@@ -139,10 +141,19 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         ownerPassword: secrets.redisOwnerPassword,
         readerPassword: secrets.redisReaderPassword,
         requeuePassword: secrets.redisRequeuePassword,
+        rotationPassword: secrets.redisRotationPassword,
+        worldPassword: secrets.redisWorldPassword,
         signal,
       }),
     ),
-    open(startXai({ key: secrets.xaiKey, effects, indiscretion: secrets.xaiErrorBody })),
+    open(
+      startXai({
+        key: secrets.xaiKey,
+        managementKey: secrets.xaiManagementKey,
+        effects,
+        indiscretion: secrets.xaiErrorBody,
+      }),
+    ),
     open(
       startTodoist({
         token: secrets.todoistToken,
@@ -256,6 +267,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     telegram,
     coolify,
     todoist,
+    xai,
     productBot,
     secondPath,
     s3,
@@ -270,6 +282,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       SANDBOX_DATABASE_URL: postgres.readerUrl,
       SANDBOX_REDIS_URL: redis.readerUrl,
       SANDBOX_REDIS_REQUEUE_URL: redis.requeueUrl,
+      SANDBOX_DATABASE_ROTATION_URL: postgres.rotationUrl,
+      SANDBOX_REDIS_ROTATION_URL: redis.rotationUrl,
       SANDBOX_BACKUP_DATABASE_URL: postgres.backupUrl,
       SANDBOX_BUCKET_URL: s3.url,
       SANDBOX_BUCKET_KEY: secrets.bucketAccessKey,
@@ -288,6 +302,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       SANDBOX_TODOIST_TOKEN: secrets.todoistToken,
       SANDBOX_XAI_URL: xai.url,
       SANDBOX_XAI_KEY: secrets.xaiKey,
+      SANDBOX_XAI_MANAGEMENT_URL: xai.managementUrl,
+      SANDBOX_XAI_MANAGEMENT_KEY: secrets.xaiManagementKey,
       SANDBOX_REPOSITORY: repository.path,
       SANDBOX_COOLIFY_URL: coolify.url,
       SANDBOX_COOLIFY_TOKEN: secrets.coolifyToken,

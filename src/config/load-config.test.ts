@@ -334,6 +334,8 @@ const SANDBOX_ENVIRONMENT = {
   SANDBOX_DATABASE_URL: "postgresql://127.0.0.1/app",
   SANDBOX_REDIS_URL: "redis://127.0.0.1/0",
   SANDBOX_REDIS_REQUEUE_URL: "redis://127.0.0.1/0",
+  SANDBOX_DATABASE_ROTATION_URL: "postgresql://127.0.0.1/app",
+  SANDBOX_REDIS_ROTATION_URL: "redis://127.0.0.1/0",
   SANDBOX_BACKUP_DATABASE_URL: "postgresql://127.0.0.1/app",
   SANDBOX_DRILL_RECIPIENT: "age1kcuzuxrnnxhxgkd75camvxggs28q9kmfk2d8te070czpxe6pv56qr930lc",
   SANDBOX_RECOVERY_RECIPIENT: "age1qpaj5urrqsc4kcsyz32qn8wwft0pqde5qd2egw0qzmjsxsj5qgtsmcjymn",

@@ -1,0 +1,129 @@
+import { Redis } from "ioredis";
+import { Client } from "pg";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+
+import type { World } from "../../sandbox/world.ts";
+import { query } from "../support/records.ts";
+import { startRollout, type Rollout } from "../support/rollout.ts";
+import { rotated, startLoad, variableIn } from "../support/rotation.ts";
+
+const opened = new AsyncDisposableStack();
+let rollout: Rollout;
+let world: World;
+
+beforeAll(async () => {
+  rollout = opened.use(await startRollout());
+  ({ world } = rollout);
+});
+afterAll(async () => {
+  await opened.disposeAsync();
+});
+afterEach(async () => {
+  await world.healAll();
+  await rollout.letHoursPass();
+});
+
+/** Production's and the previews' values in both applications; once all are the same, there is one. */
+const valuesOf = (key: string): ReadonlySet<string | undefined> =>
+  new Set(
+    (["api", "worker"] as const).flatMap((application) =>
+      Object.values(variableIn(world, application, key)),
+    ),
+  );
+const passwordIn = (address: string): string => decodeURIComponent(new URL(address).password);
+const postgresUrl = (variable: string): string =>
+  variable.replace("postgresql+asyncpg:", "postgresql:");
+
+/** Uses what needs the database and Redis both. */
+async function askReady(): Promise<string | undefined> {
+  const answer = await fetch(`${world.product.apiUrl}/health/ready`);
+  const text = await answer.text();
+  return answer.status === 200 ? undefined : `${answer.status} ${text}`;
+}
+
+async function loginToPostgres(url: string): Promise<string> {
+  const client = new Client({ connectionString: url });
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    await client.query("select 1");
+    return "accepted";
+  } catch (error) {
+    return (error as { code?: string }).code ?? String(error);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+async function loginToRedis(url: string): Promise<string> {
+  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null });
+  let refusal = "";
+  redis.on("error", (error) => (refusal = error.message));
+  try {
+    await redis.connect();
+    return (await redis.ping()) === "PONG" ? "accepted" : "odd";
+  } catch {
+    return refusal.split(" ")[0] ?? "refused";
+  } finally {
+    redis.disconnect();
+  }
+}
+
+describe("the login of the database", () => {
+  test("changes hands under a steady load that is never refused, and back again the next time", async () => {
+    const old = world.product.databaseUrl;
+    await using load = startLoad(askReady);
+    const card = await rotated(rollout, "/rotate database-login", /database-login rotated/);
+    expect(load.take()).toEqual([]);
+    expect(load.answered()).toBeGreaterThan(10);
+    expect(card.text).toContain("Both were accepted in between, so nobody was refused.");
+
+    const [variable = "", ...others] = valuesOf("DATABASE_URL");
+    expect(others).toEqual([]);
+    const minted = postgresUrl(variable);
+    expect([new URL(old).username, new URL(minted).username]).toEqual(["product_a", "product_b"]);
+    // The password is not only barred but gone: a server tells nobody any more that the role is not let in.
+    expect([await loginToPostgres(old), await loginToPostgres(minted)]).toEqual([
+      "28P01",
+      "accepted",
+    ]);
+    const sessions = await query(
+      minted,
+      "select usename from pg_stat_activity where usename like 'product%' group by usename",
+    );
+    expect(sessions.rows).toEqual([{ usename: "product_b" }]);
+    const owners = await query(
+      minted,
+      "select distinct tableowner from pg_tables where schemaname = 'public'",
+    );
+    expect(owners.rows).toEqual([{ tableowner: "product_owner" }]);
+    expect(rollout.log()).not.toContain(passwordIn(minted));
+    expect(JSON.stringify(await rollout.entries())).not.toContain(passwordIn(minted));
+
+    await rollout.letHoursPass();
+    await rotated(rollout, "/rotate database-login", /database-login rotated/);
+    expect(load.take()).toEqual([]);
+    const [again = ""] = valuesOf("DATABASE_URL");
+    expect(new URL(again).username).toBe("product_a");
+    expect(await loginToPostgres(postgresUrl(again))).toBe("accepted");
+    expect(await loginToPostgres(minted)).toBe("28P01");
+  });
+});
+
+describe("the password of Redis", () => {
+  test("is rotated under a steady load that is never refused, and the old one comes back by no restart", async () => {
+    const old = world.product.redisUrl;
+    await using load = startLoad(askReady);
+    const card = await rotated(rollout, "/rotate redis-password", /redis-password rotated/);
+    expect(load.take()).toEqual([]);
+    expect(card.text).toContain("Both were accepted in between, so nobody was refused.");
+    const [minted = "", ...others] = valuesOf("REDIS_URL");
+    expect(others).toEqual([]);
+    expect([await loginToRedis(old), await loginToRedis(minted)]).toEqual([
+      "WRONGPASS",
+      "accepted",
+    ]);
+    expect(rollout.log()).not.toContain(passwordIn(minted));
+    expect(JSON.stringify(await rollout.entries())).not.toContain(passwordIn(minted));
+  });
+});
