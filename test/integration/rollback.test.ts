@@ -242,16 +242,20 @@ describe("a Coolify that misbehaves after the yes", () => {
       ] as const satisfies readonly (readonly [FaultName, object])[],
       1,
     ),
-  )("by %s never does it twice, and is believed by what is there", async (fault, effects) => {
-    await place("good");
-    const grown = await counting();
-    const card = await ask(`/rollback ${short("current")}`);
-    await world.break(fault);
-    await rollout.tap("approver", card, "Approve");
-    await rollout.until(card, /🟢 .* rolled back to/);
-    expect(await grown()).toEqual(effects);
-    expect(deployed()).toEqual(both("current"));
-  });
+  )(
+    "by %s never does it twice, and is believed by what is there",
+    async (fault, effects) => {
+      await place("good");
+      const grown = await counting();
+      const card = await ask(`/rollback ${short("current")}`);
+      await world.break(fault);
+      await rollout.tap("approver", card, "Approve");
+      await rollout.until(card, /🟢 .* rolled back to/);
+      expect(await grown()).toEqual(effects);
+      expect(deployed()).toEqual(both("current"));
+    },
+    120_000,
+  );
 
   test.each(
     someOf(
