@@ -90,7 +90,7 @@ describe("the token of the API", () => {
     expect((await rotations())[0]).toEqual({ state: "done", blank: true });
     const ages = await rollout.say("operator", "/rotate", /secrets:/);
     expect(ages.text).toMatch(/✓ api-tokens · [\d.]+m?s old, due in (?:89|90)d/);
-    expect(ages.text).toMatch(/🟡 webhook-secret · of unknown age/);
+    expect(ages.text).toMatch(/✓ webhook-secret · .* old, due in/);
   });
 
   test("leaves a log with fingerprints and two yeses, the second of which came before the end", async () => {
@@ -188,10 +188,9 @@ describe("the token of the API", () => {
 
   test("is rotated once when two people ask, and the second waits behind the first one's last question", async () => {
     const first = await rollout.say("operator", "/rotate api-tokens", /rotate api-tokens\?/);
-    const second = await rollout.say("approver", "/rotate api-tokens", /rotate api-tokens\?/);
+    const second = await rollout.say("operator", "/rotate api-tokens", /rotate api-tokens\?/);
     await rollout.until(first, /asked anew/);
-    expect(second.text).toContain("asked by Ada");
-    await rollout.tap("approver", second, "Withdraw");
+    await rollout.tap("approver", second, "Deny");
 
     const card = await askedAnew(rollout, "/rotate api-tokens");
     const late = await rollout.say("operator", "/rotate webhook-secret", /webhook-secret\?/);
