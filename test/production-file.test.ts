@@ -108,9 +108,9 @@ describe("the file of production", () => {
   });
 });
 
-test("every runbook says what it means, how to look and what to do, and belongs to a check, to smoke or to a rollback", () => {
+test("every runbook says what it means, how to look and what to do, and belongs to a check, to smoke or to a way of a release", () => {
   const { checks } = load("production.yaml").settings;
-  const known = [...Object.keys(checks), "smoke", "rollback"].map((name) => `${name}.md`);
+  const known = [...Object.keys(checks), "smoke", "deploy", "rollback"].map((name) => `${name}.md`);
   const files = readdirSync(join(root, "docs/runbooks"));
   expect(files.toSorted()).toEqual(known.toSorted());
   for (const file of files) {

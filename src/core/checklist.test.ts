@@ -131,7 +131,11 @@ test("an item of a run that has to come after another is unknown by one that cam
   });
   const at = (minute: number) => new Date(now.getTime() + minute * 60_000);
   const ran = (operation: string, run: string, from: number, to: number): FoundRun => ({
-    ...{ operation, run, begunAt: at(from), endedAt: at(to), isWhole: true },
+    operation,
+    run,
+    begunAt: at(from),
+    endedAt: at(to),
+    isWhole: true,
     ...(operation === "smoke" ? { verdict: "GO", end: "GO" } : { verdict: "DEPLOYED", end: "" }),
   });
   const standing = (...runs: readonly FoundRun[]) => standingsOf([smoke], looked({}, runs), [])[0];

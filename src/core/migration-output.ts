@@ -45,5 +45,5 @@ function isProgress(line: string): boolean {
 
 /** `(Background on this error at: https://…)` is how a library ends what it says, and says nothing itself. */
 function isPointer(line: string): boolean {
-  return /^\(Background on this error at: /.test(line);
+  return line.startsWith("(Background on this error at: ");
 }

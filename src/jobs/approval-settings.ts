@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** The operations that ask before they act. */
-export const APPROVED_OPERATIONS = [
+const APPROVED_OPERATIONS = [
   "deploy",
   "rollback",
   "rotate",
