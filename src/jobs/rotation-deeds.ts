@@ -3,7 +3,7 @@ import { z } from "zod";
 import { runningCommit } from "../core/release.ts";
 import type { Secret } from "../core/secret.ts";
 import { pause } from "../core/waiting.ts";
-import type { Coolify } from "../systems/coolify.ts";
+import type { Coolify, CoolifyDeployment } from "../systems/coolify.ts";
 import { isActiveDeployment } from "../systems/coolify.ts";
 import { SystemError } from "../systems/system-error.ts";
 import { deploymentsBeforeSchema, deploymentSince } from "./deployment-sight.ts";
@@ -113,6 +113,13 @@ export function redeployDeed(of: {
       commitOf: () => commit,
       withinMs,
     });
+  const deployedSince = async (
+    { commit, before }: z.output<typeof redeployBaseline>,
+    signal: AbortSignal,
+  ): Promise<CoolifyDeployment | undefined> => {
+    const rows = await patiently(async (each) => coolify.deployments(application, each), signal);
+    return deploymentSince(before, rows, commit);
+  };
   return {
     name,
     timeoutMs: withinMs + 3 * 60_000,
@@ -137,10 +144,9 @@ export function redeployDeed(of: {
     },
     async probe(context) {
       const { signal } = context;
-      const { commit, before } = redeployBaseline.parse(context.baseline);
-      const rows = await patiently(async (each) => coolify.deployments(application, each), signal);
-      const since = deploymentSince(before, rows, commit);
-      if (since && isActiveDeployment(since)) await ends(since.uuid, commit).look(context);
+      const known = redeployBaseline.safeParse(context.baseline).data;
+      const since = known && (await deployedSince(known, signal));
+      if (since && isActiveDeployment(since)) await ends(since.uuid, known.commit).look(context);
       if (of.inForce) return patiently(of.inForce.bind(of), signal);
       const hasFinished = since?.status === "finished" || (since && isActiveDeployment(since));
       return hasFinished ? "holds" : "absent";

@@ -1,3 +1,5 @@
+import { z } from "zod";
+
 import type { ApprovalPolicy, Facts } from "../core/approval.ts";
 import { runName, parseRunName } from "../core/run-name.ts";
 import type { Secret } from "../core/secret.ts";
@@ -11,7 +13,15 @@ import {
   takeUpRotation,
 } from "../storage/secret-rotation.ts";
 import type { Systems } from "../systems/index.ts";
-import type { ActStep, AskStep, LookStep, Occurrence, Results, Step } from "./operation.ts";
+import type {
+  ActStep,
+  AskStep,
+  LookStep,
+  Occurrence,
+  Results,
+  Step,
+  StepContext,
+} from "./operation.ts";
 import type { RolloutSettings } from "./rollout-settings.ts";
 import type {
   ConfiguredSecret,
@@ -101,7 +111,12 @@ export function rotationSteps(input: RotationInput, parts: RotationParts): reado
     look,
     ask,
     open,
-    ...before.flatMap((phase) => phaseSteps(phase, parts, input)),
+    ...before.flatMap((phase, index) =>
+      phaseSteps(phase, parts, input).map((step): Step => ({
+        ...step,
+        applies: (results) => begunWith(results) <= index,
+      })),
+    ),
     ...(last > 0 && after.length > 0 ? [askAnewStep(parts, opened)] : []),
     ...after.flatMap((phase) => phaseSteps(phase, parts, input)),
     closeStep(ROTATION_STEPS.close, "done", parts, input),
@@ -135,7 +150,7 @@ function wayBack(
     isUnder(results) &&
     (input.back === true ||
       phases
-        .slice(0, phases.indexOf(phase))
+        .slice(begunWith(results), phases.indexOf(phase))
         .flatMap(({ deeds }) => deeds)
         .every(({ name }) => name in results));
   const undone = phases
@@ -271,7 +286,9 @@ function askStep(input: RotationInput, parts: RotationParts, opened: OpenedRotat
       return {
         policy: parts.policy,
         // What cannot be undone is not begun by one tap.
-        needsCode: back !== true && firstIrreversible(procedure.phases) === 0,
+        needsCode:
+          back !== true &&
+          (procedure.endsOldEarly === true || firstIrreversible(procedure.phases) === 0),
         parameters: {
           secret,
           kind: configured.kind,
@@ -301,26 +318,58 @@ function openStep(input: RotationInput, parts: RotationParts, opened: OpenedRota
         openRotation(tx, { target, secret }),
       );
       return rotation && rotation.runId === parseRunName(run)
-        ? { kind: "happened", result: { facts: {} } }
+        ? { kind: "happened", result: { facts: {}, phase: 0 } }
         : { kind: "absent" };
     },
-    async act({ run, signal }) {
-      const runId = parseRunName(run);
-      if (runId === undefined) throw new Error(`${run} is no run.`);
-      const { present } = await opened.procedure.plan(signal);
+    async act(context) {
+      const runId = parseRunName(context.run);
+      if (runId === undefined) throw new Error(`${context.run} is no run.`);
+      const { present } = await opened.procedure.plan(context.signal);
       const isExposed = input.exposed === true;
+      const phase = input.back === true ? 0 : await phaseOf(opened, context);
       return database.transaction(async (tx, now) => {
         const left = await openRotation(tx, { target, secret });
         if (left) {
           await takeUpRotation(tx, left.id, { runId, isExposed });
-          return { facts: { "gone-on-with": runName(left.runId) } };
+          return { facts: { "gone-on-with": runName(left.runId) }, phase };
         }
         const id = await beginRotation(tx, now, { target, secret, runId, isExposed });
         if (present) await opened.vault.keepOld(tx, id, present);
-        return { facts: {} };
+        return { facts: {}, phase: 0 };
       });
     },
   };
+}
+
+/**
+ * The last phase whose deeds all hold, of a rotation that another run has left: what comes before it need not be so any
+ * more, as the old one need not be accepted again after it was refused.
+ */
+async function phaseOf(
+  { procedure: { phases }, vault }: OpenedRotation,
+  context: StepContext,
+): Promise<number> {
+  if (!(await vault.isOpen())) return 0;
+  const holds = async ({ deeds }: Phase): Promise<boolean> => {
+    const acts = deeds.filter(({ readsOnly }) => readsOnly !== true);
+    for (const deed of acts) {
+      const standing = await deed.probe({ ...context, baseline: null }).catch(() => "absent");
+      if (standing !== "holds") return false;
+    }
+    return acts.length > 0;
+  };
+  const before = phases.slice(0, firstIrreversible(phases));
+  for (const [index, phase] of [...before.entries()].toReversed()) {
+    if (await holds(phase)) return index;
+  }
+  return 0;
+}
+
+const openedSchema = z.object({ phase: z.number() });
+
+/** The phase with which a run has begun. */
+function begunWith(results: Results): number {
+  return openedSchema.safeParse(results[ROTATION_STEPS.open]).data?.phase ?? 0;
 }
 
 /** Before what cannot be undone: everything that was proved is proved again, and people say yes to a code. */
