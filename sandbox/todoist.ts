@@ -1,4 +1,4 @@
-import { randomInt } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 
 import { Hono } from "hono";
 import { z } from "zod";
@@ -16,6 +16,8 @@ export type Todoist = AsyncDisposable & {
   /** The base of the API, with its version: `http://127.0.0.1:1234/api/v1`. */
   readonly url: string;
   readonly token: string;
+  /** What its owner sees after a tap on "Issue a new API token": the old one is dead at once. */
+  regenerate(): string;
   setRevoked(revoked: boolean): void;
   setFailing(failing: boolean): void;
   tasks(): readonly TodoistTask[];
@@ -34,7 +36,8 @@ export async function startTodoist(options: {
   /** A token that it tells everybody when it fails. */
   readonly indiscretion: string;
 }): Promise<Todoist> {
-  const { token, effects, indiscretion } = options;
+  const { effects, indiscretion } = options;
+  let { token } = options;
   const tasks = new Map<string, TodoistTask>(
     Object.entries(options.tasks).map(([id, content]) => [
       id,
@@ -59,6 +62,7 @@ export async function startTodoist(options: {
     }
     return next();
   });
+  app.get("/api/v1/user", (context) => context.json(owner));
   app.get("/api/v1/projects", (context) => context.json({ results: [inbox], next_cursor: null }));
   app.get("/api/v1/tasks", (context) => {
     const open = [...tasks.values()].filter((task) => !task.is_completed);
@@ -95,7 +99,13 @@ export async function startTodoist(options: {
   const server = await startHttpServer(app.fetch);
   return {
     url: `${server.url}/api/v1`,
-    token,
+    get token() {
+      return token;
+    },
+    regenerate: () => {
+      token = randomBytes(20).toString("hex");
+      return token;
+    },
     setRevoked: (value) => {
       revoked = value;
     },
@@ -109,6 +119,8 @@ export async function startTodoist(options: {
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
+
+const owner = { id: "52810734", email: "ada@example.com", full_name: "Ada" };
 
 const inbox = { id: "6XGgmFQrx44rfGHr", name: "Inbox", inbox_project: true, is_archived: false };
 

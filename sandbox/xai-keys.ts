@@ -27,6 +27,7 @@ export type XaiKeys = {
   remove(id: string): boolean;
   /** Whether the newest key counts everywhere; it takes one question until it does. */
   isKnownEverywhere(id: string): boolean;
+  setSlow(slow: boolean): void;
   /** xAI takes away every key that there is now. */
   setRevoked(revoked: boolean): void;
 };
@@ -49,6 +50,7 @@ export function createXaiKeys(options: {
   const keys = new Map([[first.id, first]]);
   const made: string[] = [];
   const asked = new Set<string>();
+  let isSlow = false;
   let revoked = new Set<string>();
   const byKey = (key: string): XaiKey | undefined =>
     [...keys.values()].find((one) => one.key === key);
@@ -95,9 +97,12 @@ export function createXaiKeys(options: {
       return true;
     },
     isKnownEverywhere(id) {
-      const isKnown = asked.has(id);
+      const isKnown = asked.has(id) && !isSlow;
       asked.add(id);
       return isKnown;
+    },
+    setSlow: (value) => {
+      isSlow = value;
     },
     setRevoked: (value) => {
       revoked = new Set(value ? keys.keys() : []);

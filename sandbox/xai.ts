@@ -19,8 +19,12 @@ export type Xai = AsyncDisposable & {
   readonly key: string;
   /** The names of all keys that it accepts, in the order of their making. */
   accepted(): readonly string[];
+  /** What a key may do, and how often. */
+  rightsOf(name: string): object | undefined;
   /** All keys that it has ever made, whether it accepts them or not. */
   made(): readonly string[];
+  /** New keys do not come to be known everywhere, or at last they do. */
+  setSlow(slow: boolean): void;
   setRevoked(revoked: boolean): void;
   setMood(mood: XaiMood): void;
 };
@@ -98,7 +102,12 @@ export async function startXai(options: {
     managementUrl: server.url,
     key,
     accepted: () => keys.list().flatMap(({ name, disabled }) => (disabled ? [] : [name])),
+    rightsOf(name) {
+      const key = keys.list().find((one) => one.name === name);
+      return key && { acls: key.acls, limits: key.limits };
+    },
     made: () => keys.made(),
+    setSlow: (value) => keys.setSlow(value),
     setRevoked: (value) => keys.setRevoked(value),
     setMood: (value) => {
       mood = value;

@@ -87,6 +87,8 @@ export type RotationVault = {
   /** The same, for phases that come behind the minting. @throws when there is none */
   minted(): Promise<Secret>;
   keepNew(secret: Secret): Promise<void>;
+  /** For one that a person handed over and that nobody accepts, before anybody was given it. */
+  discardNew(): Promise<void>;
   /** What else has to be known later and is no secret: a provider's id, the name of a role. */
   notes(): Promise<Facts>;
   note(facts: Facts): Promise<void>;
@@ -136,6 +138,8 @@ export type OpenedProcedure = {
   readonly irreversible: string;
   /** Whether both secrets are accepted for a while; where they are not, `gap` among a deed's facts says for how long. */
   readonly hasOverlap: boolean;
+  /** The old one ends by the very act that makes the new one, so the first yes is to something final. */
+  readonly endsOldEarly?: boolean;
 };
 
 const DAY_MS = 24 * 3_600_000;

@@ -3,6 +3,7 @@ import { Secret } from "../core/secret.ts";
 import type { Database, Transaction } from "../storage/database.ts";
 import { createSeal, type Seal } from "../storage/seal.ts";
 import {
+  discardNewSecret,
   keepNewSecret,
   keepOldSecret,
   noteOnRotation,
@@ -80,6 +81,10 @@ export function createVault(parts: VaultParts, secret: string): Vault {
       if (kept?.reveal() !== value.reveal()) {
         throw new Error(`Another new ${secret} is kept already; this one was not.`);
       }
+    },
+    async discardNew() {
+      const { id } = await found();
+      await database.transaction(async (tx) => discardNewSecret(tx, id));
     },
     notes: async () => (await found()).notes,
     async note(facts) {

@@ -3,7 +3,7 @@ import { pause } from "../core/waiting.ts";
 import { patiently } from "./rotation-deeds.ts";
 import type { Deed } from "./rotation-procedure.ts";
 
-const EVERY_MS = 5_000;
+const EVERY_MS = 15_000;
 /** So many bad looks in a row, and it is bad. */
 const BAD_LOOKS = 2;
 const SLACK_MS = 2 * 60_000;

@@ -122,6 +122,15 @@ export async function keepNewSecret(
   return changed === 1;
 }
 
+/** For one that was handed over and is not what it should be: another may take its place. */
+export async function discardNewSecret(tx: Transaction, id: string): Promise<void> {
+  await tx.change(
+    `update secret_rotation set new_sealed = null, new_fingerprint = null, minted_at = null
+     where id = $1 and state = 'open'`,
+    [id],
+  );
+}
+
 export async function noteOnRotation(
   tx: Transaction,
   id: string,

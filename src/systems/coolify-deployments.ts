@@ -29,6 +29,8 @@ export type CoolifyDeployments = {
     uuid: string,
     signal: AbortSignal,
   ): Promise<CoolifyDeployment>;
+  /** Ends its containers, some time after this returns; the next deployment starts new ones. Doing it again does no harm. */
+  stopApplication(application: string, signal: AbortSignal): Promise<void>;
   /** The lines that everybody in Coolify sees of a deployment, as they are: whoever shows them scrubs them. */
   deploymentLog(application: string, uuid: string, signal: AbortSignal): Promise<string>;
 };
@@ -115,6 +117,12 @@ export function createCoolifyDeployments(access: CoolifyAccess): CoolifyDeployme
         if (after === undefined || isActiveDeployment(after)) throw error;
         return after;
       }
+    },
+    async stopApplication(application, signal) {
+      const about = `stopping ${application}`;
+      // Left to its default it would also throw away images that nobody uses now, and a way back among them.
+      const path = `${pathOf(application)}/stop?docker_cleanup=false`;
+      await api.text({ token: tokenOf("deployToken"), about, method: "POST", path }, signal);
     },
     async deploymentLog(application, uuid, signal) {
       const token = tokenOf("sensitiveToken");

@@ -132,6 +132,7 @@ const NOT_CONFIGURED: Coolify = {
   deployCommit: unavailable,
   cancelDeployment: unavailable,
   deploymentLog: unavailable,
+  stopApplication: unavailable,
   variables: unavailable,
   hasVariable: unavailable,
   createVariable: unavailable,

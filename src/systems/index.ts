@@ -15,6 +15,7 @@ import { createRedis } from "./redis.ts";
 import type { SystemsSettings } from "./settings.ts";
 import { createTelegramBot } from "./telegram-bot.ts";
 import { createTls } from "./tls.ts";
+import { createTodoist } from "./todoist.ts";
 import { createXai } from "./xai-management.ts";
 
 /** Everything outside that a check or an operation can talk to: one line a system. */
@@ -34,6 +35,7 @@ export function createSystems(settings: SystemsSettings = {}, target = "") {
     telegramBot,
     productWebhook: createProductWebhook(http, telegramBot, settings.productWebhook),
     tls: createTls(),
+    todoist: createTodoist(http),
     xai: createXai(http),
     coolify: createCoolify(http, settings.coolify),
     git: createGit(),
