@@ -126,6 +126,43 @@ const table: readonly Row[] = [
     runs: () => ["current", "current"],
   },
   {
+    what: "the deployment vanishes",
+    before: async () => rollout.world.break("deployments-vanish"),
+    at: "api",
+    because: /Coolify (?:has no deployment|accepted it as deployment) .*(?:any more|no such)/,
+    standing: () => [notPlaced("api", "good"), asBefore("worker")],
+    runs: () => ["current", "current"],
+  },
+  {
+    what: "somebody else deploys the branch at the same time",
+    before: async () => rollout.world.break("deployments-are-overtaken"),
+    at: "api",
+    because: /came after it/,
+    standing: () => [notPlaced("api", "good"), asBefore("worker")],
+    runs: () => ["current", "current"],
+  },
+  {
+    what: "Coolify's queue is full",
+    before: async () => rollout.world.break("deployment-queue-full"),
+    at: "api",
+    because: /queue is full/,
+    standing: () => [],
+    runs: () => ["current", "current"],
+  },
+  {
+    what: "somebody holds a lock that the migration needs",
+    release: "migrates",
+    before: async () => rollout.world.break("migrations-are-locked-out"),
+    at: "schema",
+    because: /ended with code 1: .*lock timeout; the schema still says c3a2b7d9f1e0/,
+    standing: () => [
+      deployed("api", "migrates"),
+      asBefore("worker"),
+      "schema: a migration was begun; look at it before going on",
+    ],
+    runs: () => ["migrates", "current"],
+  },
+  {
     what: "the migration fails at once",
     release: "migration-fails",
     at: "schema",
@@ -258,18 +295,20 @@ async function begun(message: ChatMessage, step: string): Promise<void> {
     .toContain(step);
 }
 
-/** The acts of a card's run that were begun. */
+/** The acts of a card's run that were done. */
 async function acts(message: ChatMessage): Promise<readonly string[]> {
-  return (await steps(message)).filter(({ kind }) => kind === "act").map(({ name }) => name);
+  return (await steps(message))
+    .filter(({ kind, state }) => kind === "act" && state === "done")
+    .map(({ name }) => name);
 }
 
 async function steps(
   message: ChatMessage,
-): Promise<readonly { readonly name: string; readonly kind: string }[]> {
+): Promise<readonly { readonly name: string; readonly kind: string; readonly state: string }[]> {
   const run = parseRunName(/R-[0-9A-Z]+/.exec(message.text.split("\n").at(-1) ?? "")?.[0] ?? "");
-  const { rows } = await query<{ name: string; kind: string }>(
+  const { rows } = await query<{ name: string; kind: string; state: string }>(
     rollout.databaseUrl,
-    "select name, kind from run_step where run_id = $1 order by n",
+    "select name, kind, state from run_step where run_id = $1 order by n",
     [run],
   );
   return rows;
