@@ -6,6 +6,7 @@ import { isAboutLog, keepLog, LOG_USAGE } from "./cli-log.ts";
 import { restoreBackup } from "./cli-restore.ts";
 import { initSecrets, isSecretsInit, SECRETS_USAGE } from "./cli-secrets.ts";
 import { start } from "./cli-start.ts";
+import { isSupply, ROTATE_USAGE, supplySecret } from "./cli-supply.ts";
 import { EXIT, loadFiles, type Terminal } from "./cli-terminal.ts";
 import { configSchema } from "./config/load-config.ts";
 import { parseCommandLine, type CommandLine } from "./core/command-line.ts";
@@ -27,7 +28,7 @@ flightdeck restore FILE|BACKUP --to ADDRESS --identity KEYFILE   the way back; n
 flightdeck runs [RUN] · cancel RUN · lock NAME · unlock NAME · whoami
 flightdeck calls [test]                  who is on call, and the last calls; or one to try it
 flightdeck webhook [set]                 the product's webhook: shown, or registered with Telegram once somebody approves
-${SECRETS_USAGE}flightdeck approve RUN CODE · deny RUN   the answer to what a run asks, by somebody who may give it
+${SECRETS_USAGE}${ROTATE_USAGE}flightdeck approve RUN CODE · deny RUN   the answer to what a run asks, by somebody who may give it
 flightdeck checklist NAME                a list that people tick: checklist tick RUN ITEM
 flightdeck config check [FILE…]          every problem of a configuration
 flightdeck config schema                 JSON Schema for editors
@@ -63,6 +64,9 @@ export async function runCommandLine(given: Terminal): Promise<number> {
         return await answerCommand(terminal, line, { files, json });
       case "secrets":
         if (isSecretsInit(line)) return await initSecrets(terminal, line, files);
+        return await answerCommand(terminal, line, { files, json });
+      case "rotate":
+        if (isSupply(line)) return await supplySecret(terminal, line, files);
         return await answerCommand(terminal, line, { files, json });
       default:
         return await answerCommand(terminal, line, { files, json });

@@ -14,6 +14,7 @@ import { createCaller, type Caller } from "./jobs/calling.ts";
 import { createEngine, type Engine } from "./jobs/engine.ts";
 import type { Operation } from "./jobs/operation.ts";
 import type { TriggerTarget } from "./jobs/rollback-triggers.ts";
+import type { Supply } from "./jobs/rotation-supply.ts";
 import type { RecordOrigin } from "./jobs/run-record.ts";
 import type { TargetLog } from "./jobs/target-log.ts";
 import type { WatchedTarget } from "./jobs/watch.ts";
@@ -65,6 +66,8 @@ export type Flightdeck = AsyncDisposable & {
   /** The evidence log of every target. */
   readonly logs: readonly TargetLog[];
   readonly triggers: readonly TriggerTarget[];
+  /** Takes new secrets that people have made, by the name of the target. */
+  readonly supplies: ReadonlyMap<string, Supply>;
   /** How a subject looks now, for whoever shows it. */
   readonly draw: DrawSubject;
   readonly scrub: (text: string) => string;
@@ -155,6 +158,7 @@ export async function openFlightdeck(
     origin,
     logs: targets.map(({ log }) => log),
     triggers: targets.map(({ triggers }) => triggers),
+    supplies: new Map(targets.map(({ context, supply }) => [context.target, supply])),
     draw: createSubjects(engine, targets),
     scrub,
     report,

@@ -25,9 +25,10 @@ import { createRemedies } from "./jobs/remedies.ts";
 import { createBreakGlassWord } from "./jobs/rollback-break-glass.ts";
 import type { RollbackParts } from "./jobs/rollback-steps.ts";
 import { createRollbackRules } from "./jobs/rollback-trigger-settings.ts";
-import type { RotationParts } from "./jobs/rotation-steps.ts";
-import { secretsKept } from "./jobs/rotations.ts";
 import { findReleaseBefore, type TriggerTarget } from "./jobs/rollback-triggers.ts";
+import type { RotationParts } from "./jobs/rotation-steps.ts";
+import { createSupply, type Supply } from "./jobs/rotation-supply.ts";
+import { secretsKept } from "./jobs/rotations.ts";
 import { recordCommand, type RecordOrigin } from "./jobs/run-record.ts";
 import { createSchedules } from "./jobs/schedule-settings.ts";
 import { createVariables } from "./jobs/secrets-init-settings.ts";
@@ -77,6 +78,8 @@ export type Target = AsyncDisposable &
     readonly watched: WatchedTarget;
     readonly triggers: TriggerTarget;
     readonly log: TargetLog;
+    /** Takes a new secret that a person has made. */
+    readonly supply: Supply;
   };
 
 /**
@@ -190,6 +193,11 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
       releaseBefore: async (signal) => rollback && findReleaseBefore(rollback, signal),
     },
     log,
+    supply: createSupply({
+      rotation,
+      record: async (tx, now, done) =>
+        recordCommand(tx, now, parts.origin, { target, config: config.hash, ...done }),
+    }),
     [Symbol.asyncDispose]: async () => systems[Symbol.asyncDispose](),
   };
 }

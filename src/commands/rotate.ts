@@ -21,6 +21,12 @@ export const rotate = defineCommand<Asked>({
   effect: "mutate",
   words: { atMost: 2 },
   understand({ words: [secret, how] }, { rotated }) {
+    // A value that is typed belongs nowhere but into the memory of one process.
+    if (secret === "supply") {
+      const message =
+        "A new secret is handed over at a terminal alone: flightdeck rotate supply SECRET";
+      return { ok: false, message };
+    }
     const names = Object.keys(rotated);
     if (secret !== undefined && names.length > 0 && !names.includes(secret)) {
       const meant = nearest(secret, names);

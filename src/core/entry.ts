@@ -33,6 +33,7 @@ export const entrySchema = z.strictObject({
     "checkpoint.posted",
     "clock.jumped",
     "secret.masked",
+    "secret.supplied",
     "slot.missed",
     "checklist.closed",
     "alert.fired",

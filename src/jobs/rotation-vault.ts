@@ -23,8 +23,8 @@ export type VaultParts = {
 /** The vault as the frame knows it, which also puts the old secret there. */
 export type Vault = RotationVault & {
   keepOld(tx: Transaction, rotationId: string, secret: Secret): Promise<void>;
-  /** For a value that a person hands over. False: there is one already, or nothing waits for it. */
-  supply(secret: Secret): Promise<boolean>;
+  /** For a value that a person hands over, and what is recorded with it. False: nothing waits for one (any more). */
+  supply(secret: Secret, record?: (tx: Transaction, now: Date) => Promise<void>): Promise<boolean>;
 };
 
 /** Opens what is kept of one secret: sealed under the rotation's own id, so that no row's value opens in another's. */
@@ -54,11 +54,15 @@ export function createVault(parts: VaultParts, secret: string): Vault {
     const { id, newSealed } = await found();
     return newSealed === null ? undefined : opened(id, "new", newSealed);
   };
-  const supply = async (value: Secret): Promise<boolean> => {
+  const supply: Vault["supply"] = async (value, record) => {
     const rotation = await find();
     if (!rotation || rotation.newSealed !== null) return false;
     const sealed = await sealedUp(rotation.id, "new", value);
-    return database.transaction(async (tx, now) => keepNewSecret(tx, now, rotation.id, sealed));
+    return database.transaction(async (tx, now) => {
+      if (!(await keepNewSecret(tx, now, rotation.id, sealed))) return false;
+      await record?.(tx, now);
+      return true;
+    });
   };
   return {
     isOpen: async () => (await find()) !== undefined,

@@ -57,6 +57,11 @@ function factsOf({ secret, exposed }: RotationInput, results: Results): Facts {
     ...parameters,
     ...(exposed === true ? { exposed: "yes" } : {}),
     ...(typeof present === "string" ? { old: present } : {}),
-    ...Object.assign({}, ...Object.keys(results).map((name) => deedFacts(results, name))),
+    ...Object.fromEntries(
+      Object.keys(results)
+        .flatMap((name) => Object.entries(deedFacts(results, name)))
+        // An application may have a number in its name, and what the evidence calls a fact has none.
+        .map(([name, fact]) => [name.replaceAll(/[^a-z-]/g, ""), fact]),
+    ),
   };
 }

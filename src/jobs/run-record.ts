@@ -53,6 +53,7 @@ export async function record(
 export type CommandEvent = {
   readonly kind:
     | "status.read"
+    | "secret.supplied"
     | "operator.locked"
     | "operator.unlocked"
     | "config.changed"
