@@ -187,7 +187,7 @@ describe("a release", () => {
     await query(
       rollout.databaseUrl,
       `insert into run_step (run_id, n, name, kind, state, epoch, idempotency_key, started_at)
-       values ($1, 0, 'the api is deployed', 'act', 'done', 1, 'test', now())`,
+       values ($1, 0, 'the api is deployed', 'act', 'done', 1, gen_random_uuid(), now())`,
       [rows[0]!.id],
     );
     const again = `/sign ${runIn(next.text)} complete`;
