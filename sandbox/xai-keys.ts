@@ -32,7 +32,7 @@ export type XaiKeys = {
   setRevoked(revoked: boolean): void;
 };
 
-const TEAM = "5f0e6c1a-7d5c-4b55-9b0e-2c7a3c1d9e10";
+export const TEAM = "5f0e6c1a-7d5c-4b55-9b0e-2c7a3c1d9e10";
 
 export function createXaiKeys(options: {
   readonly key: string;

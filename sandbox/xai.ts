@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { Effects } from "./effects.ts";
 import { createGate } from "./gate.ts";
 import { startHttpServer } from "./http-server.ts";
-import { createXaiKeys, xaiManagement } from "./xai-keys.ts";
+import { createXaiKeys, TEAM, xaiManagement } from "./xai-keys.ts";
 
 /** What xAI does with a request that carries a good key. */
 type XaiMood = "answers" | "hangs" | "fails" | "babbles";
@@ -23,6 +23,10 @@ export type Xai = AsyncDisposable & {
   rightsOf(name: string): object | undefined;
   /** All keys that it has ever made, whether it accepts them or not. */
   made(): readonly string[];
+  /** A person makes one in the console, with every permission; gives back the key. */
+  makeByHand(name: string): string;
+  disableByHand(key: string): void;
+  readonly team: string;
   /** New keys do not come to be known everywhere, or at last they do. */
   setSlow(slow: boolean): void;
   setRevoked(revoked: boolean): void;
@@ -107,6 +111,13 @@ export async function startXai(options: {
       return key && { acls: key.acls, limits: key.limits };
     },
     made: () => keys.made(),
+    makeByHand: (name) =>
+      keys.make({ name, acls: ["api-key:model:*", "api-key:endpoint:*"], limits: {} }).key,
+    disableByHand(key) {
+      const found = keys.list().find((one) => one.key === key);
+      if (found) keys.setDisabled(found.id, true);
+    },
+    team: TEAM,
     setSlow: (value) => keys.setSlow(value),
     setRevoked: (value) => keys.setRevoked(value),
     setMood: (value) => {

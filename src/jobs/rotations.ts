@@ -7,12 +7,20 @@ import type { RotationAge } from "../storage/secret-rotation.ts";
 import { apiToken } from "./rotate-api-token.ts";
 import { postgresRole } from "./rotate-postgres-role.ts";
 import { redisPassword } from "./rotate-redis-password.ts";
+import { todoistToken } from "./rotate-todoist-token.ts";
 import { webhookSecret } from "./rotate-webhook-secret.ts";
 import { xaiKey } from "./rotate-xai-key.ts";
 import type { ConfiguredSecret } from "./rotation-procedure.ts";
 
 /** Every kind of secret that can be rotated, one line each. */
-const procedures = [apiToken, postgresRole, redisPassword, webhookSecret, xaiKey] as const;
+const procedures = [
+  apiToken,
+  postgresRole,
+  redisPassword,
+  todoistToken,
+  webhookSecret,
+  xaiKey,
+] as const;
 
 /** Short enough to be carried by a button beside a command and the name of a target. */
 const NAME = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
