@@ -148,8 +148,11 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
   const rotation = rotationOf(config, parts, { systems, checks });
   const changes = { deploy, rollback, rotation };
   const own = {
-    ...{ ...shared, ...changes },
-    ...{ productWebhook: systems.productWebhook, smoke, deadLetters },
+    ...shared,
+    ...changes,
+    productWebhook: systems.productWebhook,
+    smoke,
+    deadLetters,
   };
   const operations = [...createOperations(own), ...parts.operations];
 
@@ -295,7 +298,13 @@ function rotationOf(
   const { target, rollout, approvals, secrets } = settings;
   return {
     ...known,
-    ...{ database, target, rollout, sealKey, learn, scrub, readAnew },
+    database,
+    target,
+    rollout,
+    sealKey,
+    learn,
+    scrub,
+    readAnew,
     rotated: secrets,
     policy: approvals.rotate ?? "second-person",
     fingerprint: async (secret) => shownFingerprint(secret, await sealKey()),
