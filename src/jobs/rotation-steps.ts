@@ -189,6 +189,8 @@ function deedStep(deed: Deed): ActStep | LookStep {
       ...shared,
       kind: "look",
       async look(context) {
+        // Whoever is waited for has to read it on the card, which is drawn anew by that.
+        if (deed.asksPerson !== undefined) context.report({ asks: deed.asksPerson });
         const baseline = (await deed.baseline?.(context)) ?? null;
         return { facts: await deed.apply({ ...context, baseline }) };
       },
