@@ -14,7 +14,7 @@ import { answer } from "../storage/outbox.ts";
 import { findRun, isAsking } from "../storage/run.ts";
 import { approversOf, isOwnAffair } from "./approval-call.ts";
 import { endAsking, endQuestion } from "./approval-end.ts";
-import { spokenText } from "./approval-proof.ts";
+import { spokenText } from "./approval-facts.ts";
 import type { AskedTarget } from "./asking.ts";
 import type { RecordOrigin } from "./run-record.ts";
 

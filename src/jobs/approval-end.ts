@@ -4,7 +4,7 @@ import type { Transaction } from "../storage/database.ts";
 import { stateChanged } from "../storage/outbox.ts";
 import { endStep, stepsOf } from "../storage/run-step.ts";
 import { endRun, type Run, type RunOutcome } from "../storage/run.ts";
-import { factsOf } from "./approval-proof.ts";
+import { factsOf } from "./approval-facts.ts";
 import { record, subjectOf, type RecordOrigin } from "./run-record.ts";
 
 /** How a question ends without its yes being used. */

@@ -1,17 +1,7 @@
-import {
-  bondMac,
-  isSameMac,
-  questionDigest,
-  voteMac,
-  type ApprovalKeys,
-  type Bond,
-} from "../core/approval-bond.ts";
-import { approvalCode } from "../core/approval-code.ts";
+import { bondMac, isSameMac, voteMac, type ApprovalKeys } from "../core/approval-bond.ts";
 import { mayApprove } from "../core/approval-rule.ts";
-import type { Facts } from "../core/approval.ts";
 import { digestOf } from "../core/digest.ts";
 import { mayActAs, type Operator } from "../core/operator.ts";
-import { shortCommit } from "../core/release.ts";
 import { votesOf } from "../storage/approval-vote.ts";
 import type { Approval } from "../storage/approval.ts";
 import type { Transaction } from "../storage/database.ts";
@@ -33,23 +23,6 @@ export async function basisOf(tx: Transaction, { id, input }: Run, n: number): P
   return digestOf({ input, results: before.map(({ name, result }) => ({ name, result })) });
 }
 
-/** What the evidence keeps of a question. */
-export function factsOf(bond: Bond): Facts {
-  return {
-    policy: bond.policy,
-    code: approvalCode(questionDigest(bond)),
-    parameters: factsText(bond.parameters),
-    observed: factsText(bond.observed),
-    expires: bond.expiresAt.toISOString(),
-  };
-}
-
-function factsText(facts: Facts): string {
-  return Object.entries(facts)
-    .map(([name, value]) => `${name}: ${value}`)
-    .join("; ");
-}
-
 /** Whether the row is the one that this Flightdeck wrote, and speaks of this run. */
 export async function isGenuine(
   tx: Transaction,
@@ -65,11 +38,6 @@ export async function isGenuine(
     digestOf(approval.requester) === digestOf(run.actor) &&
     approval.basis === (await basisOf(tx, run, approval.n))
   );
-}
-
-/** The same for people, who know a commit by its first characters, and read it on a phone. */
-export function spokenText(facts: Facts): string {
-  return factsText(facts).replaceAll(/\b[0-9a-f]{40}\b/g, (commit) => shortCommit(commit));
 }
 
 type Yes = {

@@ -23,7 +23,8 @@ import { findRun, goOn, isAsking, type Run } from "../storage/run.ts";
 import { storableText } from "../storage/storable.ts";
 import { stopRun } from "./approval-cancel.ts";
 import { endAsking } from "./approval-end.ts";
-import { factsOf, spokenText, isGenuine, RECONFIGURED, YESES_NEEDED } from "./approval-proof.ts";
+import { factsOf, spokenText } from "./approval-facts.ts";
+import { isGenuine, RECONFIGURED, YESES_NEEDED } from "./approval-proof.ts";
 import type { AskedTarget } from "./asking.ts";
 import { record, subjectOf, type RecordOrigin } from "./run-record.ts";
 
