@@ -37,7 +37,7 @@ import type { AskStep, Operation } from "./operation.ts";
 import { record, subjectOf } from "./run-record.ts";
 import { Refusal, StepFailure, Suspension } from "./step-end.ts";
 import type { StepPlace, StepRunner } from "./step-runner.ts";
-import { freeTarget, takeTarget } from "./target-taking.ts";
+import { freeTarget, isInTheWay, takeTarget } from "./target-taking.ts";
 
 /** ASVS 6.5.5: whoever is asked out of band has ten minutes. */
 const EXPIRES_AFTER_MS = 10 * 60_000;
@@ -179,12 +179,14 @@ async function refuseTooMany(tx: Transaction, now: Date, { run }: StepRunner): P
 async function use(runner: StepRunner, step: AskStep, place: StepPlace): Promise<Json> {
   const { run, origin, lease, stop, asking } = runner;
   const keys = await asking.keys();
-  // Nothing is taken from anybody before the yes is known to be one.
-  await fencedOnTarget(runner, async (tx, now) => {
-    await demandYes(tx, now, runner, place, keys);
-    await openStep(tx, now, runner, step, place);
-  });
   const signal = AbortSignal.any([stop, lease.lost, lease.cancelled]);
+  // Nothing is taken from anybody before the yes is known to be one, and to hold by what stands there now.
+  const { observed: asked } = await fencedOnTarget(runner, async (tx, now) => {
+    const approval = await demandYes(tx, now, runner, place, keys);
+    await openStep(tx, now, runner, step, place);
+    return approval;
+  });
+  if (await isInTheWay(runner)) demandSame(asked, await observeAgain(runner, step, place, signal));
   await freeTarget(runner, place.n, signal);
   const observed = await observeAgain(runner, step, place, signal);
   const result = await fencedOnTarget(runner, async (tx, now) => {

@@ -41,6 +41,13 @@ export async function takeTarget(tx: Transaction, run: Run): Promise<void> {
   await holdTarget(tx, run.id);
 }
 
+/** Whether something is under way that an urgent run would stop. */
+export async function isInTheWay({ database, run, asking }: StepRunner): Promise<boolean> {
+  if (!asking.operation.urgent) return false;
+  const holder = await database.transaction(async (tx) => holderOf(tx, run.target));
+  return holder !== undefined && holder.id !== run.id;
+}
+
 /**
  * Waits for what is under way to stop, if the operation is urgent, after asking it to. What is in doubt waits for a
  * person and stops for nobody, so the target is taken from it: whatever is decided, it does nothing more.
