@@ -2,11 +2,11 @@ import { bondMac, isSameMac, voteMac, type ApprovalKeys } from "../core/approval
 import { mayApprove } from "../core/approval-rule.ts";
 import { digestOf } from "../core/digest.ts";
 import { mayActAs, type Operator } from "../core/operator.ts";
-import { votesOf } from "../storage/approval-vote.ts";
-import type { Approval } from "../storage/approval.ts";
+import { votesOf, type ApprovalVote } from "../storage/approval-vote.ts";
+import { approvalOfStep, type Approval } from "../storage/approval.ts";
 import type { Transaction } from "../storage/database.ts";
 import { isLocked } from "../storage/operator-lock.ts";
-import { stepsOf } from "../storage/run-step.ts";
+import { stepsOf, type JournalledStep } from "../storage/run-step.ts";
 import type { Run } from "../storage/run.ts";
 import type { AskedTarget } from "./asking.ts";
 
@@ -62,9 +62,8 @@ export async function whyNotUsable(tx: Transaction, yes: Yes): Promise<string | 
     return RECONFIGURED;
   }
   const votes = await votesOf(tx, approval.id);
-  if (votes.some((vote) => !isSameMac(vote.mac, voteMac(keys, approval, vote)))) return ALTERED;
-  if (votes.some(({ vote }) => vote === "no")) return "Somebody has said no.";
-  if (votes.length < YESES_NEEDED) return ALTERED;
+  const doubt = whyVotesDoNotCount(keys, approval, votes);
+  if (doubt !== undefined) return doubt;
   for (const { telegram, name } of votes) {
     const voter = target.operators.find((one) => String(one.telegram) === telegram);
     const standing = voter && mayApprove(approval.policy, approval.requester, asVoter(voter));
@@ -73,6 +72,16 @@ export async function whyNotUsable(tx: Transaction, yes: Yes): Promise<string | 
       return `${name}, who approved it, is locked.`;
   }
   return whyRequesterNotHeard(tx, yes);
+}
+
+function whyVotesDoNotCount(
+  keys: ApprovalKeys,
+  approval: Approval,
+  votes: readonly ApprovalVote[],
+): string | undefined {
+  if (votes.some((vote) => !isSameMac(vote.mac, voteMac(keys, approval, vote)))) return ALTERED;
+  if (votes.some(({ vote }) => vote === "no")) return "Somebody has said no.";
+  return votes.length < YESES_NEEDED ? ALTERED : undefined;
 }
 
 async function whyRequesterNotHeard(
@@ -87,6 +96,35 @@ async function whyRequesterNotHeard(
   const locked = await isLocked(tx, name, requester.telegram);
   return locked ? `${actor.name}, who asked for it, is locked.` : undefined;
 }
+
+/**
+ * Why a run may not be gone on with behind its questions; undefined when each that its journal calls answered was asked by
+ * us, approved and used. A journal that says so is not enough, for whoever can write one would need nobody's yes. And a yes
+ * that nothing was begun by is none any more when its time is over: hours later people have helped themselves.
+ */
+export async function whyNotGoneOn(
+  tx: Transaction,
+  now: Date,
+  {
+    run,
+    journal,
+    keys,
+  }: Pick<Yes, "run" | "keys"> & { readonly journal: readonly JournalledStep[] },
+): Promise<string | undefined> {
+  for (const { n } of journal.filter(({ kind, state }) => kind === "ask" && state === "done")) {
+    const approval = await approvalOfStep(tx, run.id, n);
+    if (approval?.state !== "consumed") return ALTERED;
+    if (!(await isGenuine(tx, keys, approval, run))) return ALTERED;
+    const doubt = whyVotesDoNotCount(keys, approval, await votesOf(tx, approval.id));
+    if (doubt !== undefined) return doubt;
+    const wasBegun = journal.some((step) => step.n > n && step.kind === "act");
+    if (!wasBegun && now >= approval.expiresAt) return LEFT_ALONE;
+  }
+  return undefined;
+}
+
+const LEFT_ALONE =
+  "Flightdeck was away after the yes was used, and nothing was begun in its time; ask again.";
 
 export function asVoter({ telegram, role }: Operator) {
   return { telegram: String(telegram), role };

@@ -26,6 +26,7 @@ import { SystemError } from "../systems/system-error.ts";
 import { stopRun } from "./approval-cancel.ts";
 import { createQuestionDesk } from "./approval-desk.ts";
 import { endQuestion, type QuestionEnd } from "./approval-end.ts";
+import { whyNotGoneOn } from "./approval-proof.ts";
 import { approvalViewOf } from "./approval-view.ts";
 import { hear, type Ballot, type Heard } from "./approval-vote.ts";
 import type { AskedTarget } from "./asking.ts";
@@ -282,7 +283,7 @@ export function createEngine(parts: EngineParts) {
       journal: await stepsOf(tx, run.id),
       holds: await holdsTarget(tx, run.id),
     }));
-    const obstacle = obstacleTo(run, steps, journal, holds);
+    const obstacle = obstacleTo(run, steps, journal, holds) ?? (await missingYes(runner, journal));
     if (obstacle !== undefined) {
       await giveUp(runner, obstacle);
       throw new Suspension(obstacle);
@@ -336,6 +337,16 @@ export function createEngine(parts: EngineParts) {
       return "another run has taken the target over";
     }
     return undefined;
+  }
+
+  /** Why what stands in the journal behind a question is not covered by a yes. */
+  async function missingYes(
+    { run, asking }: StepRunner,
+    journal: readonly JournalledStep[],
+  ): Promise<string | undefined> {
+    if (!journal.some(({ kind }) => kind === "ask")) return undefined;
+    const keys = await asking.keys();
+    return database.transaction(async (tx, now) => whyNotGoneOn(tx, now, { run, journal, keys }));
   }
 
   /** Ends a run as failed, unless an effect is in doubt: then a person decides. */

@@ -457,6 +457,66 @@ describe("what speaks against a yes between tap and use", () => {
     expect(bench.state.effects).toBe(1);
   });
 
+  test.each([
+    [
+      "that nobody gave",
+      `update run_step set state = 'done', result = '{"approvedBy": ["Ada"]}' where kind = 'ask'`,
+    ],
+    [
+      "that nobody gave, with a row that says it was used",
+      `with used as (update approval set state = 'consumed')
+       update run_step set state = 'done', result = '{"approvedBy": ["Ada"]}' where kind = 'ask'`,
+    ],
+    [
+      "to something that was never asked",
+      `with forgotten as (delete from approval)
+       update run_step set state = 'done', result = '{"approvedBy": ["Ada"]}' where kind = 'ask'`,
+    ],
+  ])("a yes %s, written into the journal, is none", async (_what, statement) => {
+    const runId = await bench.ask("otto");
+    await sql(statement);
+    await sql("update run set asks = false, holds = true");
+    await expectNothingDone(runId);
+    expect(await bench.find(runId)).toMatchObject({ state: "failed" });
+  });
+
+  test("what was seen before the yes and changed in the database after its use is not gone by", async () => {
+    const runId = await usedAndLeft();
+    await sql(`update run_step set result = '{"release": "evil"}' where n = 0`);
+    await expectNothingDone(runId);
+    expect(await bench.find(runId)).toMatchObject({
+      state: "failed",
+      reason: expect.stringMatching(/not what was written/),
+    });
+  });
+
+  test("a yes that was used, and whose process died, is gone by soon, and not hours later", async () => {
+    const soon = await usedAndLeft();
+    await bench.execute(soon);
+    expect(bench.state.effects).toBe(1);
+    const late = await usedAndLeft();
+    bench.state.skewMs = 11 * MINUTE_MS;
+    await bench.execute(late);
+    expect(await bench.find(late)).toMatchObject({
+      state: "failed",
+      reason: expect.stringMatching(/nothing was begun/),
+    });
+    expect(bench.state.effects).toBe(1);
+  });
+
+  test("what was begun by a yes in its time is gone on with, however late", async () => {
+    const runId = await usedAndLeft();
+    await sql(
+      `insert into run_step (run_id, n, name, kind, idempotency_key, baseline, state, epoch, started_at)
+       select run_id, 3, 'act', 'act', gen_random_uuid(), 'null', 'started', epoch, now()
+       from run_step where run_id = ${runId} and n = 0`,
+    );
+    bench.state.skewMs = 11 * MINUTE_MS;
+    await bench.execute(runId);
+    // Nobody counts, so a person is asked.
+    expect(await bench.find(runId)).toMatchObject({ state: "unknown" });
+  });
+
   test("a tap after the configuration has changed ends the question", async () => {
     const runId = await bench.ask("otto");
     const said = bench.ballot("ada", await bench.token(runId, "Approve"));
@@ -475,6 +535,20 @@ describe("what speaks against a yes between tap and use", () => {
     await expectNothingDone(runId);
   });
 });
+
+/** A run whose yes was used by a process that died before it did anything by it. */
+async function usedAndLeft(): Promise<string> {
+  const runId = await bench.ask("otto");
+  await bench.tap("ada", runId, "Approve");
+  const stop = new AbortController();
+  bench.state.gate = new Promise(() => undefined);
+  const working = bench.engine.execute(runId, stop.signal);
+  await expect.poll(async () => (await bench.approvalOf(runId))?.state).toBe("consumed");
+  stop.abort();
+  await working;
+  bench.state.gate = undefined;
+  return runId;
+}
 
 describe("two taps with a code", () => {
   const codesOf = async (
@@ -678,6 +752,26 @@ describe("one change at a time", () => {
     await hurrying;
     expect(await bench.find(urgent)).toMatchObject({ state: "ok" });
     expect(bench.state.effects).toBe(1);
+  });
+
+  test("what is urgent takes nothing from anybody by a yes that does not hold any more", async () => {
+    const urgent = await bench.ask("otto", {}, "hurry");
+    const gate = Promise.withResolvers<void>();
+    bench.state.gate = gate.promise;
+    const works = await bench.start("olga", {}, "plain");
+    const working = bench.execute(works);
+    await expect.poll(async () => (await bench.find(works)).state).toBe("running");
+    bench.state.observed = { release: "old", deployment: "d-1" };
+    await bench.tap("ada", urgent, "Approve");
+    await bench.execute(urgent);
+    expect(await bench.find(urgent)).toMatchObject({
+      state: "refused",
+      reason: "deployment was not there and is now d-1.",
+    });
+    expect((await bench.find(works)).cancelRequestedAt).toBeNull();
+    gate.resolve();
+    await working;
+    expect(await bench.find(works)).toMatchObject({ state: "ok" });
   });
 
   test("what is urgent waits two minutes for what does not stop, and is refused then", async () => {
