@@ -1,11 +1,10 @@
-import { Redis } from "ioredis";
-import { Client } from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
 import type { World } from "../../sandbox/world.ts";
 import { query } from "../support/records.ts";
 import { startRollout, type Rollout } from "../support/rollout.ts";
 import { rotated, startLoad, variableIn } from "../support/rotation.ts";
+import { loginToPostgres, loginToRedis, withoutDriver } from "../support/store-logins.ts";
 
 const opened = new AsyncDisposableStack();
 let rollout: Rollout;
@@ -31,42 +30,11 @@ const valuesOf = (key: string): ReadonlySet<string | undefined> =>
     ),
   );
 const passwordIn = (address: string): string => decodeURIComponent(new URL(address).password);
-const postgresUrl = (variable: string): string =>
-  variable.replace("postgresql+asyncpg:", "postgresql:");
-
 /** Uses what needs the database and Redis both. */
 async function askReady(): Promise<string | undefined> {
   const answer = await fetch(`${world.product.apiUrl}/health/ready`);
   const text = await answer.text();
   return answer.status === 200 ? undefined : `${answer.status} ${text}`;
-}
-
-async function loginToPostgres(url: string): Promise<string> {
-  const client = new Client({ connectionString: url });
-  client.on("error", () => {});
-  try {
-    await client.connect();
-    await client.query("select 1");
-    return "accepted";
-  } catch (error) {
-    return (error as { code?: string }).code ?? String(error);
-  } finally {
-    await client.end().catch(() => undefined);
-  }
-}
-
-async function loginToRedis(url: string): Promise<string> {
-  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null });
-  let refusal = "";
-  redis.on("error", (error) => (refusal = error.message));
-  try {
-    await redis.connect();
-    return (await redis.ping()) === "PONG" ? "accepted" : "odd";
-  } catch {
-    return refusal.split(" ")[0] ?? "refused";
-  } finally {
-    redis.disconnect();
-  }
 }
 
 describe("the login of the database", () => {
@@ -80,7 +48,7 @@ describe("the login of the database", () => {
 
     const [variable = "", ...others] = valuesOf("DATABASE_URL");
     expect(others).toEqual([]);
-    const minted = postgresUrl(variable);
+    const minted = withoutDriver(variable);
     expect([new URL(old).username, new URL(minted).username]).toEqual(["product_a", "product_b"]);
     // The password is not only barred but gone: a server tells nobody any more that the role is not let in.
     expect([await loginToPostgres(old), await loginToPostgres(minted)]).toEqual([
@@ -105,7 +73,7 @@ describe("the login of the database", () => {
     expect(load.take()).toEqual([]);
     const [again = ""] = valuesOf("DATABASE_URL");
     expect(new URL(again).username).toBe("product_a");
-    expect(await loginToPostgres(postgresUrl(again))).toBe("accepted");
+    expect(await loginToPostgres(withoutDriver(again))).toBe("accepted");
     expect(await loginToPostgres(minted)).toBe("28P01");
   });
 });
@@ -125,5 +93,12 @@ describe("the password of Redis", () => {
     ]);
     expect(rollout.log()).not.toContain(passwordIn(minted));
     expect(JSON.stringify(await rollout.entries())).not.toContain(passwordIn(minted));
+
+    await world.break("redis-down");
+    await world.heal("redis-down");
+    expect([await loginToRedis(old), await loginToRedis(minted)]).toEqual([
+      "WRONGPASS",
+      "accepted",
+    ]);
   });
 });

@@ -16,6 +16,8 @@ export type TestConfig = {
   readonly telegram?: string;
   /** Every check is asked each second, and its trouble is told and over at once. */
   readonly watches?: boolean;
+  /** Changes words of the file. */
+  readonly tune?: (text: string) => string;
 };
 
 /** The sandbox's own configuration, so that tests try what newcomers try, with a data folder of the test's own. */
@@ -24,7 +26,7 @@ export function configText({
   more = "",
   telegram = "",
   watches = false,
-}: Omit<TestConfig, "environment">): string {
+}: Omit<TestConfig, "environment" | "tune">): string {
   const text = (watches ? hastened : asItIs)(readFileSync(file, "utf8"))
     .replaceAll("${env:SANDBOX_DATA:-data/sandbox}", data)
     .replace(
@@ -53,7 +55,7 @@ function hastened(text: string): string {
 }
 
 export function testConfig(config: TestConfig): ValidConfig {
-  const loaded = parseConfig(configText(config), {
+  const loaded = parseConfig((config.tune ?? asItIs)(configText(config)), {
     environment: config.environment,
     readFile: (path) => readFileSync(path, "utf8"),
   });
