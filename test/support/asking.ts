@@ -11,7 +11,7 @@ import { Secret } from "../../src/core/secret.ts";
 import type { Ballot, Heard, Tap } from "../../src/jobs/approval-vote.ts";
 import { createEngine, type EngineTarget } from "../../src/jobs/engine.ts";
 import { defineOperation, type Operation } from "../../src/jobs/operation.ts";
-import { openDatabase } from "../../src/storage/database.ts";
+import { openDatabase, type Database } from "../../src/storage/database.ts";
 import { openLog } from "../../src/storage/evidence.ts";
 import { migrate } from "../../src/storage/migrate.ts";
 import { findRun, type Run } from "../../src/storage/run.ts";
@@ -47,7 +47,10 @@ type AskingState = {
 };
 
 /** An engine over a database of its own with made-up operations that ask, and people who answer; without any chat. */
-export async function openAsking(target = "alpha") {
+export async function openAsking(
+  target = "alpha",
+  more: (database: Database) => readonly Operation[] = () => [],
+) {
   await using opened = new AsyncDisposableStack();
   const { url } = opened.use(await createTestDatabase());
   await migrate(new Secret(url), () => undefined);
@@ -74,7 +77,12 @@ export async function openAsking(target = "alpha") {
   /** Another process with the same seal key and database, and the configuration of now. */
   const engineOf = (instance: string) => {
     const engineTarget: EngineTarget = {
-      operations: [operation("change", state), operation("hurry", state, true), plain(state)],
+      operations: [
+        operation("change", state),
+        operation("hurry", state, true),
+        plain(state),
+        ...more(database),
+      ],
       timeZone: "UTC",
       place: { chatId: OPS, topicId: undefined, replyTo: undefined },
       get operators() {
