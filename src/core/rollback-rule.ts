@@ -49,10 +49,10 @@ export function isRuleMet(
   }
 }
 
-/** A rule acts by itself no more often than this; what one rollback has not healed, the next one will not either. */
+/** Rules act by themselves no more often than this, all together: what one rollback has not healed, another will not either. */
 const ACTS_EVERY_MS = 60 * 60_000;
 
-/** Whether a rule that asks may act by itself. */
+/** Whether a rule that asks may act by itself, by when any rule of its target last did. */
 export function mayAct(
   { automatic }: Pick<RollbackRule, "automatic">,
   {

@@ -10,7 +10,7 @@ import type { Database, Transaction } from "../storage/database.ts";
 import { answer, stateChanged } from "../storage/outbox.ts";
 import {
   closeTrigger,
-  lastActionOf,
+  lastActionOn,
   noteAction,
   noteRelease,
   openTrigger,
@@ -172,7 +172,7 @@ async function act(
       ({ rule: name, runId, to }) => name === rule.name && runId === undefined && to !== undefined,
     );
     if (!trigger?.to) return undefined;
-    const lastActedAt = await lastActionOf(tx, target, rule.name);
+    const lastActedAt = await lastActionOn(tx, target);
     const isUnderWay = (await openRun(tx, target, ROLLBACK)) !== undefined;
     if (!mayAct(rule, { lastActedAt, isUnderWay }, now)) return undefined;
     const because = `${rule.name}: ${alertName(trigger.alertId)} ${failingWords(rule.failing)}`;

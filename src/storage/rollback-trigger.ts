@@ -105,16 +105,12 @@ export async function noteAction(
   return changed === 1;
 }
 
-/** When a rule last acted by itself, because of whatever alert. */
-export async function lastActionOf(
-  tx: Transaction,
-  target: string,
-  rule: string,
-): Promise<Date | undefined> {
+/** When a rule of a target last acted by itself, whichever and because of whatever alert. */
+export async function lastActionOn(tx: Transaction, target: string): Promise<Date | undefined> {
   const [row] = await tx.rows(
     z.object({ at: z.date().nullable() }),
-    `select max(acted_at) as at from rollback_trigger where target = $1 and rule = $2`,
-    [target, rule],
+    `select max(acted_at) as at from rollback_trigger where target = $1`,
+    [target],
   );
   return row?.at ?? undefined;
 }

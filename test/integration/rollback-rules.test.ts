@@ -267,6 +267,23 @@ describe("a rule that may act by itself", () => {
     expect(desk.ordered).toHaveLength(2);
   });
 
+  test("acts not after another one that did within the hour: what goes wrong goes wrong for several", async () => {
+    await fire();
+    const first = deskOver({ rule: automatic });
+    await first.turn(minutes(5));
+    const [{ runId = "" } = {}] = await triggers();
+    await stored.transaction(async (tx, now) => endRun(tx, now, runId, { state: "ok" }));
+    await fire("worker-is-alive");
+    const second = deskOver({
+      rule: { ...automatic, name: "worker-is-gone", checks: ["worker-is-alive"] },
+      before: ["5c1f0b7000000000000000000000000000c0ffee"],
+    });
+    for (const after of [6, 10, 64]) await second.turn(minutes(after));
+    expect(second.ordered).toEqual([]);
+    await second.turn(minutes(65));
+    expect(second.ordered).toMatchObject([{ input: { rule: "worker-is-gone" } }]);
+  });
+
   test("begins none while another rollback is under way", async () => {
     await fire();
     await stored.transaction(async (tx, now) =>
