@@ -2,6 +2,7 @@ import { announce } from "./bot/announcement.ts";
 import { chartPicture } from "./bot/chart-picture.ts";
 import { leaveForeignChat } from "./bot/foreign-chat.ts";
 import { gateRules } from "./bot/gate-rules.ts";
+import { createHandOver } from "./bot/hand-over.ts";
 import { createMembership } from "./bot/membership.ts";
 import { keepMenus } from "./bot/menus.ts";
 import { followChat } from "./bot/moved-chat.ts";
@@ -43,6 +44,7 @@ import { ownRedis } from "./own-servers.ts";
 import { forgetAlerts } from "./storage/alert.ts";
 import { forgetCalls } from "./storage/call.ts";
 import { EVIDENCE_CHANNEL } from "./storage/evidence.ts";
+import { keptHandOverIdentity } from "./storage/hand-over-key.ts";
 import { databaseIdentity } from "./storage/identity.ts";
 import { createInbox, INBOX_CHANNEL } from "./storage/inbox.ts";
 import { startLeadership } from "./storage/leadership.ts";
@@ -125,7 +127,12 @@ export async function startApp(parts: Parts): Promise<App> {
   const [inboxBell, outboxBell] = [createBell(), createBell()];
   const giving = { commands, targets, engine };
   const members = createMembership(api);
-  const hearing = { inbox, bell: inboxBell, outboxBell, tally, members };
+  const handOver = createHandOver({
+    ...shared,
+    supplies: flightdeck.supplies,
+    identity: async () => keptHandOverIdentity(flightdeck.dataFolder),
+  });
+  const hearing = { inbox, bell: inboxBell, outboxBell, tally, members, handOver };
   const routing = { ...shared, ...giving, ...hearing, dispatch };
   const sending = {
     ...shared,

@@ -38,11 +38,13 @@ import { presentChat } from "./storage/chat-move.ts";
 import type { Database } from "./storage/database.ts";
 import { newestDrills } from "./storage/drill.ts";
 import { openLog } from "./storage/evidence.ts";
+import { keptHandOverIdentity } from "./storage/hand-over-key.ts";
 import type { Place } from "./storage/outbox.ts";
 import { openReviews } from "./storage/review.ts";
 import { earlierSamples, type EarlierSample } from "./storage/sample.ts";
 import { rotationAges } from "./storage/secret-rotation.ts";
 import { originOf } from "./storage/settings.ts";
+import { recipientOf } from "./systems/age.ts";
 import { createSystems, type Systems } from "./systems/index.ts";
 
 const MEBIBYTE = 1024 * 1024;
@@ -184,6 +186,7 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
       operations: operations.map(({ name }) => name),
       applications: Object.keys(settings.systems?.coolify?.applications ?? {}),
       rotated: settings.secrets,
+      recipient: async () => recipientOf(await keptHandOverIdentity(parts.dataFolder)),
     },
     chatId,
     topicId,

@@ -322,3 +322,43 @@ test.each([
   };
   expect(judge(asUpdate({ message }), rules)).toEqual({ kind: "refused", reason });
 });
+
+describe("the gate lets secrets in from operators who are alone with us, and from nobody else", () => {
+  const armored = "-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n-----END AGE ENCRYPTED FILE-----\n";
+  const token = "0123456789abcdef0123456789abcdef01234567";
+  const given = {
+    message_id: 7,
+    date: SENT_AT,
+    from: person(12),
+    chat: { id: 12, type: "private" },
+    text: token,
+  };
+  const judged = (change: Fields) => judge(asUpdate({ message: { ...given, ...change } }), rules);
+  const intake = { kind: "handed-over", userId: 12, chatId: 12, messageId: 7, sentAt: SENT_AT };
+
+  test("of one in the clear nothing is kept but where it stands", () => {
+    const judgement = judged({});
+    expect(judgement).toStrictEqual({ kind: "admitted", intake });
+    expect(JSON.stringify(judgement)).not.toContain(token);
+    expect(intakeSchema.parse(intake)).toStrictEqual(intake);
+  });
+
+  test("of a sealed one the sealed file, and nothing that stands beside it", () => {
+    expect(judged({ text: `it was ${token}\n${armored}` })).toStrictEqual({
+      kind: "admitted",
+      intake: { ...intake, sealed: armored },
+    });
+  });
+
+  test.each([
+    ["talk", { text: "I have made the new one, what now?" }, "ignored"],
+    ["in the group", { chat: { id: OPS, type: "supergroup", title: "ops" } }, "ignored"],
+    ["from a stranger", { from: person(99), chat: { id: 99, type: "private" } }, "refused"],
+    ["in the private chat of somebody else", { chat: { id: 13, type: "private" } }, "refused"],
+    ["forwarded", { forward_origin: {} }, "refused"],
+    ["edited", { edit_date: 1 }, "refused"],
+    ["from a bot", { from: { ...person(12), is_bot: true } }, "refused"],
+  ])("but not %s", (_name, change, kind) => {
+    expect(judged(change).kind).toBe(kind);
+  });
+});

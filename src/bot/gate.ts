@@ -2,6 +2,7 @@ import type { Message, Update } from "grammy/types";
 import { z } from "zod";
 
 import type { Operator } from "../core/operator.ts";
+import { armoredIn, looksLikeSecret } from "../core/pasted-secret.ts";
 
 const TEXT_LIMIT = 512;
 
@@ -27,6 +28,16 @@ export const intakeSchema = z.discriminatedUnion("kind", [
     data: z.string(),
     /** Telegram no longer knows the message under which the button stood. */
     isInaccessible: z.literal(true).optional(),
+  }),
+  z.strictObject({
+    kind: z.literal("handed-over"),
+    userId: z.number(),
+    chatId: z.number(),
+    messageId: z.number(),
+    /** When it was sent, by Telegram's clock, seconds since 1970. */
+    sentAt: z.number(),
+    /** A file that age has sealed; left out where it was a secret in the clear, which is kept nowhere. */
+    sealed: z.string().optional(),
   }),
 ]);
 export type Intake = z.output<typeof intakeSchema>;
@@ -91,7 +102,7 @@ function judgeMessage(message: Message, rules: GateRules): Judgement {
   if (message.business_connection_id !== undefined) return refused("via-bot");
   if (message.is_from_offline) return refused("scheduled");
   if (message.edit_date !== undefined) return refused("edited");
-  if (message.text?.startsWith("/") !== true) return { kind: "ignored" };
+  if (message.text?.startsWith("/") !== true) return judgeTalk(message);
   if (message.text.length > TEXT_LIMIT) return refused("too-long");
   const text = ownCommand(message.text, rules.botUsername);
   if (text === undefined) return { kind: "ignored" };
@@ -105,6 +116,24 @@ function judgeMessage(message: Message, rules: GateRules): Judgement {
       messageId: message.message_id,
       sentAt: message.date,
       text,
+    },
+  };
+}
+
+/** Of all that is no command only secrets count, and only where their owner is alone with us. */
+function judgeTalk({ chat, text, from, message_id, date }: Message): Judgement {
+  if (chat.type !== "private" || text === undefined) return { kind: "ignored" };
+  const sealed = armoredIn(text);
+  if (sealed === undefined && !looksLikeSecret(text)) return { kind: "ignored" };
+  return {
+    kind: "admitted",
+    intake: {
+      kind: "handed-over",
+      userId: from?.id ?? 0,
+      chatId: chat.id,
+      messageId: message_id,
+      sentAt: date,
+      ...(sealed === undefined ? {} : { sealed }),
     },
   };
 }

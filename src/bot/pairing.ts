@@ -60,7 +60,8 @@ export function hear(update: Update, expected: Expectation): Heard {
     return isRight ? { kind: "disguised", reason: judgement.reason } : wrong(message);
   }
   if (!isRight) return wrong(message);
-  return rightCode(message, expected, judgement.intake.topicId);
+  const { intake } = judgement;
+  return rightCode(message, expected, "topicId" in intake ? intake.topicId : undefined);
 }
 
 function rightCode(message: Message, expected: Expectation, topicId: number | undefined): Heard {

@@ -23,6 +23,7 @@ import { isLocked } from "../storage/operator-lock.ts";
 import { answer, showSubject, type Place } from "../storage/outbox.ts";
 import type { Run } from "../storage/run.ts";
 import { intakeSchema, type Intake } from "./gate.ts";
+import { pastedCard, type HandedOver, type HandOver } from "./hand-over.ts";
 import type { Membership } from "./membership.ts";
 import type { RefusalTally } from "./refusal-tally.ts";
 import { COMMAND_PREFIX } from "./render.ts";
@@ -49,6 +50,7 @@ export type RouterParts = {
   readonly dispatch: (run: Run, now: Date) => void;
   readonly tally: Pick<RefusalTally, "count">;
   readonly members: Membership;
+  readonly handOver: HandOver;
   readonly onError: (error: unknown, during: string) => void;
 };
 
@@ -57,10 +59,15 @@ type Aftermath = {
   readonly now: Date;
   readonly run?: Run | undefined;
   readonly toast?: { readonly callbackId: string; readonly text: string } | undefined;
+  /** A message in which a secret stands. */
+  readonly erase?: { readonly chatId: number; readonly messageId: number } | undefined;
 };
 
 /** Telegram has to be asked first whether somebody is a member of a chat. */
 type Unready = { readonly asks: { readonly userId: number; readonly chatId: number } };
+
+/** A sealed secret has to be taken first, which is a matter of its own. */
+type Unopened = { readonly takes: HandedOver };
 
 /** Handles what is in the inbox, oldest first, until the signal. */
 export async function routeInbox(parts: RouterParts, signal: AbortSignal): Promise<void> {
@@ -82,7 +89,8 @@ async function handleNext(parts: RouterParts): Promise<boolean> {
       if (!due) return undefined;
       taken.update = due;
       const after = await handle(parts, tx, now, due);
-      if (!("asks" in after)) await parts.inbox.markHandled(tx, due.updateId);
+      if (!("asks" in after) && !("takes" in after))
+        await parts.inbox.markHandled(tx, due.updateId);
       return after;
     });
     if (!aftermath) return false;
@@ -91,10 +99,15 @@ async function handleNext(parts: RouterParts): Promise<boolean> {
       await parts.members.ask(aftermath.asks.userId, aftermath.asks.chatId);
       return true;
     }
+    if ("takes" in aftermath) {
+      await parts.handOver.take(aftermath.takes);
+      return true;
+    }
     pass("inbox.handled", taken.update?.updateId ?? "");
     parts.outboxBell.ring();
     if (aftermath.run) parts.dispatch(aftermath.run, aftermath.now);
     if (aftermath.toast) answerTap(parts, aftermath.toast);
+    if (aftermath.erase) await erase(parts, aftermath.erase);
   } catch (error) {
     if (!taken.update) throw error;
     parts.onError(error, `handling update ${taken.update.updateId}`);
@@ -114,13 +127,14 @@ async function handle(
   tx: Transaction,
   now: Date,
   due: DueUpdate,
-): Promise<Aftermath | Unready> {
+): Promise<Aftermath | Unready | Unopened> {
   const intake = due.body === undefined ? undefined : intakeSchema.parse(JSON.parse(due.body));
   if (!intake) {
     const place: Place = { chatId: due.chatId, topicId: undefined, replyTo: undefined };
     await answer(tx, now, subjectOf(due), place, UNREADABLE);
     return { now };
   }
+  if (intake.kind === "handed-over") return handleSecret(parts, { tx, now, due, intake });
   const place: Place = {
     chatId: intake.chatId,
     topicId: intake.topicId,
@@ -158,11 +172,64 @@ async function handle(
   }
 }
 
+/** What is a command line, typed or behind a button. */
+type Typed = Exclude<Intake, { readonly kind: "handed-over" }>;
+
+/** What an operator pasted in private: sealed for us, or in the clear, which nobody may use any more. */
+async function handleSecret(
+  parts: RouterParts,
+  given: {
+    readonly tx: Transaction;
+    readonly now: Date;
+    readonly due: DueUpdate;
+    readonly intake: Extract<Intake, { readonly kind: "handed-over" }>;
+  },
+): Promise<Aftermath | Unopened> {
+  const { tx, now, due, intake } = given;
+  const { chatId, messageId, sealed, userId } = intake;
+  const own: ServedTarget["context"][] = [];
+  for (const { context } of parts.targets) {
+    const isKnown = context.operators.some(({ telegram }) => telegram === userId);
+    if (isKnown && !(await isLocked(tx, context.target, userId))) own.push(context);
+  }
+  if (own.length === 0) {
+    parts.tally.count("locked");
+    return sealed === undefined ? { now, erase: { chatId, messageId } } : { now };
+  }
+  const place: Place = { chatId, topicId: undefined, replyTo: undefined };
+  if (sealed === undefined) {
+    const rotated = own.flatMap(({ target, rotated }) =>
+      Object.keys(rotated).map((secret) => ({ target, secret })),
+    );
+    const card = pastedCard(rotated, await parts.handOver.recipient());
+    await answer(tx, now, subjectOf(due), place, card);
+    return { now, erase: { chatId, messageId } };
+  }
+  const allowed = own.flatMap(({ target, operators }) =>
+    operators
+      .filter(({ telegram, role }) => telegram === userId && mayActAs(role, "operator"))
+      .map((operator) => ({ target, operator })),
+  );
+  const [first] = allowed;
+  if (!first) {
+    await answer(tx, now, subjectOf(due), place, plainCard("This needs the role operator."));
+    return { now };
+  }
+  const card = parts.handOver.recall(due.updateId);
+  if (!card) {
+    const actor = actorOf(first.operator, "telegram");
+    const targets = allowed.map(({ target }) => target);
+    return { takes: { updateId: due.updateId, sealed, targets, actor } };
+  }
+  await answer(tx, now, subjectOf(due), place, card);
+  return { now };
+}
+
 type Routing = {
   readonly tx: Transaction;
   readonly now: Date;
   readonly due: DueUpdate;
-  readonly intake: Intake;
+  readonly intake: Typed;
   readonly place: Place;
 };
 
@@ -230,7 +297,7 @@ function tapOf(
 }
 
 /** The command line behind an update. What a button carries is as trusted as what its presser could have typed. */
-function typedText(intake: Intake): string | undefined {
+function typedText(intake: Typed): string | undefined {
   if (intake.kind === "command") return intake.text.slice(1);
   const { data } = intake;
   return data.startsWith(COMMAND_PREFIX) ? data.slice(COMMAND_PREFIX.length) : undefined;
@@ -277,6 +344,27 @@ function answerTap(
     const late = failure.kind === "refused" && failure.description.includes("query is too old");
     if (!late) onError(telegramError(failure), "answering a tap");
   });
+}
+
+const ERASE_TRIES = 3;
+
+/** At once and past the sender: a secret in a chat is not something to get to when its turn comes. */
+async function erase(
+  { api, onError }: RouterParts,
+  { chatId, messageId }: { readonly chatId: number; readonly messageId: number },
+): Promise<void> {
+  for (let tries = 1; tries <= ERASE_TRIES; tries += 1) {
+    try {
+      await api.deleteMessage(chatId, messageId);
+      return;
+    } catch (error) {
+      const failure = failureOf(error);
+      if (failure.kind === "refused" || tries === ERASE_TRIES) {
+        onError(telegramError(failure), "deleting a pasted secret");
+        return;
+      }
+    }
+  }
 }
 
 async function putOff(parts: RouterParts, due: DueUpdate): Promise<void> {

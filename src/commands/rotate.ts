@@ -1,9 +1,10 @@
 import { line } from "../core/card.ts";
 import { nearest } from "../core/nearest.ts";
+import { sealCommand } from "../core/pasted-secret.ts";
 import { runName } from "../core/run-name.ts";
 import { ageWords, standingOfAge, type AgeStanding } from "../core/secret-age.ts";
 import { agingSecrets } from "../jobs/rotations.ts";
-import { rotationAges } from "../storage/secret-rotation.ts";
+import { awaitedSecrets, rotationAges } from "../storage/secret-rotation.ts";
 import { defineCommand, type Answer, type CommandContext } from "./command.ts";
 
 type Asked = {
@@ -12,6 +13,8 @@ type Asked = {
 };
 
 const BUTTONS = 6;
+/** A value behind it would stand in the chat, so nothing is taken here; this only tells how. */
+const SUPPLY = "supply";
 
 export const rotate = defineCommand<Asked>({
   name: "rotate",
@@ -21,14 +24,8 @@ export const rotate = defineCommand<Asked>({
   effect: "mutate",
   words: { atMost: 2 },
   understand({ words: [secret, how] }, { rotated }) {
-    // A value that is typed belongs nowhere but into the memory of one process.
-    if (secret === "supply") {
-      const message =
-        "A new secret is handed over at a terminal alone: flightdeck rotate supply SECRET";
-      return { ok: false, message };
-    }
     const names = Object.keys(rotated);
-    if (secret !== undefined && names.length > 0 && !names.includes(secret)) {
+    if (secret !== undefined && secret !== SUPPLY && names.length > 0 && !names.includes(secret)) {
       const meant = nearest(secret, names);
       const hint =
         meant === undefined ? ` There are: ${names.join(", ")}.` : ` Did you mean ${meant}?`;
@@ -47,6 +44,7 @@ export const rotate = defineCommand<Asked>({
       return { kind: "refused", message };
     }
     if (secret === undefined) return ages(context);
+    if (secret === SUPPLY) return guide(context);
     const input = { secret, ...(how === undefined ? {} : { [how]: true }) };
     return { kind: "run", admission: await context.start("rotate", input) };
   },
@@ -85,6 +83,34 @@ async function ages({ tx, now, target, rotated }: CommandContext): Promise<Answe
       actions: secrets
         .slice(0, BUTTONS)
         .map(({ name }) => [{ label: `Rotate ${name}`, command: `rotate ${name}` }]),
+    },
+  };
+}
+
+/** How the new one gets here that only a person can make: by a way on which nobody reads it. */
+async function guide({ tx, target, recipient }: CommandContext): Promise<Answer> {
+  const awaited = await awaitedSecrets(tx, [target]);
+  const names = awaited.map(({ secret }) => secret);
+  const [first = "SECRET"] = names;
+  const seal = recipient && sealCommand(await recipient());
+  return {
+    kind: "card",
+    card: {
+      title:
+        names.length === 0
+          ? `⚪️ ${target} · no new secret is waited for`
+          : `⏳ ${target} · waits for the new ${names.join(" and ")}`,
+      parts: [
+        line("Never type a secret into a chat: it would be deleted, refused, and compromised."),
+        line("At a terminal, unseen: ", { code: `flightdeck rotate supply ${first}` }),
+        ...(seal === undefined
+          ? []
+          : [
+              line("Or sealed, pasted to me in private. Type the secret, Enter, Ctrl-D:"),
+              { kind: "code" as const, text: seal },
+            ]),
+      ],
+      actions: [],
     },
   };
 }

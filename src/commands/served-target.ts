@@ -36,6 +36,8 @@ export type TargetContext = {
   readonly applications: readonly string[];
   /** The secrets that can be rotated. */
   readonly rotated: SecretsSettings;
+  /** For whom people seal secrets that they hand over in private. */
+  readonly recipient?: () => Promise<string>;
 };
 
 /** A target and where in the chat it is talked about. Without a topic it has all of the chat that no other target has. */

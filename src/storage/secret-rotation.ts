@@ -70,6 +70,19 @@ export async function rotationOfRun(
   return row;
 }
 
+/** What has been begun and has no new secret yet. */
+export async function awaitedSecrets(
+  tx: Transaction,
+  targets: readonly string[],
+): Promise<readonly Named[]> {
+  return tx.rows(
+    z.object({ target: z.string(), secret: z.string() }),
+    `select target, secret from secret_rotation
+     where target = any($1) and state = 'open' and new_sealed is null order by id`,
+    [targets],
+  );
+}
+
 /** Begins one, without its values; whoever has begun it seals them under its id. */
 export async function beginRotation(
   tx: Transaction,

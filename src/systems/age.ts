@@ -1,6 +1,12 @@
-import { Decrypter, Encrypter, identityToRecipient } from "age-encryption";
+import {
+  armor,
+  Decrypter,
+  Encrypter,
+  generateX25519Identity,
+  identityToRecipient,
+} from "age-encryption";
 
-import type { Secret } from "../core/secret.ts";
+import { Secret } from "../core/secret.ts";
 import { BrokenSealError, openSeal } from "./age-stream.ts";
 import { SystemError, safeCause } from "./system-error.ts";
 
@@ -24,6 +30,22 @@ export function identityProblem(revealed: string): string | undefined {
     return undefined;
   } catch {
     return "expected the file that age-keygen writes, or its line AGE-SECRET-KEY-1…";
+  }
+}
+
+export async function newIdentity(): Promise<Secret> {
+  return new Secret(await generateX25519Identity());
+}
+
+/** @throws {SystemError} `malformed` when it was sealed for another identity, or is damaged */
+export async function openArmored(armored: string, identity: Secret): Promise<string> {
+  const decrypter = new Decrypter();
+  decrypter.addIdentity(identityIn(identity.reveal()));
+  try {
+    return await decrypter.decrypt(armor.decode(armored), "text");
+  } catch (error) {
+    const message = "cannot open what is sealed: it is for another identity, or damaged";
+    throw new SystemError("age", "malformed", message, { cause: safeCause(error) });
   }
 }
 

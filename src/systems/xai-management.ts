@@ -8,7 +8,7 @@ import { SystemError, type SystemErrorKind } from "./system-error.ts";
 export type XaiManager = { readonly url: string; readonly key: Secret };
 
 /** What xAI tells of a key to whoever presents it. */
-export type XaiOwnKey = {
+type XaiOwnKey = {
   readonly id: string;
   readonly team: string;
   readonly permissions: readonly string[];
@@ -31,7 +31,7 @@ export type XaiManagedKey = XaiKeyRights & {
 
 /** Requests a second, requests a minute and tokens a minute, by xAI's own names. */
 const LIMITS = ["qps", "qpm", "tpm"] as const;
-export type XaiLimit = (typeof LIMITS)[number];
+type XaiLimit = (typeof LIMITS)[number];
 
 /** xAI as a language model and as a maker of keys. What it answers is never quoted: it shows pieces of the keys it got. */
 export type Xai = {

@@ -146,6 +146,11 @@ describe("every command, from every person, at every age", () => {
         engine,
         dispatch: () => undefined,
         tally: createRefusalTally(() => undefined),
+        handOver: {
+          recipient: async () => "age1nobody",
+          take: async () => undefined,
+          recall: () => undefined,
+        },
         members: { recall: () => "member", ask: async () => undefined },
         onError: () => undefined,
       },

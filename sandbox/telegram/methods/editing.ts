@@ -182,7 +182,9 @@ function ownEphemeral(
   return { room, posted };
 }
 
+/** What the bot has sent itself, and in a private chat also what came in. */
 function isDeletable(state: TelegramState, { message }: Posted): boolean {
   const ageMs = state.now().getTime() - message.date * 1_000;
-  return message.from?.id === state.bot.id && ageMs < DELETABLE_MS;
+  const isOurs = message.from?.id === state.bot.id || message.chat.type === "private";
+  return isOurs && ageMs < DELETABLE_MS;
 }

@@ -1,0 +1,35 @@
+import { scrub } from "./redaction.ts";
+
+const ARMOR_BEGINS = "-----BEGIN AGE ENCRYPTED FILE-----";
+const ARMOR_ENDS = "-----END AGE ENCRYPTED FILE-----";
+const ARMOR_LIMIT = 4_000;
+const SHORTEST = 20;
+
+/** The file that age has sealed and armored, wherever in a text it stands; undefined when there is none, whole. */
+export function armoredIn(text: string): string | undefined {
+  const from = text.indexOf(ARMOR_BEGINS);
+  const to = text.indexOf(ARMOR_ENDS, from);
+  if (from < 0 || to < 0) return undefined;
+  const armored = `${text.slice(from, to)}${ARMOR_ENDS}\n`;
+  return armored.length > ARMOR_LIMIT ? undefined : armored;
+}
+
+/**
+ * Whether somebody has pasted what only few may know. Rather once too often than once too rarely: what is taken for a
+ * secret is deleted from a private chat, where nobody else misses it.
+ */
+export function looksLikeSecret(text: string): boolean {
+  if (scrub(text) !== text) return true;
+  return text.split(/\s+/).some(isRandom);
+}
+
+/** A long word of letters and digits without a sentence's punctuation, which nobody would type by hand. */
+function isRandom(word: string): boolean {
+  if (word.length < SHORTEST || /^https?:\/\//i.test(word)) return false;
+  return /^[\w+/=.|:~-]+$/.test(word) && /\d/.test(word) && /[a-z]/i.test(word);
+}
+
+/** What somebody types to seal a secret for us; it reads the keyboard, so that nothing stands in the history of a shell. */
+export function sealCommand(recipient: string): string {
+  return `age -a -r ${recipient}`;
+}
