@@ -16,7 +16,7 @@ const secret = (name: string, days: number | undefined) => ({
 
 async function looked(known: Partial<SecretsKept> | undefined) {
   const secrets = async () => known && { now, secrets: [], left: [], ...known };
-  const seen = await secretsAreYoung.observe({ secrets });
+  const seen = await secretsAreYoung.observe({ systems: {}, settings: {}, secrets });
   const wrong = seen.observations
     .filter(({ ok }) => !ok)
     .map(({ what, actual }) => `${what} ${actual}`);

@@ -178,7 +178,7 @@ async function startBot(options: { readonly killAt?: string } = {}): Promise<Bot
     ...options,
   });
   await expect
-    .poll(() => bot.log(), { timeout: 20_000, message: "the bot starts" })
+    .poll(() => bot.log(), { timeout: 50_000, message: "the bot starts" })
     .toContain('"ready"');
   return bot;
 }
