@@ -9,7 +9,8 @@ COPY package.json package-lock.json .npmrc ./
 # The base brings the same Node that the package does, which is there for machines without one.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
   && rm -rf node_modules/node-linux-* node_modules/.bin/node \
-  && npm sbom --omit=dev --sbom-format=cyclonedx > npm.cdx.json
+  && npm pkg delete devDependencies \
+  && npm sbom --sbom-format=cyclonedx > npm.cdx.json
 
 FROM node:24.21.0-bookworm-slim
 
@@ -57,6 +58,8 @@ COPY --from=modules /flightdeck/npm.cdx.json npm.cdx.json
 COPY package.json LICENSE ./
 COPY src src
 COPY ops ops
+# How its own data is kept, and comes back.
+COPY scripts/image-backup.sh scripts/image-restore.sh scripts/
 
 LABEL org.opencontainers.image.title="Flightdeck" \
   org.opencontainers.image.description="An admin Telegram bot with which a small team takes an application to production and keeps it there." \
