@@ -205,7 +205,7 @@ describe("rotating the token of an API", () => {
       /is not the same in api and worker/,
     ],
   ])("is not begun with %s", async (_title, held, setting, reads) => {
-    const { procedure } = procedureOn(held as unknown as Variables, setting);
+    const { procedure } = procedureOn(held, setting);
     await expect(procedure.plan(context.signal)).rejects.toThrow(reads);
   });
 });

@@ -13,17 +13,15 @@ import type { RolloutSettings } from "./rollout-settings.ts";
  * What a rotation goes through, in this order. PLAN comes before them and is the procedure's `plan`; which of them there
  * are, and what they consist of, is the procedure's own.
  */
-export const ROTATION_PHASES = [
-  "mint",
-  "install",
-  "distribute",
-  "prove-new",
-  "drain",
-  "disable-old",
-  "prove-old-dead",
-  "destroy-old",
-] as const;
-export type RotationPhase = (typeof ROTATION_PHASES)[number];
+export type RotationPhase =
+  | "mint"
+  | "install"
+  | "distribute"
+  | "prove-new"
+  | "drain"
+  | "disable-old"
+  | "prove-old-dead"
+  | "destroy-old";
 
 /** What reality says of a deed: it holds, it surely does not (and possibly what is in the way), or nobody can tell. */
 export type Standing =
@@ -169,7 +167,7 @@ const commonSettings = {
     }),
 };
 
-export type CommonSecretSettings = z.output<z.ZodObject<typeof commonSettings>>;
+type CommonSecretSettings = z.output<z.ZodObject<typeof commonSettings>>;
 
 type ProcedureParts<Kind extends string, Shape extends z.ZodRawShape> = {
   readonly kind: Kind;

@@ -7,7 +7,7 @@ import { openRotationOf, type RotationParts } from "./rotation-steps.ts";
 import { recordCommand } from "./run-record.ts";
 
 /** A new secret that a person hands over. */
-export type Supplied = {
+type Supplied = {
   readonly secret: string;
   readonly value: Secret;
   readonly actor: Actor;
@@ -15,7 +15,7 @@ export type Supplied = {
 };
 
 /** `not-awaited`: nothing has asked for it, or it is there already; the value went nowhere. */
-export type SupplyOutcome =
+type SupplyOutcome =
   | { readonly kind: "kept"; readonly run: string; readonly fingerprint: string }
   | { readonly kind: "not-awaited"; readonly message: string };
 

@@ -13,7 +13,7 @@ import {
   type RotationParts,
 } from "./rotation-steps.ts";
 
-export const ROTATE = "rotate";
+const ROTATE = "rotate";
 
 const inputSchema = z.strictObject({
   secret: z.string(),

@@ -17,9 +17,9 @@ export type Load = AsyncDisposable & {
 export function startLoad(ask: () => Promise<string | undefined>, everyMs = 25): Load {
   let wrong: string[] = [];
   let answered = 0;
-  let isOver = false;
+  const over = new AbortController();
   const asking = (async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const problem = await ask().catch((error: unknown) => String(error));
       if (problem === undefined) answered += 1;
       else wrong.push(problem);
@@ -34,7 +34,7 @@ export function startLoad(ask: () => Promise<string | undefined>, everyMs = 25):
     },
     answered: () => answered,
     async [Symbol.asyncDispose]() {
-      isOver = true;
+      over.abort();
       await asking;
     },
   };
