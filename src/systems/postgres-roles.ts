@@ -32,7 +32,7 @@ export type RoleChange = {
   readonly validForMs?: number | null;
 };
 
-export type RoleSession = {
+type RoleSession = {
   /** Where it comes from and what it calls itself, for people. */
   readonly from: string;
 };
@@ -41,10 +41,10 @@ export type RoleSession = {
  * `wrong-password`: refused as a stranger is, also where there is no password. `no-login`: known and not let in, which a
  * server says only to whoever has the right password.
  */
-export type RoleLogin = "accepted" | "wrong-password" | "no-login";
+type RoleLogin = "accepted" | "wrong-password" | "no-login";
 
 /** What a session could do. */
-export type RoleWork = { readonly actsAs: string };
+type RoleWork = { readonly actsAs: string };
 
 /** Roles by which others log in, as someone sees and changes them who may. */
 export type PostgresRoles = {

@@ -19,7 +19,7 @@ type Asked = {
  */
 export type RedisKeeping = "acl-file" | "configuration" | "nowhere";
 
-export type RedisUser = {
+type RedisUser = {
   readonly isOn: boolean;
   /** Accepts any password at all. */
   readonly needsNone: boolean;
@@ -28,7 +28,7 @@ export type RedisUser = {
   has(password: Secret): boolean;
 };
 
-export type RedisConnection = {
+type RedisConnection = {
   readonly id: string;
   /** The second in which it began, or the one behind it, by the clock of Redis. */
   readonly sinceSecond: number;

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { quietPort } from "../../sandbox/quiet-port.ts";
 import { startWorld, type World } from "../../sandbox/world.ts";
+import { findPrograms } from "../../src/servers/find-program.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import { rotating, type Rotating } from "../support/procedure.ts";
 import { query } from "../support/records.ts";
@@ -358,6 +359,7 @@ describe("the password of a Redis that has it from its start command", () => {
 
   /** As Coolify starts one: no configuration file, one user, one password. */
   async function startBare(password: string): Promise<Server> {
+    const [program] = await findPrograms("redis-server");
     const port = await quietPort();
     const place = `127.0.0.1:${port}/0`;
     let child: ChildProcess | undefined;
@@ -368,7 +370,7 @@ describe("the password of a Redis that has it from its start command", () => {
       child = undefined;
     };
     const launch = async (word: string): Promise<void> => {
-      child = spawn("redis-server", ["-"], { stdio: ["pipe", "ignore", "ignore"] });
+      child = spawn(program!, ["-"], { stdio: ["pipe", "ignore", "ignore"] });
       // By its input, for arguments are seen by everybody.
       child.stdin?.end(`port ${port}\nbind 127.0.0.1\nsave ""\nrequirepass ${word}\n`);
       await expect
