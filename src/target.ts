@@ -279,6 +279,9 @@ function rollbackOf(
     smoke,
     scrub,
     policy: approvals.rollback ?? "second-person",
+    automaticRules: createRollbackRules(settings.rollbackWhen)
+      .filter(({ automatic }) => automatic)
+      .map(({ name }) => name),
     tellOfBrokenGlass: createBreakGlassWord({
       ...known,
       database,

@@ -380,6 +380,7 @@ describe("to take over from what is being deployed", () => {
       name: "take over",
       coolify,
       application: "api",
+      deploymentsOf: () => ["second", "first"],
       everyMs: 5,
     });
     return { step, rows, asked: () => asked };
@@ -402,6 +403,15 @@ describe("to take over from what is being deployed", () => {
       result: { ended: ["second", "first"] },
     });
     expect(asked()).toBe(2);
+  });
+
+  test("leaves a deployment alone that nobody was shown", async () => {
+    const { step, rows } = cancelling(end);
+    rows.unshift(row("unseen"));
+    const baseline = await step.baseline!(contextOf());
+    expect(baseline).toEqual(["second", "first"]);
+    await step.act({ ...contextOf(), baseline });
+    expect(rows[0]!.status).toBe("queued");
   });
 
   test("asks nobody when nothing is being deployed", async () => {

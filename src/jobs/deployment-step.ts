@@ -286,7 +286,8 @@ type CancelParts = {
   readonly name: string;
   readonly coolify: Pick<Coolify, "activeDeployments" | "cancelDeployment">;
   readonly application: string;
-  applies?(results: Results): boolean;
+  /** What may be cancelled, for that is what people were shown; what came later is left to be found at the end. */
+  deploymentsOf(results: Results): readonly string[];
   readonly everyMs?: number;
 };
 
@@ -300,15 +301,18 @@ const activeSchema = z.array(z.string());
 
 /** Ends whatever is being deployed, so that a change need not queue behind a deployment that is stuck. */
 export function cancelActiveStep(parts: CancelParts): ActStep {
-  const { name, coolify, application, applies } = parts;
+  const { name, coolify, application, deploymentsOf } = parts;
   const activeNow = async (signal: AbortSignal): Promise<string[]> =>
     (await coolify.activeDeployments(application, signal)).map(({ uuid }) => uuid);
   return {
     kind: "act",
     name,
     timeoutMs: CANCEL_TIMEOUT_MS,
-    ...(applies === undefined ? {} : { applies }),
-    baseline: async ({ signal }) => readPatiently(activeNow, signal, parts.everyMs),
+    applies: (results) => deploymentsOf(results).length > 0,
+    async baseline({ results, signal }) {
+      const active = await readPatiently(activeNow, signal, parts.everyMs);
+      return active.filter((uuid) => deploymentsOf(results).includes(uuid));
+    },
     async observe({ signal, baseline }) {
       const wanted = activeSchema.parse(baseline);
       const active = await activeNow(signal);

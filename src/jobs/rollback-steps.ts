@@ -44,6 +44,8 @@ export type RollbackParts = Omit<ReleaseParts, "systems"> &
     }[];
     /** Who says yes on an ordinary day. */
     readonly policy: Exclude<ApprovalPolicy, "break-glass">;
+    /** The rules that may act without anybody's yes. */
+    readonly automaticRules: readonly string[];
     readonly tellOfBrokenGlass: TellOfBrokenGlass;
   };
 
@@ -154,11 +156,13 @@ function askStep(
 ): AskStep {
   // A rule cannot confirm what it asks for itself.
   const policy = rule === undefined ? parts.policy : "second-person";
+  // Whether a rule has to ask is for the configuration to say: a row in the database asks for anything.
+  const isAlone = automatic === true && parts.automaticRules.includes(rule ?? "");
   return {
     kind: "ask",
     name: ROLLBACK_STEPS.ask,
     timeoutMs: LOOK_TIMEOUT_MS,
-    ...(automatic === true ? { applies: () => false } : {}),
+    applies: () => !isAlone,
     question(results) {
       const looked = lookedIn(results);
       if (!looked) throw new Error("what runs was not looked at");
@@ -190,7 +194,7 @@ function cancelStep({ role, name }: NamedApplication, { systems }: RollbackParts
     name: cancelName(role),
     coolify: systems.coolify,
     application: name,
-    applies: (results) => (plannedFor(results, role)?.cancels.length ?? 0) > 0,
+    deploymentsOf: (results) => plannedFor(results, role)?.cancels ?? [],
   });
 }
 

@@ -435,6 +435,7 @@ describe("by the steps of an operation", () => {
       name: "take over",
       coolify: client(),
       application: "api",
+      deploymentsOf: () => [deploymentIn(stuck) ?? ""],
       everyMs: 20,
     });
     server.mood.acceptances = "lost-in-an-error";
