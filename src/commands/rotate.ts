@@ -16,26 +16,31 @@ const BUTTONS = 6;
 /** A value behind it would stand in the chat, so nothing is taken here; this only tells how. */
 const SUPPLY = "supply";
 
+const TOO_MUCH =
+  "Behind the name stands nothing, exposed or back. If that was a secret, delete your message and make another: everybody here has read it.";
+
 export const rotate = defineCommand<Asked>({
   name: "rotate",
   summary: "Replace a secret by a new one, once somebody else has said yes; alone: how old each is",
   role: "operator",
   usage: "[SECRET] [exposed|back]",
   effect: "mutate",
-  words: { atMost: 2 },
-  understand({ words: [secret, how] }, { rotated }) {
+  // What is too much is refused below, in words that repeat none of it: it may be the very secret.
+  words: { atMost: Infinity },
+  understand({ words: [secret, how, ...strays] }, { rotated }) {
     const names = Object.keys(rotated);
     if (secret !== undefined && secret !== SUPPLY && names.length > 0 && !names.includes(secret)) {
       const meant = nearest(secret, names);
       const hint =
-        meant === undefined ? ` There are: ${names.join(", ")}.` : ` Did you mean ${meant}?`;
-      return { ok: false, message: `There is no secret ${secret}.${hint}` };
+        meant === undefined ? `There are: ${names.join(", ")}` : `Did you mean ${meant}?`;
+      // What was typed may be a secret itself, so it is not repeated.
+      return { ok: false, message: `There is no secret of this name. ${hint}` };
     }
-    if (how === undefined || how === "exposed" || how === "back") {
+    const isHow = how === undefined || how === "exposed" || how === "back";
+    if (isHow && strays.length === 0 && (secret !== SUPPLY || how === undefined)) {
       return { ok: true, args: { secret, how } };
     }
-    const message = `"${how}" is neither exposed, for a secret that may be known to others, nor back.`;
-    return { ok: false, message };
+    return { ok: false, message: TOO_MUCH };
   },
   async run(context, { secret, how }) {
     if (!context.operations.includes("rotate")) {
