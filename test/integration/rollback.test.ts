@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 import { ids } from "../../sandbox/coolify/ids.ts";
@@ -7,6 +9,7 @@ import type { World } from "../../sandbox/world.ts";
 import { someOf } from "../support/long-run.ts";
 import { query } from "../support/records.ts";
 import { startRollout, type Rollout } from "../support/rollout.ts";
+import { tapped } from "../support/tapping.ts";
 
 const opened = new AsyncDisposableStack();
 let rollout: Rollout;
@@ -24,10 +27,29 @@ beforeEach(async () => {
   await place("current");
   // Nobody is asked more often than people can answer, and these tests ask all day.
   await query(rollout.databaseUrl, "update approval set asked_at = asked_at - interval '2 hours'");
+  before = await effectsAndYeses();
 });
 afterEach(async () => {
   await world.healAll();
+  await expectEffectsCovered();
 });
+
+let before: { readonly rollbacks: number; readonly used: number };
+
+/** Whatever a test did: both applications go back once at most for each yes that was used. */
+async function expectEffectsCovered(): Promise<void> {
+  const after = await effectsAndYeses();
+  expect(after.rollbacks - before.rollbacks).toBeLessThanOrEqual(2 * (after.used - before.used));
+}
+
+async function effectsAndYeses(): Promise<typeof before> {
+  const { rollbacks = 0 } = await world.effects();
+  const { rows } = await query<{ used: number }>(
+    rollout.databaseUrl,
+    "select count(*)::integer as used from approval where state = 'consumed'",
+  );
+  return { rollbacks, used: rows[0]?.used ?? 0 };
+}
 
 async function place(release: keyof World["releases"]): Promise<void> {
   const { coolify } = world;
@@ -220,13 +242,36 @@ describe("nothing is done", () => {
     expect(await grown()).toEqual({});
   });
 
-  test("when Coolify cannot be asked", async () => {
+  test.each(["coolify-down", "coolify-token-revoked"] as const)(
+    "when Coolify cannot be asked: %s",
+    async (fault) => {
+      await place("good");
+      await world.break(fault);
+      const grown = await counting();
+      const card = await rollout.say(
+        "operator",
+        `/rollback ${short("current")}`,
+        /rollback failed/,
+      );
+      expect(card.text).toContain("Coolify");
+      expect(await grown()).toEqual({});
+    },
+  );
+});
+
+describe("a yes that is tapped twice at once", () => {
+  test("is used once, and the second tap is told so", async () => {
     await place("good");
-    await world.break("coolify-down");
     const grown = await counting();
-    const card = await rollout.say("operator", `/rollback ${short("current")}`, /rollback failed/);
-    expect(card.text).toContain("Coolify");
-    expect(await grown()).toEqual({});
+    const card = await ask(`/rollback ${short("current")}`);
+    // Nobody is heard before the card could have been read.
+    await sleep(2_500);
+    const approve = { messageId: card.id, label: "Approve" };
+    const told = await Promise.all([1, 2].map(async () => tapped(world, "approver", approve)));
+    expect(told.toSorted()).toEqual(["", expect.stringMatching(/approved already|under way/)]);
+    await rollout.until(card, /🟢 .* rolled back to/);
+    expect(await grown()).toMatchObject({ rollbacks: 2 });
+    expect(deployed()).toEqual(both("current"));
   });
 });
 
@@ -279,15 +324,19 @@ describe("a Coolify that misbehaves after the yes", () => {
     expect(labels(end)).toContain("Ask again");
   });
 
-  test("by refusing to be asked again what the yes rests on has nothing done", async () => {
-    await place("good");
-    const grown = await counting();
-    const card = await ask(`/rollback ${short("current")}`);
-    await world.break("coolify-refuses-too-many-requests");
-    await rollout.tap("approver", card, "Approve");
-    await rollout.until(card, /not begun/);
-    expect(await grown()).toEqual({});
-  });
+  test.each(["coolify-refuses-too-many-requests", "coolify-token-revoked"] as const)(
+    "by %s, so that nobody can look again at what the yes rests on, has nothing done",
+    async (fault) => {
+      await place("good");
+      const grown = await counting();
+      const card = await ask(`/rollback ${short("current")}`);
+      await world.break(fault);
+      await rollout.tap("approver", card, "Approve");
+      const end = await rollout.until(card, /not begun/);
+      expect(end.text).toContain("could not be looked at again");
+      expect(await grown()).toEqual({});
+    },
+  );
 
   test("by a deployment that hangs is taken over: it is cancelled, and then both go back", async () => {
     await world.break("deployments-hang");
