@@ -37,7 +37,10 @@ async function askReady(): Promise<string | undefined> {
   return answer.status === 200 ? undefined : `${answer.status} ${text}`;
 }
 
-describe("the login of the database", () => {
+/** Deployments take turns, and a machine may be slow. */
+const LONG_MS = 180_000;
+
+describe("the login of the database", { timeout: LONG_MS }, () => {
   test("changes hands under a steady load that is never refused, and back again the next time", async () => {
     const old = world.product.databaseUrl;
     await using load = startLoad(askReady);
@@ -78,7 +81,7 @@ describe("the login of the database", () => {
   });
 });
 
-describe("the password of Redis", () => {
+describe("the password of Redis", { timeout: LONG_MS }, () => {
   test("is rotated under a steady load that is never refused, and the old one comes back by no restart", async () => {
     const old = world.product.redisUrl;
     await using load = startLoad(askReady);

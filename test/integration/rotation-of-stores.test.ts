@@ -65,7 +65,10 @@ async function isReady(): Promise<boolean> {
 
 const deployments = (): number => world.coolify.state.deployments.length;
 
-describe("the roles by which the product logs in to its database", () => {
+/** Deployments take turns, and a machine may be slow. */
+const LONG_MS = 180_000;
+
+describe("the roles by which the product logs in to its database", { timeout: LONG_MS }, () => {
   const KEY = "DATABASE_URL";
   const asAdmin = async (sql: string) =>
     query(world.environment["SANDBOX_DATABASE_ROTATION_URL"]!, sql);
@@ -261,7 +264,7 @@ async function replaced(
   return async () => rows.forEach((row, at) => (row.value = before[at] ?? null));
 }
 
-describe("the password by which the product uses its Redis", () => {
+describe("the password by which the product uses its Redis", { timeout: LONG_MS }, () => {
   const KEY = "REDIS_URL";
   const restart = async (): Promise<void> => {
     await world.break("redis-down");
@@ -354,7 +357,7 @@ describe("the password by which the product uses its Redis", () => {
   });
 });
 
-describe("the password of a Redis that has it from its start command", () => {
+describe("the password of a Redis that has it from its start command", { timeout: LONG_MS }, () => {
   type Server = { readonly url: string; restart(password: string): Promise<void> };
 
   /** As Coolify starts one: no configuration file, one user, one password. */
