@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { Redis } from "ioredis";
 import {
   afterAll,
   beforeAll,
@@ -14,6 +15,8 @@ import {
 import { ids } from "../../sandbox/coolify/ids.ts";
 import type { ChatMessage } from "../../sandbox/telegram/server.ts";
 import { startWorld, type World } from "../../sandbox/world.ts";
+import { startRedis } from "../../src/servers/redis.ts";
+import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
 import { FAST_ENGINE } from "../support/config.ts";
 import { someOf } from "../support/long-run.ts";
@@ -147,6 +150,35 @@ describe("killed with SIGKILL while it tells everybody that somebody acts alone"
 
 describe("two processes", () => {
   test(
+    "that are tapped at twice, over a Redis that is emptied in between: one deployment of each",
+    async () => {
+      await using directory = await temporaryDirectory("rollback-redis");
+      await using redis = await startRedis({ directory: directory.path, durable: false });
+      const grown = await counting();
+      const redisUrl = redis.url();
+      await using one = await startBot({ redisUrl });
+      await using other = await startBot({ redisUrl });
+      const { messageId } = say("operator");
+      const card = await question(messageId, one);
+      const approve = { messageId: card.id, label: "Approve" };
+      // Nobody is heard before the card could have been read.
+      await sleep(2_500);
+      const taps = Array.from({ length: 4 }, async () => tapped(world, "approver", approve));
+      const told = await Promise.all(taps);
+      expect(told.filter((said) => said === "")).toHaveLength(1);
+      for (const rollbacks of [0, 1, 2]) {
+        await expect
+          .poll(async () => (await grown())[0], { timeout: RECOVERY_MS })
+          .toBeGreaterThanOrEqual(rollbacks);
+        await empty(redisUrl);
+      }
+      await reads(messageId, /🟢 .* rolled back to/, other);
+      await expectOnce(grown);
+    },
+    TEST_MS,
+  );
+
+  test(
     "a paused one that comes back does nothing more: one deployment of each",
     async () => {
       const grown = await counting();
@@ -205,14 +237,19 @@ async function expectOnce(grown: () => Promise<readonly number[]>): Promise<void
   expect(kinds.filter((kind) => kind.startsWith("run.result"))).toHaveLength(1);
 }
 
-async function startBot(
-  options: { readonly killAt?: string; readonly killWith?: "SIGSTOP" } = {},
-): Promise<Bot> {
+async function startBot({
+  redisUrl = inject("redisUrl"),
+  ...options
+}: {
+  readonly killAt?: string;
+  readonly killWith?: "SIGSTOP";
+  readonly redisUrl?: string;
+} = {}): Promise<Bot> {
   const bot = await spawnBot({
     environment: {
       ...world.environment,
       OWN_DATABASE: database.url,
-      OWN_REDIS: inject("redisUrl"),
+      OWN_REDIS: redisUrl,
       SEAL_KEY: Buffer.alloc(32, 7).toString("base64"),
     },
     more: [
@@ -227,6 +264,12 @@ async function startBot(
     .poll(() => bot.log(), { timeout: 20_000, message: "the bot starts" })
     .toContain('"ready"');
   return bot;
+}
+
+async function empty(redisUrl: string): Promise<void> {
+  const client = new Redis(redisUrl);
+  await client.flushall();
+  client.disconnect();
 }
 
 /** Nobody is heard before a question could have been read; who was heard may have struck the bot by it. */
