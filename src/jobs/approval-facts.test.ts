@@ -54,3 +54,7 @@ test("people are told what is done first, by the commits that they know, and the
   const said = spokenText({ why, api: "from ab12, image kept", to: COMMIT });
   expect(said.startsWith('to: 9e107d9; api: from ab12, image kept; why: "because of')).toBe(true);
 });
+
+test("nothing that is said turns the words around it, or hides among them", () => {
+  expect(spokenText({ why: "no \u202ereason\u200b" })).not.toMatch(/[\u202e\u200b]/);
+});

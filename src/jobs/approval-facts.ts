@@ -2,6 +2,7 @@ import { questionDigest, type Bond } from "../core/approval-bond.ts";
 import { approvalCode } from "../core/approval-code.ts";
 import type { Facts } from "../core/approval.ts";
 import { shortCommit } from "../core/release.ts";
+import { visibleText } from "../core/visible-text.ts";
 
 /** What the evidence keeps of a question. */
 export function factsOf(bond: Bond): Facts {
@@ -39,6 +40,10 @@ export function spokenText(facts: Facts): string {
 }
 
 const COMMIT = /\b[0-9a-f]{40}\b/g;
+function spoken(value: string): string {
+  return visibleText(value.replaceAll(COMMIT, (commit) => shortCommit(commit)));
+}
+
 /** What would look like the end of a fact, and the beginning of one that nobody was asked about. */
 const SEPARATING = /[;"\n\r]/;
 

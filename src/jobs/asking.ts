@@ -165,9 +165,9 @@ async function refuseTooMany(tx: Transaction, now: Date, { run }: StepRunner): P
       `${open} questions stand open in this chat already; answer or withdraw one of them first.`,
     ]);
   }
-  if (run.actor.via === "flightdeck") return;
+  // A rule asks as often as people tap on its alert, so it has the measure of a person.
   const since = new Date(now.getTime() - HOUR_MS);
-  const asked = await questionsAskedBy(tx, run.actor.telegram, since);
+  const asked = await questionsAskedBy(tx, run.actor, since);
   if (asked >= ASKED_PER_HOUR_AT_MOST) {
     throw new Refusal("stale", [
       `${run.actor.name} has asked ${asked} times within the hour, which is as often as people can be asked.`,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { actorSchema } from "../core/actor.ts";
+import { actorSchema, type Actor } from "../core/actor.ts";
 import type { Bond } from "../core/approval-bond.ts";
 import { APPROVAL_POLICIES, APPROVAL_STATES, type ApprovalState } from "../core/approval.ts";
 import type { Transaction } from "./database.ts";
@@ -259,16 +259,17 @@ export async function openQuestionsIn(tx: Transaction, chatId: number): Promise<
   return row?.count ?? 0;
 }
 
-/** How many questions a person has asked since a moment. */
+/** How many questions a person, or a rule, has asked since a moment. */
 export async function questionsAskedBy(
   tx: Transaction,
-  telegram: string,
+  requester: Actor,
   since: Date,
 ): Promise<number> {
   const [row] = await tx.rows(
     z.object({ count: z.number() }),
-    `select count(*)::integer as count from approval where requester ->> 'telegram' = $1 and asked_at > $2`,
-    [telegram, since],
+    `select count(*)::integer as count from approval
+     where coalesce(requester ->> 'telegram', requester ->> 'name') = $1 and asked_at > $2`,
+    [requester.via === "flightdeck" ? requester.name : requester.telegram, since],
   );
   return row?.count ?? 0;
 }

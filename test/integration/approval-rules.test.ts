@@ -676,6 +676,17 @@ describe("against tired fingers", () => {
     expect(await bench.find(seventh)).toMatchObject({ state: "waiting" });
   });
 
+  test("no rule is made to ask more often either, by whoever taps on its alert", async () => {
+    for (let n = 0; n < 5; n += 1) await bench.ask("flightdeck");
+    const sixth = await bench.start("flightdeck");
+    await bench.execute(sixth);
+    expect(await bench.find(sixth)).toMatchObject({
+      state: "refused",
+      reason: expect.stringContaining("the rule has asked 5 times within the hour"),
+    });
+    expect(await bench.ask("otto")).not.toBe(sixth);
+  });
+
   test("no more than three questions stand open in a chat", async () => {
     for (let n = 0; n < 3; n += 1) {
       const runId = await bench.ask("otto");
