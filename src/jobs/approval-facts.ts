@@ -29,17 +29,13 @@ function factsText(facts: Facts): string {
  */
 export function spokenText(facts: Facts): string {
   return Object.entries(facts)
-    .map(([name, value]) =>
-      told(
-        name,
-        value.replaceAll(COMMIT, (commit) => shortCommit(commit)),
-      ),
-    )
+    .map(([name, value]) => told(name, spoken(value)))
     .toSorted((one, other) => one.length - other.length)
     .join("; ");
 }
 
 const COMMIT = /\b[0-9a-f]{40}\b/g;
+
 function spoken(value: string): string {
   return visibleText(value.replaceAll(COMMIT, (commit) => shortCommit(commit)));
 }
