@@ -10,6 +10,8 @@ import { isInContext, pairsOf, parseDockerfile, type Instruction } from "./docke
 const run = promisify(execFile);
 const project = join(import.meta.dirname, "../..");
 const DEBOOTSTRAP = "/usr/sbin/debootstrap";
+const UNSHARE = "/usr/bin/unshare";
+const NSENTER = "/usr/bin/nsenter";
 const SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024;
 
@@ -144,7 +146,7 @@ async function runInside(
   const variables = { HOME: "/root", ...(await trustOf()), ...environment };
   const words = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
   const args = ["--mount", "--propagation=private", "bash", "--norc", "-ec", INSIDE, "inside"];
-  await run("unshare", [...args, root, directory, script, ...words], {
+  await run(UNSHARE, [...args, root, directory, script, ...words], {
     env: { PATH: SEARCH_PATH },
     maxBuffer: OUTPUT_LIMIT_BYTES,
   });
@@ -301,7 +303,7 @@ export function runContainer(
     ...mounts,
     ...words,
   ];
-  const child = spawn("unshare", args, {
+  const child = spawn(UNSHARE, args, {
     env: { HOME: "/data", ...image.environment, ...more.environment },
     stdio: "pipe",
   });
@@ -341,7 +343,7 @@ function containerOf(image: BuiltImage, child: ChildProcess): Container {
       const nobody = ["/usr/bin/setpriv", `--reuid=${uid}`, `--regid=${gid}`, ...WITHOUT_RIGHTS];
       const args = [...inside, ...nobody, "/usr/bin/env", `--chdir=${image.directory}`, ...words];
       const env = { HOME: "/data", ...image.environment };
-      return containerOf(image, spawn("nsenter", args, { env, stdio: ["ignore", "pipe", "pipe"] }));
+      return containerOf(image, spawn(NSENTER, args, { env, stdio: ["ignore", "pipe", "pipe"] }));
     },
     // With the first process its whole namespace goes.
     async [Symbol.asyncDispose]() {
