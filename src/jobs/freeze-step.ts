@@ -1,7 +1,8 @@
 import type { Coolify } from "../systems/coolify.ts";
 import type { ActStep, Results } from "./operation.ts";
+import { lookPatiently } from "./patience.ts";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 90_000;
 
 /**
  * Switches off that a push is deployed by itself: what people have agreed on would be replaced by whatever is pushed next.
@@ -22,7 +23,11 @@ export function freezeStep(parts: {
     applies: (results) => (parts.applies?.(results) ?? true) && applicationsOf(results).length > 0,
     async observe({ results, signal }) {
       const frozen = [...applicationsOf(results)];
-      const on = await Promise.all(frozen.map(async (one) => coolify.autoDeploy(one, signal)));
+      const on = await Promise.all(
+        frozen.map(async (one) =>
+          lookPatiently(async () => coolify.autoDeploy(one, signal), signal),
+        ),
+      );
       // Switching it off twice is switching it off once, so what is left on may be gone about again.
       return on.includes(true) ? { kind: "absent" } : { kind: "happened", result: { frozen } };
     },

@@ -192,6 +192,32 @@ describe("bringing the schema to its head", () => {
     await expect(perform(migrationSteps(parts))).rejects.toThrow(/^UNCLEAR .* it may still come/);
   });
 
+  test("waits for a Coolify that is asked too often, and calls nothing unclear for that", async () => {
+    const { parts, did } = coolifyOf();
+    const { taskExecutions, tasks } = parts.systems.coolify;
+    let asked = 0;
+    const sometimes = (): void => {
+      asked += 1;
+      if (asked % 2 === 0) throw new SystemError("coolify", "rate-limited", "asked too often");
+    };
+    const coolify = {
+      ...parts.systems.coolify,
+      async tasks(...of: Parameters<typeof tasks>) {
+        sometimes();
+        return tasks(...of);
+      },
+      async taskExecutions(...of: Parameters<typeof taskExecutions>) {
+        sometimes();
+        return taskExecutions(...of);
+      },
+    };
+    const results = await perform(
+      migrationSteps({ ...parts, systems: { ...parts.systems, coolify } }),
+    );
+    expect(results[MIGRATION_STEPS.after]).toMatchObject({ to: ["bbbb"] });
+    expect(did.executed).toBe(1);
+  });
+
   test("adopts what was begun before a restart, and does not begin again", async () => {
     const { parts, did, restart } = coolifyOf({ tasks: [{}] });
     const [before, task, upgrade, after] = migrationSteps(parts) as [

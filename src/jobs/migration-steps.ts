@@ -10,6 +10,7 @@ import type { Systems } from "../systems/index.ts";
 import { NotConfiguredError } from "../systems/not-configured-error.ts";
 import { SystemError } from "../systems/system-error.ts";
 import type { Results, Step, StepContext } from "./operation.ts";
+import { lookPatiently } from "./patience.ts";
 import type { RolloutSettings } from "./rollout-settings.ts";
 
 export type MigrationParts = {
@@ -90,7 +91,7 @@ export function migrationSteps(parts: MigrationParts): readonly Step[] {
     {
       kind: "act",
       name: MIGRATION_STEPS.task,
-      timeoutMs: SHORT_MS,
+      timeoutMs: 3 * SHORT_MS,
       ...applies,
       async observe({ signal }) {
         const task = await configuredTask(parts, signal);
@@ -105,7 +106,7 @@ export function migrationSteps(parts: MigrationParts): readonly Step[] {
       whenCancelled: "A migration that was begun goes on in the container of the API.",
       ...applies,
       async baseline({ results, signal }) {
-        const executions = await coolify.taskExecutions(application, taskIn(results), signal);
+        const executions = await executionsOf(parts, taskIn(results), signal);
         const running = executions.find(({ status }) => status === "running");
         if (running) throw new Error(`${migration.task} runs already, as ${running.uuid}`);
         return { executions: executions.map(({ uuid }) => uuid) };
@@ -178,10 +179,11 @@ async function ensureTask(parts: MigrationParts, signal: AbortSignal): Promise<C
 }
 
 async function taskNamed(
-  { systems, application, migration }: MigrationParts,
+  { systems, application, migration, everyMs = EVERY_MS }: MigrationParts,
   signal: AbortSignal,
 ): Promise<CoolifyTask | undefined> {
-  const tasks = await systems.coolify.tasks(application, signal);
+  const look = async () => systems.coolify.tasks(application, signal);
+  const tasks = await lookPatiently(look, signal, { everyMs });
   const [task, ...others] = tasks.filter(({ name }) => name === migration.task);
   if (others.length === 0) return task;
   const count = others.length + 1;
@@ -211,16 +213,17 @@ function taskIn(results: Results): string {
 
 /** Coolify gives an execution no name when it is asked for, so it is the one that was not there before. */
 async function newExecution(
-  { systems, application, everyMs, appearsWithinMs }: MigrationParts,
+  parts: MigrationParts,
   { baseline, results, signal }: Doubtful,
 ): Promise<CoolifyExecution | undefined> {
+  const { everyMs, appearsWithinMs } = parts;
   const { executions: before } = baselineSchema.parse(baseline);
   const patience = AbortSignal.timeout(appearsWithinMs ?? APPEARS_WITHIN_MS);
   const until = AbortSignal.any([signal, patience]);
   const task = taskIn(results);
   for (;;) {
     const isLast = patience.aborted;
-    const executions = await systems.coolify.taskExecutions(application, task, signal);
+    const executions = await executionsOf(parts, task, signal);
     const [begun, ...others] = executions.filter(({ uuid }) => !before.includes(uuid));
     if (others.length > 0) {
       throw new Error("somebody else has executed the same task, so nobody can tell which is ours");
@@ -233,10 +236,11 @@ async function newExecution(
 
 /** Waits until an execution has ended, and reads what it wrote. */
 async function outcomeOf(
-  { systems, application, everyMs, scrub }: MigrationParts,
+  parts: MigrationParts,
   begun: CoolifyExecution,
   { results, signal }: StepContext,
 ): Promise<Extract<Upgrade, { readonly kind: "ended" }>> {
+  const { everyMs, scrub, migration } = parts;
   const task = taskIn(results);
   for (let now: CoolifyExecution | undefined = begun; ;) {
     if (now === undefined) throw new Error(`the execution ${begun.uuid} has vanished from Coolify`);
@@ -246,29 +250,21 @@ async function outcomeOf(
     }
     await pause(everyMs ?? EVERY_MS, signal);
     signal.throwIfAborted();
-    const executions = await lookAgain(systems.coolify, application, task, signal);
-    if (executions) now = executions.find(({ uuid }) => uuid === begun.uuid);
+    // A Coolify that does not answer for a while says nothing about what runs elsewhere.
+    const executions = await executionsOf(parts, task, signal, migration.within);
+    now = executions.find(({ uuid }) => uuid === begun.uuid);
   }
 }
 
-/** A Coolify that does not answer for a while says nothing about what runs elsewhere. */
-async function lookAgain(
-  coolify: Pick<Systems["coolify"], "taskExecutions">,
-  application: string,
+async function executionsOf(
+  { systems, application, everyMs = EVERY_MS }: MigrationParts,
   task: string,
   signal: AbortSignal,
-): Promise<readonly CoolifyExecution[] | undefined> {
-  try {
-    return await coolify.taskExecutions(application, task, signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    const mayPass = error instanceof SystemError && PASSING.includes(error.kind);
-    if (!mayPass) throw error;
-    return undefined;
-  }
+  withinMs = SHORT_MS,
+): Promise<readonly CoolifyExecution[]> {
+  const look = async () => systems.coolify.taskExecutions(application, task, signal);
+  return lookPatiently(look, signal, { withinMs, everyMs });
 }
-
-const PASSING: readonly string[] = ["unreachable", "timeout", "rate-limited"];
 
 /** It was let in and told no, or not let in: either way nothing was done. */
 function isRefusal(error: unknown): error is Error {
