@@ -45,6 +45,14 @@ beforeEach(async () => {
 afterEach(async () => {
   const { world } = rollout;
   await world.healAll();
+  // A run that did not come to its end would stand in the way of every row behind this one.
+  const { rows: stuck } = await query(
+    rollout.databaseUrl,
+    `select run.state, run.reason, step.name, step.state as step, step.error, step.progress
+     from run left join run_step as step on step.run_id = run.id and step.state <> 'done'
+     where run.operation = 'deploy' and run.ended_at is null`,
+  );
+  if (stuck.length > 0) throw new Error(`A run is stuck: ${JSON.stringify(stuck)}`);
   const coolify = asksCoolify(world);
   // What hung goes on when it is healed.
   for (const row of world.coolify.state.deployments) {
