@@ -45,7 +45,7 @@ beforeAll(async () => {
   // Somebody else sits at this terminal: Ada, who may do what the chat cannot.
   const text = configText({ data, more })
     .replace("    os: ${env:USER:-root}\n", "    os: ${env:OTTO:-otto}\n")
-    .replace("    role: approver\n", "    role: approver\n    os: ${env:ADA:-nobody}\n");
+    .replace("    os: ${env:ADA_USER:-ada}\n", "    os: ${env:ADA:-nobody}\n");
   await writeFile(file, text);
 });
 afterAll(async () => {
