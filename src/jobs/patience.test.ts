@@ -1,7 +1,7 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { SystemError, type SystemErrorKind } from "../systems/system-error.ts";
-import { lookPatiently } from "./patience.ts";
+import { lookPatiently, whenAllowed } from "./patience.ts";
 
 const never = new AbortController().signal;
 const hurried = { withinMs: 2_000, everyMs: 1 };
@@ -46,4 +46,19 @@ test("stops at once when it is told to", async () => {
   });
   stopping.abort(new Error("told to stop"));
   await expect(looking).rejects.toThrow("told to stop");
+});
+
+describe("what is refused for having been asked too often", () => {
+  test("is asked again until it is allowed", async () => {
+    expect(await whenAllowed(lookThat(3, "rate-limited"), never, 1)).toBe(4);
+  });
+
+  test("fails as it was refused when there is no more time", async () => {
+    const asking = whenAllowed(lookThat(9_999, "rate-limited"), AbortSignal.timeout(30), 5);
+    await expect(asking).rejects.toThrow("no answer");
+  });
+
+  test("is told from every other failure, after which nothing is asked again", async () => {
+    await expect(whenAllowed(lookThat(1, "unreachable"), never, 1)).rejects.toThrow("no answer");
+  });
 });

@@ -30,3 +30,25 @@ export async function lookPatiently<Result>(
     }
   }
 }
+
+const ALLOWED_AGAIN_MS = 15_000;
+
+/**
+ * Asks again when a system says that it was asked too often: a request that it refused for that had no effect, so this
+ * holds for acts too. Whatever else goes wrong is thrown as it is.
+ */
+export async function whenAllowed<Result>(
+  ask: () => Promise<Result>,
+  signal: AbortSignal,
+  everyMs = ALLOWED_AGAIN_MS,
+): Promise<Result> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof SystemError) || error.kind !== "rate-limited") throw error;
+      await pause(everyMs, signal);
+      if (signal.aborted) throw error;
+    }
+  }
+}

@@ -7,10 +7,12 @@ import { SECRET_BYTES, secretText } from "../core/secret-plan.ts";
 import { Secret } from "../core/secret.ts";
 import { SystemError } from "../systems/system-error.ts";
 import type { ActStep } from "./operation.ts";
+import { whenAllowed } from "./patience.ts";
 import type { SecretsParts } from "./secrets-init-report.ts";
 import type { ConfiguredVariable } from "./secrets-init-settings.ts";
 
-const TIMEOUT_MS = 120_000;
+/** Long enough for what Coolify lets itself be asked in a minute to come round more than once. */
+const TIMEOUT_MS = 240_000;
 
 /** The names that an application had before. */
 const baselineSchema = z.array(z.string());
@@ -29,7 +31,8 @@ export function createMissing(
 ): ActStep {
   const { coolify, variables } = parts;
   const there = async (signal: AbortSignal): Promise<readonly string[]> => {
-    const found = (await coolify.variables(application, signal)).map(({ key }) => key);
+    const rows = await whenAllowed(async () => coolify.variables(application, signal), signal);
+    const found = rows.map(({ key }) => key);
     return names.filter((name) => found.includes(name));
   };
   return {
@@ -48,9 +51,12 @@ export function createMissing(
       for (const name of names) {
         const variable = variables.find((one) => one.name === name);
         if (variable === undefined) throw new Error(`the configuration has no ${name} any more`);
-        const value = await valueOf(parts, made, variable, signal);
+        const value = await whenAllowed(async () => valueOf(parts, made, variable, signal), signal);
         const outcome = await unspoken(value, async () =>
-          coolify.createVariable(application, { key: name, value }, signal),
+          whenAllowed(
+            async () => coolify.createVariable(application, { key: name, value }, signal),
+            signal,
+          ),
         );
         if (outcome === "created") created.push(name);
       }
