@@ -100,8 +100,10 @@ export type WorldOptions = {
   readonly signal?: AbortSignal;
 };
 
-/** What a Coolify allows as long as nobody changes it. */
-const COOLIFY_PER_MINUTE = 200;
+/**
+ * As somebody has set it who watches every few seconds what others watch every few minutes; Coolify's own default is 200.
+ */
+const COOLIFY_PER_MINUTE = 1_000;
 
 /** A world is too young for a while to have a backup. */
 const DAY_MS = 24 * 60 * 60_000;
