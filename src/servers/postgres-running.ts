@@ -7,6 +7,10 @@ import { isRunning, ownPid, worksIn } from "./machine.ts";
 import { POSTGRES_OWNER, clusterOf, majorOfCluster } from "./postgres-cluster.ts";
 import { ServerError } from "./server-error.ts";
 
+/** Lines of postmaster.pid, counted from 0. */
+const PID_LINE = 0;
+const STATE_LINE = 7;
+
 /** What a running server says of itself in postmaster.pid. */
 export type Postmaster = {
   readonly pid: number;
@@ -52,13 +56,13 @@ export function socketUrl(
 export async function readPostmaster(cluster: string): Promise<Postmaster | undefined> {
   const text = await readFile(join(cluster, "postmaster.pid"), "utf8").catch(() => "");
   const lines = text.split("\n");
-  const pid = Number(lines[0]);
+  const pid = Number(lines[PID_LINE]);
   if (!Number.isInteger(pid) || pid <= 0) return undefined;
   return {
     pid,
     port: Number(lines[3]),
     socketDirectory: lines[4] ?? "",
-    state: (lines[7] ?? "").trim(),
+    state: (lines[STATE_LINE] ?? "").trim(),
   };
 }
 
@@ -77,7 +81,7 @@ export async function claimCluster(cluster: string, signal: AbortSignal): Promis
     }
     await delay(100, undefined, { signal });
   }
-  await disownStrangersPid(cluster);
+  await disownPid(cluster);
 }
 
 async function livePostmaster(cluster: string): Promise<Postmaster | undefined> {
@@ -88,15 +92,19 @@ async function livePostmaster(cluster: string): Promise<Postmaster | undefined> 
 
 /**
  * After a kill -9 the file stays, and Postgres removes it by itself unless its pid is alive again as somebody else,
- * which is usual in containers. Our own pid in its place means to Postgres "my parent, so stale". The file itself must
- * stay: by the shared memory that it names Postgres finds backends that outlived their server.
+ * which is usual in containers. Our own pid in its place means to Postgres "my parent, so stale". What it says of being
+ * ready goes: where pids repeat, the next server may get the very same one, and would be taken for ready before it
+ * listens. The file itself must stay: by the shared memory that it names Postgres finds backends that outlived their
+ * server.
  */
-async function disownStrangersPid(cluster: string): Promise<void> {
+async function disownPid(cluster: string): Promise<void> {
   const postmaster = await readPostmaster(cluster);
-  if (postmaster === undefined || !isRunning(postmaster.pid)) return;
+  if (postmaster === undefined) return;
   const file = join(cluster, "postmaster.pid");
-  const [, ...rest] = (await readFile(file, "utf8")).split("\n");
-  await writeFile(file, [String(ownPid), ...rest].join("\n"));
+  const lines = (await readFile(file, "utf8")).split("\n");
+  if (isRunning(postmaster.pid)) lines[PID_LINE] = String(ownPid);
+  if (postmaster.state !== "") lines[STATE_LINE] = "";
+  await writeFile(file, lines.join("\n"));
 }
 
 /** An SSLRequest is the shortest question to which only a Postgres answers with one of two letters. */
