@@ -17,6 +17,8 @@ export type SecretsParts = {
   readonly variables: readonly ConfiguredVariable[];
   /** Values that a terminal holds ready, by the name of the variable; in its process alone, and in no other place. */
   readonly supplied: ReadonlyMap<string, Secret>;
+  /** How long to wait when Coolify says that it was asked too often; its own measure is a minute. */
+  readonly allowedAgainMs?: number;
 };
 
 export const LOOK = "look at the variables";

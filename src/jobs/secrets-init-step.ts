@@ -29,10 +29,10 @@ export function createMissing(
   application: string,
   names: readonly string[],
 ): ActStep {
-  const { coolify, variables } = parts;
+  const patient = { ...parts, coolify: patientCoolify(parts) };
+  const { coolify, variables } = patient;
   const there = async (signal: AbortSignal): Promise<readonly string[]> => {
-    const rows = await whenAllowed(async () => coolify.variables(application, signal), signal);
-    const found = rows.map(({ key }) => key);
+    const found = (await coolify.variables(application, signal)).map(({ key }) => key);
     return names.filter((name) => found.includes(name));
   };
   return {
@@ -62,6 +62,20 @@ export function createMissing(
       }
       return created;
     },
+  };
+}
+
+/** Furnishing an application takes many requests, and Coolify lets itself be asked only so many a minute. */
+function patientCoolify({ coolify, allowedAgainMs }: SecretsParts): SecretsParts["coolify"] {
+  return {
+    variables: async (application, signal) =>
+      whenAllowed(async () => coolify.variables(application, signal), signal, allowedAgainMs),
+    createVariable: async (application, wanted, signal) =>
+      whenAllowed(
+        async () => coolify.createVariable(application, wanted, signal),
+        signal,
+        allowedAgainMs,
+      ),
   };
 }
 

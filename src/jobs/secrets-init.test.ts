@@ -25,18 +25,25 @@ const variables = createVariables(
 /** A Coolify of maps, with what may be seen of its values and what it refuses. */
 function fakeCoolify(
   held: Readonly<Record<string, Record<string, string>>>,
-  options: { readonly hidden?: boolean; readonly refuse?: (key: string) => void } = {},
+  options: {
+    readonly hidden?: boolean;
+    readonly refuse?: (key: string) => void;
+    /** Called by every look. */
+    readonly refuseLook?: () => void;
+  } = {},
 ) {
   const created: string[] = [];
   return {
     created,
     held,
-    variables: async (application: string): Promise<readonly CoolifyVariable[]> =>
-      Object.entries(held[application] ?? {}).map(([key, value]) => ({
+    async variables(application: string): Promise<readonly CoolifyVariable[]> {
+      options.refuseLook?.();
+      return Object.entries(held[application] ?? {}).map(([key, value]) => ({
         key,
         isRuntime: true,
         value: options.hidden ? undefined : new Secret(value),
-      })),
+      }));
+    },
     async createVariable(application: string, { key, value }: { key: string; value: Secret }) {
       options.refuse?.(key);
       const rows = held[application] ?? {};
@@ -52,7 +59,12 @@ type Fake = ReturnType<typeof fakeCoolify>;
 
 const supplied = new Map([["DATABASE_URL", new Secret("postgresql+asyncpg://typed")]]);
 const operationsOn = (coolify: Fake, ready: ReadonlyMap<string, Secret> = supplied) => {
-  const [look, init] = createSecrets({ coolify, variables, supplied: ready });
+  const [look, init] = createSecrets({
+    coolify,
+    variables,
+    supplied: ready,
+    allowedAgainMs: 1,
+  });
   return { look: look!, init: init! };
 };
 const context = (results = {}) => ({
@@ -185,6 +197,22 @@ describe("a step that puts variables into an application", () => {
     const step = stepFor(coolify, ["APP_ENV", "LLM_KEY"]);
     expect(await step.observe({ ...context(), baseline: [] })).toEqual({ kind: "absent" });
     expect(await step.act({ ...context(), baseline: [] })).toEqual(["LLM_KEY"]);
+  });
+
+  test("waits where Coolify was asked too often, when it looks and when it writes, and leaves no doubt", async () => {
+    const refusals = { looks: 2, writes: 2 };
+    const tooOften = (what: keyof typeof refusals) => (): void => {
+      refusals[what] -= 1;
+      if (refusals[what] >= 0) throw new SystemError("coolify", "rate-limited", "asked too often");
+    };
+    const coolify = fakeCoolify(
+      { api: {} },
+      { refuse: tooOften("writes"), refuseLook: tooOften("looks") },
+    );
+    const step = stepFor(coolify, ["APP_ENV", "LLM_KEY"]);
+    expect(await step.observe({ ...context(), baseline: [] })).toEqual({ kind: "absent" });
+    expect(await step.act({ ...context(), baseline: [] })).toEqual(["APP_ENV", "LLM_KEY"]);
+    expect(coolify.created).toEqual(["api APP_ENV", "api LLM_KEY"]);
   });
 
   test("fails in a process that does not know what was typed, and says what goes on", async () => {
