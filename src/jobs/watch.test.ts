@@ -95,6 +95,38 @@ test("what a check depends on is looked at before its trouble is taken", async (
   expect(order.indexOf("cause")).toBeLessThan(order.indexOf("effect"));
 });
 
+test("trouble that lasts does not ask its causes at every look, however many checks are in it", async () => {
+  const effect = { dependsOn: ["cause"], ask: async () => result("fail") };
+  const looks = await watched(
+    [
+      check("one", effect),
+      check("another", effect),
+      check("cause", { everyMs: 3_600_000, ask: async () => result("unknown") }),
+    ],
+    (taken) => ["one", "another"].every((name) => taken.filter(named(name)).length >= 8),
+  );
+  // Each sends for it once as its trouble begins, and its own first turn comes.
+  expect(looks.filter(named("cause")).length).toBeLessThanOrEqual(3);
+});
+
+test("trouble that begins anew sends for its causes anew", async () => {
+  let asked = 0;
+  const looks = await watched(
+    [
+      check("effect", {
+        dependsOn: ["cause"],
+        ask: async () => {
+          asked += 1;
+          return result(asked % 2 === 0 ? "pass" : "fail");
+        },
+      }),
+      check("cause", { everyMs: 3_600_000 }),
+    ],
+    (taken) => taken.filter(named("effect")).length >= 7,
+  );
+  expect(looks.filter(named("cause")).length).toBeGreaterThanOrEqual(3);
+});
+
 test("when nothing can be looked at, that is said of ourselves before it is said of anything else", async () => {
   const blind = { ask: async () => result("unknown") };
   const looks = await watched(

@@ -82,8 +82,10 @@ type Scenery = {
 };
 
 /**
- * Looks at checks one at a time each. A check that is in trouble sends for those that it depends on before its own look
- * is taken, so that the cause is known before its effects: whoever stands behind another must not speak first.
+ * Looks at checks one at a time each. A check that gets into trouble sends for those that it depends on before its own
+ * look is taken, so that the cause is known before its effects: whoever stands behind another must not speak first. As
+ * long as its trouble lasts it does so once a minute at most: what is down already, or asked too often already, is not
+ * asked more often for every check that stands behind it.
  */
 function createLooker(
   take: TakeLook,
@@ -93,6 +95,8 @@ function createLooker(
   const underWay = new Map<string, Promise<boolean>>();
   /** When the last look at each check began, by a clock that only goes forward. */
   const beganAt = new Map<string, number>();
+  /** When the look began that found each check in the trouble in which it still is. */
+  const troubledSince = new Map<string, number>();
 
   const lookAt: LookAt = async (check, signal) => {
     const running = underWay.get(check.name);
@@ -108,7 +112,13 @@ function createLooker(
     // What was cut short by our own stopping says nothing about the check.
     if (signal.aborted) return false;
     const isTroubled = troubleOf(result) !== undefined;
-    if (isTroubled) await lookAtCauses(check, startedAt, signal);
+    if (isTroubled) {
+      const since = troubledSince.get(check.name) ?? startedAt;
+      troubledSince.set(check.name, since);
+      await lookAtCauses(check, Math.max(since, startedAt - TROUBLED_EVERY_MS), signal);
+    } else {
+      troubledSince.delete(check.name);
+    }
     if (target.checks.includes(check)) {
       sight.set(check.name, result.status);
       if (result.status === "unknown") await lookAt(canSee, signal);
