@@ -17,7 +17,7 @@ export default defineConfig({
           name: "unit",
           setupFiles: ["test/seed.ts"],
           sequence: { groupOrder: 0 },
-          include: ["{src,sandbox,bench}/**/*.test.ts", "test/*.test.ts"],
+          include: ["{src,sandbox,bench}/**/*.test.ts", "test/*.test.ts", "test/fuzz/*.test.ts"],
           pool: "threads",
           isolate: false,
         },
