@@ -17,7 +17,12 @@ export default defineConfig({
           name: "unit",
           setupFiles: ["test/seed.ts"],
           sequence: { groupOrder: 0 },
-          include: ["{src,sandbox,bench}/**/*.test.ts", "test/*.test.ts", "test/fuzz/*.test.ts"],
+          include: [
+            "{src,sandbox,bench}/**/*.test.ts",
+            "test/*.test.ts",
+            "test/{fuzz,nemesis,support}/*.test.ts",
+          ],
+          exclude: ["test/nemesis/nemesis.test.ts"],
           pool: "threads",
           isolate: false,
         },
@@ -27,7 +32,7 @@ export default defineConfig({
           name: "integration",
           setupFiles: ["test/seed.ts", "test/support/canary-setup.ts"],
           sequence: { groupOrder: 1 },
-          include: ["test/{integration,faults}/**/*.test.ts"],
+          include: ["test/{integration,faults}/**/*.test.ts", "test/nemesis/nemesis.test.ts"],
           pool: "forks",
           // Most of a test is waiting for somebody else, so there may be more of them than cores.
           maxWorkers: 3,
