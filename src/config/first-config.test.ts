@@ -1,3 +1,6 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
 import { assert, property, string } from "fast-check";
 import { expect, test } from "vitest";
 
@@ -58,6 +61,12 @@ test("explains itself, and names the topics that were seen", () => {
   expect(
     text.split("\n").filter((line) => line.trimStart().startsWith("#")).length,
   ).toBeGreaterThan(8);
+});
+
+test("opens the door at which the image's health check asks", () => {
+  const { listen } = loaded(learnt).http ?? {};
+  const image = readFileSync(join(import.meta.dirname, "../../Dockerfile"), "utf8");
+  expect(image).toContain(`http://${listen}/healthz`);
 });
 
 test("holds the first question about the product in a comment when nobody named an address", () => {

@@ -22,9 +22,14 @@ export type FirstConfig = {
 
 /** The text of a first configuration: valid as it stands, and a start to write on from. */
 export function firstConfig(learnt: FirstConfig): string {
-  return `${[head(learnt), telegram(learnt), operators(learnt), STORAGE, checks(learnt)].join(
-    "\n\n",
-  )}\n`;
+  return `${[
+    head(learnt),
+    telegram(learnt),
+    operators(learnt),
+    HEALTH,
+    STORAGE,
+    checks(learnt),
+  ].join("\n\n")}\n`;
 }
 
 function head({ target, timeZone }: FirstConfig): string {
@@ -68,6 +73,10 @@ function operators(learnt: FirstConfig): string {
     ]),
   ].join("\n");
 }
+
+const HEALTH = `# How this process is, for this machine alone: 127.0.0.1:9464 answers /healthz, /readyz and /metrics. A container's health
+# is asked there.
+http: {}`;
 
 const STORAGE = `# Everything that must survive. Without \`database\` and \`redis\` Flightdeck runs its own PostgreSQL and Redis in here.
 data: data`;
