@@ -148,8 +148,7 @@ describe.skipIf(missing !== undefined)(
       await using next = start(...image.command, "config/ours.yaml");
       await answers(`http://127.0.0.1:${port}/healthz`, next);
       expect(next.said()).toContain('"started"');
-      await next.signal("SIGTERM");
-      expect(await next.exited).toBe(0);
+      // It is killed here with its PostgreSQL, so the next test begins where nothing was put in order.
     }, 180_000);
 
     test("keep Flightdeck's own data while it runs, and bring it back into empty volumes", async () => {
