@@ -10,20 +10,20 @@ const TEXT_LIMIT = 512;
 export const intakeSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("command"),
-    userId: z.number(),
-    chatId: z.number(),
-    topicId: z.number().optional(),
-    messageId: z.number(),
+    userId: z.int(),
+    chatId: z.int(),
+    topicId: z.int().optional(),
+    messageId: z.int(),
     /** When it was sent, by Telegram's clock, seconds since 1970. */
-    sentAt: z.number(),
+    sentAt: z.int(),
     text: z.string(),
   }),
   z.strictObject({
     kind: z.literal("tap"),
-    userId: z.number(),
-    chatId: z.number(),
-    topicId: z.number().optional(),
-    messageId: z.number(),
+    userId: z.int(),
+    chatId: z.int(),
+    topicId: z.int().optional(),
+    messageId: z.int(),
     callbackId: z.string(),
     data: z.string(),
     /** Telegram no longer knows the message under which the button stood. */
@@ -31,11 +31,11 @@ export const intakeSchema = z.discriminatedUnion("kind", [
   }),
   z.strictObject({
     kind: z.literal("handed-over"),
-    userId: z.number(),
-    chatId: z.number(),
-    messageId: z.number(),
+    userId: z.int(),
+    chatId: z.int(),
+    messageId: z.int(),
     /** When it was sent, by Telegram's clock, seconds since 1970. */
-    sentAt: z.number(),
+    sentAt: z.int(),
     /** A file that age has sealed; left out where it was a secret in the clear, which is kept nowhere. */
     sealed: z.string().optional(),
   }),

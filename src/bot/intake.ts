@@ -1,9 +1,10 @@
 import type { Update } from "grammy/types";
+import { z } from "zod";
 
 import { pass } from "../core/trace.ts";
 import type { Database } from "../storage/database.ts";
 import type { Inbox, Received } from "../storage/inbox.ts";
-import { judge, type GateRules, type Judgement } from "./gate.ts";
+import { intakeSchema, judge, type GateRules, type Judgement } from "./gate.ts";
 import type { RefusalTally } from "./refusal-tally.ts";
 
 /** Told to Telegram on every start, because it remembers the last value for a token. Edits are asked for to be counted. */
@@ -52,27 +53,40 @@ export async function takeIn(
   pass("inbox.stored", admitted.map((received) => received.updateId).join());
 }
 
+const movedSchema = z.object({ chat: z.object({ id: z.int() }), migrate_to_chat_id: z.int() });
+const membershipSchema = z.object({
+  chat: z.object({ id: z.int(), type: z.string() }),
+  new_chat_member: z.object({ status: z.string() }),
+});
+
 /** What happens to the chats themselves is nobody's command, so it goes past the gate; only our own chats can move. */
 async function heedChatEvent(
   { onMoved, onForeignChat }: IntakeParts,
   { chatIds }: GateRules,
-  { message, my_chat_member: membership }: Update,
+  { message, my_chat_member }: Update,
 ): Promise<void> {
-  const movedTo = message?.migrate_to_chat_id;
-  if (message && movedTo !== undefined && chatIds.has(message.chat.id)) {
-    chatIds.add(movedTo);
-    await onMoved(message.chat.id, movedTo);
+  const moved =
+    message?.migrate_to_chat_id === undefined ? undefined : movedSchema.safeParse(message).data;
+  if (moved && chatIds.has(moved.chat.id)) {
+    chatIds.add(moved.migrate_to_chat_id);
+    await onMoved(moved.chat.id, moved.migrate_to_chat_id);
   }
+  const membership = my_chat_member && membershipSchema.safeParse(my_chat_member).data;
   if (!membership || membership.chat.type === "private") return;
   const isIn = ["member", "administrator"].includes(membership.new_chat_member.status);
   if (isIn && !chatIds.has(membership.chat.id)) onForeignChat(membership.chat.id);
 }
 
-/** One update that is not built as updates are must not keep all others from coming in. */
+const MALFORMED: Judgement = { kind: "refused", reason: "malformed" };
+
+/** One update that is not built as updates are must not keep all others from coming in, nor come in as half a command. */
 function judged(update: Update, rules: GateRules): Judgement {
   try {
-    return judge(update, rules);
+    const judgement = judge(update, rules);
+    const isWhole =
+      judgement.kind !== "admitted" || intakeSchema.safeParse(judgement.intake).success;
+    return isWhole ? judgement : MALFORMED;
   } catch {
-    return { kind: "refused", reason: "malformed" };
+    return MALFORMED;
   }
 }

@@ -57,17 +57,22 @@ const PIECES = [
 ] as const;
 
 /** Text as somebody sends it who wants to break us: well chosen pieces, any characters, and halves of some. */
-export const hostileText: fc.Arbitrary<string> = fc.oneof(
-  { weight: 3, arbitrary: fc.array(fc.constantFrom(...PIECES), { maxLength: 12 }) },
-  { weight: 2, arbitrary: fc.array(fc.string({ unit: "binary", maxLength: 12 }), { maxLength: 4 }) },
-  { weight: 1, arbitrary: fc.array(anyUnit(), { maxLength: 24 }) },
-  {
-    weight: 2,
-    arbitrary: fc.array(fc.oneof(fc.constantFrom(...PIECES), fc.string({ maxLength: 8 })), {
-      maxLength: 10,
-    }),
-  },
-).map((pieces) => pieces.join(""));
+export const hostileText: fc.Arbitrary<string> = fc
+  .oneof(
+    { weight: 3, arbitrary: fc.array(fc.constantFrom(...PIECES), { maxLength: 12 }) },
+    {
+      weight: 2,
+      arbitrary: fc.array(fc.string({ unit: "binary", maxLength: 12 }), { maxLength: 4 }),
+    },
+    { weight: 1, arbitrary: fc.array(anyUnit(), { maxLength: 24 }) },
+    {
+      weight: 2,
+      arbitrary: fc.array(fc.oneof(fc.constantFrom(...PIECES), fc.string({ maxLength: 8 })), {
+        maxLength: 10,
+      }),
+    },
+  )
+  .map((pieces) => pieces.join(""));
 
 /** One unit of UTF-16, which may be half of a character. */
 function anyUnit(): fc.Arbitrary<string> {
@@ -87,9 +92,12 @@ export const hostileJson: fc.Arbitrary<unknown> = fc.letrec<{ value: unknown }>(
     ),
     fc.array(tie("value"), { maxLength: 5 }),
     fc
-      .array(fc.tuple(fc.oneof(hostileText, fc.constantFrom("__proto__", "id", "data")), tie("value")), {
-        maxLength: 5,
-      })
+      .array(
+        fc.tuple(fc.oneof(hostileText, fc.constantFrom("__proto__", "id", "data")), tie("value")),
+        {
+          maxLength: 5,
+        },
+      )
       .map((members) => withMembers(members)),
   ),
 })).value;
