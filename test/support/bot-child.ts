@@ -1,6 +1,7 @@
 /** A whole bot as a process of its own, with the test's operation beside ours: what tests kill, pause and double. */
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 
 import { startApp } from "../../src/app.ts";
 import { parseConfig } from "../../src/config/load-config.ts";
@@ -32,4 +33,6 @@ await using _app = await startApp({
   },
 });
 process.stdout.write(`${JSON.stringify({ ready: config.settings.target })}\n`);
+// Written now, because those that are killed write nothing when they end.
+flushCompileCache();
 await new Promise((resolve) => stopping.signal.addEventListener("abort", resolve));

@@ -10,6 +10,7 @@ import { configText } from "./config.ts";
 const child = join(import.meta.dirname, "bot-child.ts");
 const killer = join(import.meta.dirname, "kill-at.ts");
 const root = join(import.meta.dirname, "../..");
+const { NODE_COMPILE_CACHE = "" } = process.env;
 
 export type BotOptions = {
   readonly environment: Readonly<Record<string, string>>;
@@ -47,6 +48,7 @@ export async function spawnBot(options: BotOptions): Promise<Bot> {
       cwd: root,
       env: {
         PATH: process.env["PATH"] ?? "",
+        NODE_COMPILE_CACHE,
         ...environmentCanaries,
         ...options.environment,
         OWN_DATA: options.data ?? directory,
