@@ -105,6 +105,8 @@ const keysSchema = z.object({
 
 const createdSchema = z.object({ apiKey: z.string().min(20) });
 
+const propagationSchema = z.looseObject({});
+
 /** So many pages of keys; a team with more has lost count itself. */
 const PAGES = 50;
 
@@ -180,7 +182,9 @@ export function createXai(http: Pick<HttpApi, "request">): Xai {
     async isKnownEverywhere(by, id, signal) {
       const about = "how far a key has come";
       const answer = await manage(about, by, { path: `${pathTo(id)}/propagation` }, signal);
-      return booleansIn(parsed(about, answer, z.unknown())).every(Boolean);
+      const places = booleansIn(parsed(about, answer, propagationSchema));
+      // An answer that names no place is no good news.
+      return places.length > 0 && places.every(Boolean);
     },
     async setDisabled(by, id, isDisabled, signal) {
       const about = isDisabled ? "disabling a key" : "enabling a key";
@@ -258,11 +262,18 @@ function json(text: string): unknown {
   }
 }
 
-/** However the places are called, and however deep they lie. */
+/** However the places are called, and however deep they lie; without recursion, for that may be deeper than any stack. */
 function booleansIn(value: unknown): readonly boolean[] {
-  if (typeof value === "boolean") return [value];
-  if (typeof value !== "object" || value === null) return [];
-  return Object.values(value).flatMap(booleansIn);
+  const found: boolean[] = [];
+  const left = [value];
+  while (left.length > 0) {
+    const one = left.pop();
+    if (typeof one === "boolean") found.push(one);
+    else if (typeof one === "object" && one !== null) {
+      for (const inner of Object.values(one) as unknown[]) left.push(inner);
+    }
+  }
+  return found;
 }
 
 function xaiError(kind: SystemErrorKind, message: string, code?: string): SystemError {

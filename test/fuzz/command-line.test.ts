@@ -72,31 +72,32 @@ function reached(error: unknown): { readonly kind: "reached" } {
 }
 const anything = new Proxy({}, { get: () => behind });
 
-const context: CommandContext = {
+const context = {
   target: "alpha",
   timeZone: "Europe/Berlin",
   checks: ["api-is-live", "backup-is-fresh"],
   board: [],
-  smoke: { flows: {}, standard: undefined } as unknown as CommandContext["smoke"],
+  smoke: { flow: undefined, flows: {} },
   checklists: [],
   schedules: [],
   operators: [{ name: "Ada", telegram: 1003, role: "approver" }],
   maintenance: [],
   rosterAt: () => [],
-  caller: anything as CommandContext["caller"],
+  caller: anything,
   backup: undefined,
   operations: ["preflight", "smoke", "backup", "deploy", "rollback", "rotate"],
   applications: ["api", "worker"],
   rotated: {},
-  tx: anything as CommandContext["tx"],
+  tx: anything,
   now: new Date("2026-11-23T03:04:05Z"),
   actor: { via: "telegram", name: "Ada", telegram: "1003", role: "approver" },
   cause: "tg-1",
   tap: undefined,
-  engine: anything as CommandContext["engine"],
+  engine: anything,
+  handedOver: behind,
   start: behind,
   record: behind,
-};
+} as unknown as CommandContext;
 const targets: readonly [ServedTarget] = [{ context, chatId: -1001, topicId: undefined }];
 
 const argument = fc.oneof(

@@ -106,3 +106,40 @@ export const hostileJson: fc.Arbitrary<unknown> = fc.letrec<{ value: unknown }>(
 function withMembers(members: readonly (readonly [string, unknown])[]): object {
   return Object.fromEntries(members);
 }
+
+/** The same value with something else in some of its places: another type, nothing, more, or a hostile text. */
+export function changed(value: unknown): fc.Arbitrary<unknown> {
+  const places = placesIn(value);
+  const change = fc.tuple(
+    fc.constantFrom(...places),
+    fc.oneof(
+      hostileJson,
+      fc.constantFrom(undefined, null, {}, [], "", 0, -1, 1e300, true, "0", "true"),
+    ),
+  );
+  return fc
+    .array(change, { minLength: 1, maxLength: 3 })
+    .map((changes) => changes.reduce((whole, [path, put]) => withPlace(whole, path, put), value));
+}
+
+type Place = readonly (string | number)[];
+
+/** Where something stands, the whole of it among it. */
+function placesIn(value: unknown): readonly Place[] {
+  if (typeof value !== "object" || value === null) return [[]];
+  const inner = Object.entries(value).flatMap(([name, member]) =>
+    placesIn(member).map((place) => [name, ...place]),
+  );
+  return [[], ...inner];
+}
+
+function withPlace(whole: unknown, [name, ...rest]: Place, put: unknown): unknown {
+  if (name === undefined) return put;
+  if (typeof whole !== "object" || whole === null) return whole;
+  if (Array.isArray(whole)) {
+    return whole.map((item, index) => (String(index) === name ? withPlace(item, rest, put) : item));
+  }
+  const members = Object.entries(whole).filter(([member]) => member !== name);
+  const member = withPlace((whole as Readonly<Record<string, unknown>>)[name], rest, put);
+  return Object.fromEntries(member === undefined ? members : [...members, [name, member]]);
+}
