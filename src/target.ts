@@ -27,7 +27,7 @@ import type { RollbackParts } from "./jobs/rollback-steps.ts";
 import { createRollbackRules } from "./jobs/rollback-trigger-settings.ts";
 import { findReleaseBefore, type TriggerTarget } from "./jobs/rollback-triggers.ts";
 import type { RotationParts } from "./jobs/rotation-steps.ts";
-import { createSupply, type Supply } from "./jobs/rotation-supply.ts";
+import { createSupply, handedOverSecrets, type Supply } from "./jobs/rotation-supply.ts";
 import { secretsKept } from "./jobs/rotations.ts";
 import { recordCommand, type RecordOrigin } from "./jobs/run-record.ts";
 import { createSchedules } from "./jobs/schedule-settings.ts";
@@ -186,6 +186,7 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
       operations: operations.map(({ name }) => name),
       applications: Object.keys(settings.systems?.coolify?.applications ?? {}),
       rotated: settings.secrets,
+      handedOver: handedOverSecrets(rotation),
       recipient: async () => recipientOf(await keptHandOverIdentity(parts.dataFolder)),
     },
     chatId,
@@ -301,12 +302,13 @@ function rotationOf(
   { database, sealKey, learn, scrub, held, readAnew }: TargetParts,
   known: Pick<RotationParts, "systems" | "checks">,
 ): RotationParts {
-  const { target, rollout, approvals, secrets } = settings;
+  const { target, rollout, smoke, approvals, secrets } = settings;
   return {
     ...known,
     database,
     target,
     rollout,
+    smoke,
     sealKey,
     learn,
     scrub,

@@ -119,7 +119,7 @@ function opened(secret: ConfiguredSecret): OpenedProcedure {
   const silent = new Proxy({}, { get: () => new Proxy(nobody, { get: () => nobody }) });
   return secret.open({
     secret: "the-secret",
-    isExposed: false,
+    isExposed: async () => false,
     target: "sandbox",
     systems: silent as never,
     rollout: undefined,

@@ -71,7 +71,7 @@ function procedureOn(
   });
   const procedure = setup.open({
     secret: "api-tokens",
-    isExposed: false,
+    isExposed: async () => false,
     target: "alpha",
     systems: systems as unknown as Systems,
     rollout: undefined,

@@ -21,7 +21,7 @@ import {
 } from "../core/token-list.ts";
 import { coolifyApplicationSetting } from "../systems/coolify-settings.ts";
 import { SystemError } from "../systems/system-error.ts";
-import { proofDeed, redeployDeed, standingBy, variablesDeed, waitDeed } from "./rotation-deeds.ts";
+import { proofDeed, standingBy, unlessExposed, variablesDeed, waitDeed } from "./rotation-deeds.ts";
 import { ownCopyPhases } from "./rotation-own-copy.ts";
 import {
   defineProcedure,
@@ -29,8 +29,8 @@ import {
   type OpenedProcedure,
   type Phase,
   type RotationContext,
-  type Standing,
 } from "./rotation-procedure.ts";
+import { JOBS_END, madeAnewDeeds } from "./rotation-redeploy.ts";
 
 const TOKEN_BYTES = 32;
 const PROBES_PER_REPLICA = 3;
@@ -86,6 +86,7 @@ function open(context: Context): OpenedProcedure {
   const { settings: of, vault } = context;
   return {
     hasOverlap: true,
+    readBy: redeployedOf(of),
     irreversible: "the old token is forgotten; only a person could put it back",
     async plan(signal) {
       const variables = await Promise.all(
@@ -136,15 +137,13 @@ function presentIn(variables: TokenVariables, { token, variable }: Settings): Se
 }
 
 function phasesOf(context: Context): readonly Phase[] {
-  const { settings: of, vault, isExposed } = context;
-  const accepted = async (signal: AbortSignal, which: Wanted): Promise<Standing> =>
-    standingBy(await whatIsWrong(context, which, signal));
+  const { settings: of } = context;
   return [
     { name: "mint", deeds: [mintDeed(context)] },
     {
       name: "install",
-      deeds: change(context, "both are in the environment", "both", accepted),
-      undo: change(context, "the old one alone is in the environment again", "old", accepted),
+      deeds: change(context, "both are in the environment", "both", JOBS_END),
+      undo: change(context, "the old one alone is in the environment again", "old"),
     },
     ...ownCopyPhases(context),
     {
@@ -159,25 +158,11 @@ function phasesOf(context: Context): readonly Phase[] {
         }),
       ],
     },
-    ...(of.grace > 0 && !isExposed
-      ? [
-          {
-            name: "drain" as const,
-            deeds: [
-              waitDeed({
-                name: "others have had time to take it up",
-                vault,
-                durationMs: of.grace,
-                asksPerson: `Whoever else holds it takes up the new one within ${formatDuration(of.grace)}.`,
-              }),
-            ],
-          },
-        ]
-      : []),
+    ...(of.grace > 0 ? [gracePhase(context)] : []),
     {
       name: "disable-old",
-      deeds: change(context, "the new one alone is in the environment", "new", accepted),
-      undo: change(context, "both are in the environment again", "both", accepted),
+      deeds: change(context, "the new one alone is in the environment", "new", `${JOBS_END} anew`),
+      undo: change(context, "both are in the environment again", "both"),
     },
     {
       name: "prove-old-dead",
@@ -192,6 +177,18 @@ function phasesOf(context: Context): readonly Phase[] {
     },
     { name: "destroy-old", deeds: [] },
   ];
+}
+
+function gracePhase(context: Context): Phase {
+  const { vault, settings } = context;
+  const { grace } = settings;
+  const wait = waitDeed({
+    name: "others have had time to take it up",
+    vault,
+    durationMs: grace,
+    asksPerson: `Whoever else holds it takes up the new one within ${formatDuration(grace)}.`,
+  });
+  return { name: "drain", deeds: [unlessExposed(context, wait)] };
 }
 
 /** Whose token is accepted. */
@@ -212,37 +209,25 @@ function mintDeed({ vault, fingerprint }: Context): Deed {
 }
 
 /** The variables as they are wanted, wherever they stand, and whoever reads them made anew. */
-function change(
-  context: Context,
-  name: string,
-  wanted: Wanted,
-  accepted: (signal: AbortSignal, which: Wanted) => Promise<Standing>,
-): readonly Deed[] {
-  const { settings: of, systems, rollout, checks } = context;
-  const { coolify } = systems;
+function change(context: Context, name: string, wanted: Wanted, jobsEnd?: string): readonly Deed[] {
+  const { settings: of, systems } = context;
   return [
     ...of.applications.map((application) =>
       variablesDeed({
         name: `${name} of ${application}`,
-        coolify,
+        coolify: systems.coolify,
         applications: [application],
         values: async (signal) => wantedVariables(context, application, wanted, signal),
       }),
     ),
-    ...redeployedOf(of).map((application) =>
-      redeployDeed({
-        name: `${name}, and ${application} has read it`,
-        coolify,
-        application,
-        withinMs: rollout?.deploymentWithin ?? DEPLOYMENT_WITHIN_MS,
-        disturbs: checks.filter((one) => one.application === application).map((one) => one.name),
-        inForce: async (signal) => accepted(signal, wanted),
-      }),
-    ),
+    ...madeAnewDeeds(context, {
+      applications: redeployedOf(of),
+      name: (application) => `${name}, and ${application} has read it`,
+      ...(jobsEnd === undefined ? {} : { jobsEnd }),
+      inForce: async (signal) => standingBy(await whatIsWrong(context, wanted, signal)),
+    }),
   ];
 }
-
-const DEPLOYMENT_WITHIN_MS = 20 * 60_000;
 
 /** By what stands there now, so that a token which somebody else has added meanwhile stays. */
 async function wantedVariables(

@@ -15,7 +15,7 @@ import {
   redeployedOf,
   whatIsNotReady,
 } from "./rotation-address.ts";
-import { patiently, proofDeed } from "./rotation-deeds.ts";
+import { patiently, proofDeed, unlessExposed } from "./rotation-deeds.ts";
 import {
   defineProcedure,
   type Deed,
@@ -73,6 +73,7 @@ export const postgresRole = defineProcedure({
 function open(context: Context): OpenedProcedure {
   return {
     hasOverlap: true,
+    readBy: redeployedOf(context.settings),
     irreversible: "the old role's password is taken away; only a person could give it another",
     plan: async (signal) => plan(context, signal),
     phases: phasesOf(context),
@@ -169,7 +170,7 @@ function told({ canLogin, validUntil }: PostgresRole): string {
 }
 
 function phasesOf(context: Context): readonly Phase[] {
-  const { settings: of, isExposed } = context;
+  const { settings: of } = context;
   return [
     {
       name: "mint",
@@ -182,8 +183,7 @@ function phasesOf(context: Context): readonly Phase[] {
     },
     ...distributePhases(context),
     { name: "prove-new", deeds: [newWorks(context), applicationsUse(context)] },
-    // Nothing is waited for while strangers may be logged in by it: their sessions are ended.
-    ...(isExposed ? [] : [drainPhase(context)]),
+    drainPhase(context),
     {
       name: "disable-old",
       deeds: [
@@ -215,15 +215,19 @@ function drainPhase(context: Context): Phase {
         change: { validForMs: oldLastsAtMost },
         isSo: (role) => role.validUntil !== undefined,
       }),
-      proofDeed({
-        name: "nobody is logged in by the old role",
-        withinMs: drainWithin,
-        inARow: 3,
-        problem: async (signal) => {
-          const users = await sessionsOf(context, (await turns(context)).old, signal);
-          return users === undefined ? undefined : `its sessions last: ${users}`;
-        },
-      }),
+      // Nothing is waited for while strangers may be logged in by it: their sessions are ended.
+      unlessExposed(
+        context,
+        proofDeed({
+          name: "nobody is logged in by the old role",
+          withinMs: drainWithin,
+          inARow: 3,
+          problem: async (signal) => {
+            const users = await sessionsOf(context, (await turns(context)).old, signal);
+            return users === undefined ? undefined : `its sessions last: ${users}`;
+          },
+        }),
+      ),
     ],
     undo: [
       changed(context, "the old login has no end again", "old", {

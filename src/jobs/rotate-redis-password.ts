@@ -18,7 +18,7 @@ import {
   redeployedOf,
   whatIsNotReady,
 } from "./rotation-address.ts";
-import { patiently, proofDeed } from "./rotation-deeds.ts";
+import { patiently, proofDeed, unlessExposed } from "./rotation-deeds.ts";
 import {
   defineProcedure,
   type Deed,
@@ -75,6 +75,7 @@ export const redisPassword = defineProcedure({
 function open(context: Context): OpenedProcedure {
   return {
     hasOverlap: true,
+    readBy: redeployedOf(context.settings),
     irreversible:
       "the old password is forgotten by Redis and by Flightdeck; nobody has it any more",
     plan: async (signal) => plan(context, signal),
@@ -113,7 +114,7 @@ async function plan(context: Context, signal: AbortSignal) {
       variable: of.variable,
       user: name,
       [KEPT]: KEPT_IN[keeping],
-      ...(isExposed ? { connections: "all are cut, those of the applications too" } : {}),
+      ...((await isExposed()) ? { connections: "all are cut, those of the applications too" } : {}),
     },
     observed: { passwords: String(user.passwords), [KEPT]: keeping },
   };
@@ -141,7 +142,6 @@ async function adminOf(
 }
 
 function phasesOf(context: Context): readonly Phase[] {
-  const { isExposed } = context;
   return [
     {
       name: "mint",
@@ -163,7 +163,7 @@ function phasesOf(context: Context): readonly Phase[] {
     ...distributePhases(context, { first: [cutIsNoted(context)] }),
     { name: "prove-new", deeds: [newWorks(context), applicationsAreReady(context)] },
     // Nothing is waited for while strangers may be connected by it: every connection is cut.
-    ...(isExposed ? [] : [{ name: "drain" as const, deeds: [nobodyOlder(context)] }]),
+    { name: "drain", deeds: [unlessExposed(context, nobodyOlder(context))] },
     {
       name: "disable-old",
       deeds: [
@@ -285,7 +285,7 @@ async function olderConnections(context: Context, signal: AbortSignal) {
 
 const NAMED_AT_MOST = 3;
 
-function nobodyOlder(context: Context): Deed {
+function nobodyOlder(context: Context) {
   return proofDeed({
     name: "nobody is connected from before",
     withinMs: context.settings.drainWithin,
@@ -365,12 +365,12 @@ function olderAreCut(context: Context): Deed {
     name: "connections made by the old password are cut",
     timeoutMs: CHANGE_TIMEOUT_MS,
     async probe({ signal }) {
-      if (isExposed && !isDone) return "absent";
+      if (!isDone && (await isExposed())) return "absent";
       return (await olderConnections(context, signal)).length === 0 ? "holds" : "absent";
     },
     async apply({ signal }) {
       const asked = await patiently(async (each) => askedNow(context, each), signal);
-      const found = isExposed
+      const found = (await isExposed())
         ? await patiently(async (each) => systems.redisAcl.connections(asked, each), signal)
         : await olderConnections(context, signal);
       const ids = found.map(({ id }) => id);

@@ -6,7 +6,7 @@ import { durationSetting, textSetting, urlSetting } from "../core/setting.ts";
 import { pause } from "../core/waiting.ts";
 import { coolifyApplicationSetting } from "../systems/coolify-settings.ts";
 import { heldJobsStep } from "./held-jobs.ts";
-import { patiently, proofDeed, redeployDeed, variablesDeed } from "./rotation-deeds.ts";
+import { patiently, proofDeed, variablesDeed } from "./rotation-deeds.ts";
 import { ownCopyPhases } from "./rotation-own-copy.ts";
 import {
   defineProcedure,
@@ -17,6 +17,7 @@ import {
   type RotationContext,
 } from "./rotation-procedure.ts";
 import { questionSetting, wrongAnswer } from "./rotation-question.ts";
+import { madeAnewDeed } from "./rotation-redeploy.ts";
 import { presentVariable } from "./rotation-variable.ts";
 
 const CALL_TIMEOUT_MS = 90_000;
@@ -24,7 +25,6 @@ const STOPPED_WITHIN_MS = 2 * 60_000;
 const PROVED_WITHIN_MS = 2 * 60_000;
 const LOOK_EVERY_MS = 1_000;
 const EACH_LOOK_MS = 60_000;
-const DEPLOYMENT_WITHIN_MS = 20 * 60_000;
 
 const settings = {
   applications: z
@@ -38,7 +38,7 @@ const settings = {
   proofs: z.array(questionSetting).default([]).meta({
     description: "Requests that show that the product reaches Todoist",
   }),
-  handedOverWithin: durationSetting({ minimumMs: 60_000, maximumMs: 2 * 3_600_000 })
+  handedOverWithin: durationSetting({ minimumMs: 10_000, maximumMs: 2 * 3_600_000 })
     .default(30 * 60_000)
     .meta({ description: "How long a person has to make the new one and hand it over" }),
 };
@@ -59,12 +59,13 @@ export const todoistToken = defineProcedure({
 });
 
 /** What is remembered of the time before, when the old one cannot say it any more. */
-const NOTES = { user: "todoist-user", pausedAt: "paused-since" } as const;
+const NOTES = { user: "todoist-user", pausedAt: "paused-since", gap: "gap" } as const;
 
 function open(context: Context): OpenedProcedure {
   const { settings: of, vault } = context;
   return {
     hasOverlap: false,
+    readBy: of.applications,
     endsOldEarly: true,
     irreversible: "issuing a new token ends the old one at once; nobody can bring it back",
     async plan(signal) {
@@ -220,7 +221,7 @@ function pauseDeed(context: Context, application: string): Deed {
 function resumeDeed(context: Context, application: string): Deed {
   const { vault, secret } = context;
   const name = `${application} runs again, with the old one`;
-  const redeploy = redeployedDeed(context, application, name);
+  const redeploy = madeAnewDeed(context, { application, name });
   return {
     ...redeploy,
     probe: async ({ signal }) =>
@@ -234,17 +235,6 @@ function resumeDeed(context: Context, application: string): Deed {
       );
     },
   };
-}
-
-function redeployedDeed(context: Context, application: string, name: string): Deed {
-  const { systems, rollout, checks } = context;
-  return redeployDeed({
-    name,
-    coolify: systems.coolify,
-    application,
-    withinMs: rollout?.deploymentWithin ?? DEPLOYMENT_WITHIN_MS,
-    disturbs: checks.filter((one) => one.application === application).map((one) => one.name),
-  });
 }
 
 /** What was mistyped, or is somebody else's, is put away again, so that the right one can be handed over. */
@@ -310,11 +300,8 @@ function handOut(context: Context): readonly Deed[] {
       values: async () => ({ [of.variable]: await vault.minted() }),
     }),
     ...of.applications.map((application) => {
-      const deed = redeployedDeed(
-        context,
-        application,
-        `${application} runs again, with the new one`,
-      );
+      const name = `${application} runs again, with the new one`;
+      const deed = madeAnewDeed(context, { application, name });
       return application === last ? timed(context, deed) : deed;
     }),
   ];
@@ -328,7 +315,19 @@ function timed({ vault }: Context, deed: Deed): Deed {
       const facts = await deed.apply(context);
       const { [NOTES.pausedAt]: since } = await vault.notes();
       if (since === undefined) return facts;
-      return { ...facts, gap: formatDuration(Math.max(0, Date.now() - Date.parse(since))) };
+      const gap = untilNow(since);
+      await vault.note({ [NOTES.gap]: gap });
+      return { ...facts, gap };
+    },
+    async told() {
+      const { [NOTES.pausedAt]: since, [NOTES.gap]: gap } = await vault.notes();
+      if (gap !== undefined) return { gap };
+      // Whoever waited for them died before it was told; it was no longer than this.
+      return since === undefined ? {} : { gap: `at most ${untilNow(since)}` };
     },
   };
+}
+
+function untilNow(since: string): string {
+  return formatDuration(Math.max(0, Date.now() - Date.parse(since)));
 }

@@ -9,7 +9,7 @@ import { durationSetting, textSetting } from "../core/setting.ts";
 import { pause } from "../core/waiting.ts";
 import { coolifyApplicationSetting } from "../systems/coolify-settings.ts";
 import { SystemError } from "../systems/system-error.ts";
-import { proofDeed, redeployDeed, standingBy, variablesDeed } from "./rotation-deeds.ts";
+import { proofDeed, standingBy, variablesDeed } from "./rotation-deeds.ts";
 import { ownCopyPhases } from "./rotation-own-copy.ts";
 import {
   defineProcedure,
@@ -17,16 +17,21 @@ import {
   type OpenedProcedure,
   type Phase,
   type RotationContext,
-  type Standing,
 } from "./rotation-procedure.ts";
+import { JOBS_END, madeAnewDeeds } from "./rotation-redeploy.ts";
+import { presentVariable } from "./rotation-variable.ts";
 
 const SECRET_BYTES = 32;
 const MINT_TIMEOUT_MS = 10_000;
 const REGISTER_TIMEOUT_MS = 60_000;
-const DEPLOYMENT_WITHIN_MS = 20 * 60_000;
 const KNOCK_EVERY_MS = 200;
-const REFUSED_SINCE = "the old one is refused since";
-const REGISTERED = "registered";
+/** What is noted for whoever goes on with it, and for the measured gap. */
+const NOTES = {
+  refusedSince: "the old one is refused since",
+  beganAt: "the old one is replaced since",
+  registered: "registered",
+  gap: "gap",
+} as const;
 
 const settings = {
   applications: z
@@ -61,9 +66,12 @@ function open(context: Context): OpenedProcedure {
   const { settings: of, systems, vault } = context;
   return {
     hasOverlap: of.acceptsTwo,
+    readBy: of.applications,
     irreversible: "the old secret is forgotten; only a person could put it back",
     async plan(signal) {
-      const present = (await vault.isOpen()) ? await vault.old() : await presentOf(context, signal);
+      const present = (await vault.isOpen())
+        ? await vault.old()
+        : await presentVariable(context, signal);
       const { url, pendingUpdates } = await systems.productWebhook.registration(signal);
       if (url !== systems.productWebhook.url()) {
         throw new Error(
@@ -92,7 +100,7 @@ function overlapping(context: Context): readonly Phase[] {
     { name: "mint", deeds: [mintDeed(context)] },
     {
       name: "install",
-      deeds: change(context, "both are accepted", "both"),
+      deeds: change(context, "both are accepted", "both", JOBS_END),
       undo: change(context, "the old one alone is accepted again", "old"),
     },
     {
@@ -104,7 +112,7 @@ function overlapping(context: Context): readonly Phase[] {
     { name: "prove-new", deeds: [calmDeed(context, "updates arrive with the new one", "both")] },
     {
       name: "disable-old",
-      deeds: change(context, "the new one alone is accepted", "new"),
+      deeds: change(context, "the new one alone is accepted", "new", `${JOBS_END} anew`),
       undo: change(context, "both are accepted again", "both"),
     },
     provedDead(context),
@@ -119,7 +127,7 @@ function oneAfterTheOther(context: Context): readonly Phase[] {
     {
       name: "distribute",
       deeds: [
-        ...change(context, "the new one is in force", "new"),
+        ...change(context, "the new one is in force", "new", JOBS_END),
         registerDeed(context, "Telegram brings the new one", "new"),
       ],
       undo: [
@@ -151,31 +159,6 @@ function provedDead(context: Context): Phase {
   };
 }
 
-async function presentOf({ settings: of, systems }: Context, signal: AbortSignal): Promise<Secret> {
-  const values = await Promise.all(
-    of.applications.map(async (application) => {
-      const variables = await systems.coolify.variables(application, signal);
-      const row = variables.find(({ key }) => key === of.variable);
-      if (row === undefined) throw new Error(`${application} has no variable ${of.variable}`);
-      if (row.value === undefined) {
-        throw new Error(
-          `${of.variable} of ${application} is hidden; needs systems.coolify.sensitiveToken`,
-        );
-      }
-      return row.value;
-    }),
-  );
-  const [first, ...others] = values;
-  if (first === undefined || first.reveal() === "") {
-    // The product takes every update then, whoever sends it.
-    throw new Error(`${of.variable} is empty, so the product asks nobody for a secret`);
-  }
-  if (others.some((other) => other.reveal() !== first.reveal())) {
-    throw new Error(`${of.variable} is not the same in ${of.applications.join(" and ")}`);
-  }
-  return first;
-}
-
 function mintDeed({ vault, fingerprint }: Context): Deed {
   return {
     name: "a new one is made",
@@ -190,29 +173,24 @@ function mintDeed({ vault, fingerprint }: Context): Deed {
 }
 
 /** The variable as it is wanted, and whoever reads it made anew. */
-function change(context: Context, name: string, wanted: Wanted): readonly Deed[] {
-  const { settings: of, systems, rollout, checks } = context;
-  const { coolify } = systems;
-  const inForce = async (signal: AbortSignal): Promise<Standing> =>
-    standingBy(await whatIsWrong(context, wanted, signal));
+function change(context: Context, name: string, wanted: Wanted, jobsEnd?: string): readonly Deed[] {
+  const { settings: of, systems } = context;
+  const anew = madeAnewDeeds(context, {
+    applications: of.applications,
+    name: (application) => `${name}, and ${application} has read it`,
+    ...(jobsEnd === undefined ? {} : { jobsEnd }),
+    inForce: async (signal) => standingBy(await whatIsWrong(context, wanted, signal)),
+  });
   return [
     variablesDeed({
       name: `${name} in the environment`,
-      coolify,
+      coolify: systems.coolify,
       applications: of.applications,
       values: async () => ({ [of.variable]: await valueOf(context, wanted) }),
     }),
-    ...of.applications.map((application): Deed => {
-      const deed = redeployDeed({
-        name: `${name}, and ${application} has read it`,
-        coolify,
-        application,
-        withinMs: rollout?.deploymentWithin ?? DEPLOYMENT_WITHIN_MS,
-        disturbs: checks.filter((one) => one.application === application).map((one) => one.name),
-        inForce,
-      });
-      return wanted === "new" && !of.acceptsTwo ? timed(context, deed) : deed;
-    }),
+    ...anew.map((deed) =>
+      deed.readsOnly !== true && wanted === "new" && !of.acceptsTwo ? timed(context, deed) : deed,
+    ),
   ];
 }
 
@@ -233,6 +211,7 @@ function timed(context: Context, deed: Deed): Deed {
       const ending = new AbortController();
       const signal = AbortSignal.any([deedContext.signal, ending.signal]);
       const old = await vault.old();
+      await vault.note({ [NOTES.beganAt]: new Date().toISOString() });
       const watching = (async () => {
         while (!signal.aborted) {
           const at = new Date();
@@ -247,7 +226,7 @@ function timed(context: Context, deed: Deed): Deed {
       } finally {
         ending.abort();
         const since = await watching;
-        if (since) await vault.note({ [REFUSED_SINCE]: since.toISOString() });
+        if (since) await vault.note({ [NOTES.refusedSince]: since.toISOString() });
       }
     },
   };
@@ -265,7 +244,7 @@ function registerDeed(context: Context, name: string, which: "old" | "new"): Dee
     timeoutMs: REGISTER_TIMEOUT_MS,
     async probe({ signal }) {
       const wanted = await fingerprint(await valueOf(context, which));
-      const noted = (await vault.notes())[REGISTERED];
+      const noted = (await vault.notes())[NOTES.registered];
       const { url } = await productWebhook.registration(signal);
       const isThere = url === productWebhook.url() && noted === wanted;
       // Nobody has ever brought another one than the old one, as long as nothing is noted.
@@ -273,14 +252,26 @@ function registerDeed(context: Context, name: string, which: "old" | "new"): Dee
     },
     async apply({ signal }) {
       const secret = await valueOf(context, which);
-      await vault.note({ [REGISTERED]: "nobody knows" });
+      await vault.note({ [NOTES.registered]: "nobody knows" });
       await productWebhook.registerWith(secret, signal);
-      const since = (await vault.notes())[REFUSED_SINCE];
-      await vault.note({ [REGISTERED]: await fingerprint(secret) });
-      if (since === undefined || which === "old") return {};
-      return { gap: formatDuration(Math.max(0, Date.now() - new Date(since).getTime())) };
+      const gap = which === "new" ? gapIn(await vault.notes()) : {};
+      await vault.note({ [NOTES.registered]: await fingerprint(secret), ...gap });
+      return gap;
+    },
+    async told() {
+      const { [NOTES.gap]: gap } = await vault.notes();
+      return gap === undefined || which === "old" ? {} : { gap };
     },
   };
+}
+
+/** For how long neither was accepted; whoever watched it may have died, and then only the longest is known. */
+function gapIn(notes: Facts): Facts {
+  const { [NOTES.refusedSince]: since, [NOTES.beganAt]: atEarliest } = notes;
+  const untilNow = (from: string): string =>
+    formatDuration(Math.max(0, Date.now() - new Date(from).getTime()));
+  if (since !== undefined) return { [NOTES.gap]: untilNow(since) };
+  return atEarliest === undefined ? {} : { [NOTES.gap]: `at most ${untilNow(atEarliest)}` };
 }
 
 /** What Telegram has kept arrives, and it has nothing to complain about. */

@@ -8,13 +8,7 @@ import { Secret } from "../core/secret.ts";
 import { durationSetting, secretSetting, textSetting, urlSetting } from "../core/setting.ts";
 import { coolifyApplicationSetting } from "../systems/coolify-settings.ts";
 import type { XaiKeyRights, XaiManagedKey, XaiManager } from "../systems/xai-management.ts";
-import {
-  patiently,
-  proofDeed,
-  redeployDeed,
-  suppliedDeed,
-  variablesDeed,
-} from "./rotation-deeds.ts";
+import { patiently, proofDeed, suppliedDeed, variablesDeed } from "./rotation-deeds.ts";
 import { ownCopyPhases } from "./rotation-own-copy.ts";
 import {
   defineProcedure,
@@ -24,6 +18,7 @@ import {
   type RotationContext,
 } from "./rotation-procedure.ts";
 import { questionSetting, wrongAnswer } from "./rotation-question.ts";
+import { JOBS_END, madeAnewDeeds } from "./rotation-redeploy.ts";
 import { presentVariable } from "./rotation-variable.ts";
 import { stayGoodDeed } from "./rotation-watch.ts";
 
@@ -31,7 +26,6 @@ const CALL_TIMEOUT_MS = 90_000;
 const PROVED_WITHIN_MS = 3 * 60_000;
 /** Language models think before they answer. */
 const EACH_LOOK_MS = 60_000;
-const DEPLOYMENT_WITHIN_MS = 20 * 60_000;
 /** What a key may do of which nothing else is known. */
 const EVERYTHING = ["api-key:model:*", "api-key:endpoint:*"];
 
@@ -58,6 +52,9 @@ const settings = {
   model: textSetting().optional().meta({
     description: "What the new key has to complete one word with; by default the first it may use",
   }),
+  acceptedWithin: durationSetting({ maximumMs: 30 * 60_000 })
+    .default(3 * 60_000)
+    .meta({ description: "How long a key that was just made may take until xAI accepts it" }),
   proofs: z.array(questionSetting).default([]).meta({
     description: "Requests that show that the product reaches its model",
   }),
@@ -86,6 +83,7 @@ function open(context: Context): OpenedProcedure {
   const manager = managerOf(of);
   return {
     hasOverlap: true,
+    readBy: of.applications,
     irreversible: manager
       ? "the old key is deleted at xAI; nobody can bring it back"
       : "the old key is forgotten here; delete the disabled one in xAI's console",
@@ -348,7 +346,7 @@ function spreadDeed(context: Context, manager: XaiManager): Deed {
   const { systems } = context;
   return proofDeed({
     name: "all of xAI knows the new key",
-    withinMs: PROVED_WITHIN_MS,
+    withinMs: context.settings.acceptedWithin,
     async problem(signal) {
       const [key] = await named(context, manager, signal);
       if (!key) return "xAI does not list the new key yet";
@@ -363,7 +361,7 @@ function worksDeed(context: Context): Deed {
   const { vault } = context;
   return proofDeed({
     name: "the new key works at xAI",
-    withinMs: PROVED_WITHIN_MS,
+    withinMs: context.settings.acceptedWithin,
     eachMs: EACH_LOOK_MS,
     inARow: 2,
     async problem(signal) {
@@ -426,26 +424,21 @@ async function notReady(
 
 /** The variable in every application, and each of them made anew, because it reads its environment once. */
 function handOut(context: Context, name: string, which: "old" | "new"): readonly Deed[] {
-  const { settings: of, systems, rollout, checks, vault } = context;
-  const { coolify } = systems;
+  const { settings: of, systems, vault } = context;
   return [
     variablesDeed({
       name: `${name} in the environment`,
-      coolify,
+      coolify: systems.coolify,
       applications: of.applications,
       values: async () => ({
         [of.variable]: which === "old" ? await vault.old() : await vault.minted(),
       }),
     }),
-    ...of.applications.map((application) =>
-      redeployDeed({
-        name: `${name}, and ${application} has read it`,
-        coolify,
-        application,
-        withinMs: rollout?.deploymentWithin ?? DEPLOYMENT_WITHIN_MS,
-        disturbs: checks.filter((one) => one.application === application).map((one) => one.name),
-      }),
-    ),
+    ...madeAnewDeeds(context, {
+      applications: of.applications,
+      name: (application) => `${name}, and ${application} has read it`,
+      ...(which === "new" ? { jobsEnd: JOBS_END } : {}),
+    }),
   ];
 }
 

@@ -6,16 +6,15 @@ import { type Login, loginOf, withLogin } from "../core/login-address.ts";
 import { Secret } from "../core/secret.ts";
 import { textSetting } from "../core/setting.ts";
 import { coolifyApplicationSetting } from "../systems/coolify-settings.ts";
-import { drainStep } from "./drain-step.ts";
-import { redeployDeed, variablesDeed } from "./rotation-deeds.ts";
+import { variablesDeed } from "./rotation-deeds.ts";
 import { ownCopyPhases } from "./rotation-own-copy.ts";
 import type { Deed, Phase, RotationContext } from "./rotation-procedure.ts";
+import { JOBS_END, madeAnewDeeds } from "./rotation-redeploy.ts";
 
 /** What the rotations of a database's and of a queue's password share: both stand in an address in the environment. */
 
 const PASSWORD_BYTES = 32;
 const MINT_TIMEOUT_MS = 10_000;
-const DEPLOYMENT_WITHIN_MS = 20 * 60_000;
 
 export function addressSettings(variable: string) {
   return {
@@ -102,9 +101,12 @@ export function distributePhases(
   options: { readonly first?: readonly Deed[] } = {},
 ): readonly Phase[] {
   const { settings: of, vault } = context;
-  const redeployed = redeployedOf(of);
-  const anew = (words: string): readonly Deed[] =>
-    redeployed.map((application) => madeAnew(context, application, `${application} ${words}`));
+  const anew = (words: string, jobsEnd?: string): readonly Deed[] =>
+    madeAnewDeeds(context, {
+      applications: redeployedOf(of),
+      name: (application) => `${application} ${words}`,
+      ...(jobsEnd === undefined ? {} : { jobsEnd }),
+    });
   return [
     {
       name: "distribute",
@@ -113,8 +115,7 @@ export function distributePhases(
           vault.minted(),
         ),
         ...(options.first ?? []),
-        ...jobsEnd(context, redeployed),
-        ...anew("has read the new address"),
+        ...anew("has read the new address", JOBS_END),
       ],
       undo: [
         inEnvironments(context, "the old address is in the environment again", async () =>
@@ -138,39 +139,6 @@ function inEnvironments(
     applications: of.applications,
     values: async () => ({ [of.variable]: await value() }),
   });
-}
-
-function madeAnew({ systems, rollout, checks }: Context, application: string, name: string): Deed {
-  return redeployDeed({
-    name,
-    coolify: systems.coolify,
-    application,
-    withinMs: rollout?.deploymentWithin ?? DEPLOYMENT_WITHIN_MS,
-    disturbs: checks.filter((one) => one.application === application).map((one) => one.name),
-  });
-}
-
-/** A worker that is replaced loses the job in its hands, which an exposed secret cannot wait for. */
-function jobsEnd(
-  { systems, rollout, isExposed }: Context,
-  redeployed: readonly string[],
-): readonly Deed[] {
-  const { jobs, worker } = rollout ?? {};
-  if (jobs === undefined || worker === undefined || isExposed) return [];
-  if (!redeployed.includes(worker)) return [];
-  const step = drainStep({ name: "the jobs that are known have ended", systems, jobs });
-  return [
-    {
-      name: step.name,
-      timeoutMs: step.timeoutMs,
-      readsOnly: true,
-      probe: async () => "absent",
-      async apply(context) {
-        await step.look(context);
-        return {};
-      },
-    },
-  ];
 }
 
 /** What the checks have against it that say whether a release is ready; they ask the applications, and those their stores. */

@@ -33,7 +33,12 @@ const PHASE_WORDS: Readonly<Record<RotationPhase, string>> = {
 const keptSchema = z.object({ usual: z.unknown(), new: z.string().nullable() });
 
 /** What the card needs beside the run; undefined when the configuration has the secret no more. */
-export type RotationCardParts = OpenedProcedure | undefined;
+export type RotationCardParts = Shown | undefined;
+
+type Shown = OpenedProcedure & {
+  /** The steps by which the worker proves that it has the new one. */
+  readonly proofs: readonly string[];
+};
 
 export function rotationCard(view: View, procedure: RotationCardParts): Card {
   const results = journalledResults(view.steps);
@@ -56,7 +61,7 @@ export function rotationCard(view: View, procedure: RotationCardParts): Card {
     change: looked ? changeLines(view, looked, asksAnew) : [],
     why: undefined,
     steps: asksAnew ? steps.filter(({ state }) => state === "to-come") : steps,
-    cautions: looked ? cautions(view, looked, asksAnew) : [],
+    cautions: looked ? cautions(looked, asksAnew) : [],
     notUndone: input.back === true || run.state === "ok" ? undefined : procedure?.irreversible,
     standing: standing(view),
     advice: advice(view, looked, procedure),
@@ -103,10 +108,10 @@ function leftCard(view: View, procedure: RotationCardParts, looked?: LookedAtSec
   };
 }
 
-function stages(view: View, procedure: OpenedProcedure): Change["steps"] {
+function stages(view: View, procedure: Shown): Change["steps"] {
   const { phases } = procedure;
   const kept = keptSchema.safeParse(view.kept).data;
-  const drawn = stagesOf(view.input.back === true ? backStages(phases) : forthStages(phases), {
+  const drawn = stagesOf(view.input.back === true ? backStages(phases) : forthStages(procedure), {
     ...view,
     kept: kept?.usual,
   });
@@ -119,7 +124,7 @@ function stages(view: View, procedure: OpenedProcedure): Change["steps"] {
   );
 }
 
-function forthStages(phases: readonly Phase[]): readonly Stage[] {
+function forthStages({ phases, proofs }: Shown): readonly Stage[] {
   const before = phases.slice(0, firstIrreversible(phases));
   const names = [...new Set(phases.map(({ name }) => name))];
   return names.flatMap((name) => {
@@ -129,6 +134,7 @@ function forthStages(phases: readonly Phase[]): readonly Stage[] {
       name: PHASE_WORDS[name],
       steps: [
         ...deeds.map((deed) => deed.name),
+        ...(name === "prove-new" ? proofs : []),
         ...(name === "prove-old-dead" ? [ROTATION_STEPS.refused] : []),
         ...(name === "destroy-old" ? [ROTATION_STEPS.close] : []),
       ],
@@ -186,10 +192,10 @@ function ageOf({ madeAt, dueAt }: LookedAtSecret, now: Date): string {
   return ` · ${inDays(Math.max(0, now.getTime() - new Date(madeAt).getTime()))} old, ${due}`;
 }
 
-function cautions({ input }: View, looked: LookedAtSecret, asksAnew: boolean): readonly string[] {
+function cautions(looked: LookedAtSecret, asksAnew: boolean): readonly string[] {
   if (asksAnew) return [];
   return [
-    ...(input.exposed === true
+    ...(looked.isExposed
       ? ["🚨 It may be known to others, so nobody is given time; every proof is."]
       : []),
     ...(looked.left === null ? [] : [`${looked.left} has begun it; it is gone on with.`]),

@@ -8,7 +8,13 @@ import { isActiveDeployment } from "../systems/coolify.ts";
 import { SystemError } from "../systems/system-error.ts";
 import { deploymentsBeforeSchema, deploymentSince } from "./deployment-sight.ts";
 import { deploymentEndsStep, deploymentIn, deployStep } from "./deployment-step.ts";
-import type { Deed, DeedContext, RotationVault, Standing } from "./rotation-procedure.ts";
+import type {
+  Deed,
+  DeedContext,
+  RotationContext,
+  RotationVault,
+  Standing,
+} from "./rotation-procedure.ts";
 
 /** The deeds that most procedures consist of. */
 
@@ -39,6 +45,21 @@ function isPassing(error: unknown): boolean {
   return (
     error instanceof SystemError && ["unreachable", "timeout", "rate-limited"].includes(error.kind)
   );
+}
+
+/** A deed that changes nothing. */
+type Proof = Deed & { readonly readsOnly: true };
+
+/** What only patience and courtesy ask for, left out where the old one may be known to others. */
+export function unlessExposed(
+  { isExposed }: Pick<RotationContext<unknown>, "isExposed">,
+  deed: Proof,
+): Deed {
+  return {
+    ...deed,
+    probe: async (context) => ((await isExposed()) ? "holds" : deed.probe(context)),
+    apply: async (context) => ((await isExposed()) ? {} : deed.apply(context)),
+  };
 }
 
 /** By what is in the way, if anything. */
@@ -184,7 +205,7 @@ export function proofDeed(of: {
   readonly asksPerson?: string;
   /** What is in the way of it; undefined when nothing is. */
   problem(signal: AbortSignal): Promise<string | undefined>;
-}): Deed {
+}): Proof {
   const { name, withinMs, inARow = 1, everyMs = PROOF_EVERY_MS, eachMs = EACH_LOOK_MS } = of;
   const look = async (signal: AbortSignal): Promise<string | undefined> => {
     for (let look = 0; look < inARow; look += 1) {
@@ -245,7 +266,7 @@ export function waitDeed(of: {
   readonly vault: RotationVault;
   readonly durationMs: number;
   readonly asksPerson?: string;
-}): Deed {
+}): Proof {
   const { name, vault, durationMs, asksPerson } = of;
   const note = `since: ${name}`;
   const leftMs = async (): Promise<number> => {

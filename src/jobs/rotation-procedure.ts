@@ -54,6 +54,8 @@ export type Deed = {
   probe(context: DeedContext): Promise<Standing>;
   /** Gives back what the card and the evidence keep of it, and no secret. */
   apply(context: DeedContext): Promise<Facts>;
+  /** The same, as far as it can be known by somebody who finds it done. */
+  told?(): Promise<Facts>;
 };
 
 export type Phase = {
@@ -61,7 +63,8 @@ export type Phase = {
   readonly deeds: readonly Deed[];
   /**
    * What leads back to how it was before this phase, in this order; phases are undone from the last that was begun to the
-   * first. Each is probed first, so what was not done need not be undone. Names are not those of the deeds.
+   * first, and what made the new one valid (mint, install) only once nobody has it any more. Each is probed first, so what
+   * was not done need not be undone. Names are not those of the deeds.
    */
   readonly undo?: readonly Deed[];
   /**
@@ -96,8 +99,8 @@ export type RotationContext<Settings> = {
   /** The secret's name in the configuration. */
   readonly secret: string;
   readonly settings: Settings & CommonSecretSettings;
-  /** The old one may be known to others: nothing is waited for that only courtesy asks for. */
-  readonly isExposed: boolean;
+  /** The old one may be known to others, by whoever asked for it first or since: nothing is waited for that only courtesy asks for. */
+  isExposed(): Promise<boolean>;
   readonly target: string;
   readonly systems: Systems;
   readonly rollout: RolloutSettings | undefined;
@@ -134,6 +137,8 @@ export type OpenedProcedure = {
   readonly phases: readonly Phase[];
   /** What cannot be taken back, for the card: "the old key is deleted at xAI; nobody can bring it back". */
   readonly irreversible: string;
+  /** The applications that read it, and are made anew: where the worker is among them, it has to do a job with the new one. */
+  readonly readBy: readonly string[];
   /** Whether both secrets are accepted for a while; where they are not, `gap` among a deed's facts says for how long. */
   readonly hasOverlap: boolean;
   /** The old one ends by the very act that makes the new one, so the first yes is to something final. */

@@ -23,6 +23,8 @@ const lookedSchema = z.object({
   present: z.string().nullable(),
   /** The run whose rotation was begun and is not over; its values are gone on with. */
   left: z.string().nullable(),
+  /** Whether it may be known to others, by the word of whoever asks now or has begun it. */
+  isExposed: z.boolean(),
   /** When the one in force was made, as far as anybody knows. */
   madeAt: z.string().nullable(),
   dueAt: z.string().nullable(),

@@ -13,6 +13,8 @@ import {
   takeUpRotation,
 } from "../storage/secret-rotation.ts";
 import type { Systems } from "../systems/index.ts";
+import type { SmokeSettings } from "./flow-settings.ts";
+import { flowWithin } from "./flow-within.ts";
 import type {
   ActStep,
   AskStep,
@@ -40,6 +42,8 @@ export type RotationParts = {
   readonly target: string;
   readonly systems: Systems;
   readonly rollout: RolloutSettings | undefined;
+  /** The flows, one of which proves that the worker does its jobs. */
+  readonly smoke: SmokeSettings;
   readonly checks: RotationContext<unknown>["checks"];
   /** The secrets that can be rotated, by the names of the configuration. */
   readonly rotated: Readonly<Record<string, ConfiguredSecret>>;
@@ -81,7 +85,8 @@ export function openRotationOf(input: RotationInput, parts: RotationParts): Open
   const vault = createVault(parts, secret);
   const { systems, rollout, checks, fingerprint, scrub, readAnew, target } = parts;
   const shared = { systems, rollout, checks, fingerprint, scrub, readAnew, target };
-  const isExposed = input.exposed === true;
+  const isExposed = async (): Promise<boolean> =>
+    input.exposed === true || (await vault.isExposed());
   const procedure = configured.open({ ...shared, secret, vault, isExposed });
   return { configured, procedure, vault };
 }
@@ -112,13 +117,13 @@ export function rotationSteps(input: RotationInput, parts: RotationParts): reado
     ask,
     open,
     ...before.flatMap((phase, index) =>
-      phaseSteps(phase, parts, input).map((step): Step => ({
+      phaseSteps(phase, opened, parts, input).map((step): Step => ({
         ...step,
-        applies: (results) => begunWith(results) <= index,
+        applies: (results) => begunWith(results) <= index && (step.applies?.(results) ?? true),
       })),
     ),
     ...(last > 0 && after.length > 0 ? [askAnewStep(parts, opened)] : []),
-    ...after.flatMap((phase) => phaseSteps(phase, parts, input)),
+    ...after.flatMap((phase) => phaseSteps(phase, opened, parts, input)),
     closeStep(ROTATION_STEPS.close, "done", parts, input),
     ...(last > 0 ? wayBack(before, isUnder, parts, input) : []),
   ];
@@ -134,10 +139,33 @@ function isIrreversible({ name, isIrreversible: isMarked }: Phase): boolean {
   return isMarked === true || name === "destroy-old";
 }
 
-function phaseSteps(phase: Phase, parts: RotationParts, input: RotationInput): readonly Step[] {
-  const deeds = phase.deeds.map((deed) => deedStep(deed));
+function phaseSteps(
+  phase: Phase,
+  opened: OpenedRotation,
+  parts: RotationParts,
+  input: RotationInput,
+): readonly Step[] {
+  const deeds: readonly Step[] = phase.deeds.map((deed) => deedStep(deed));
+  if (phase.name === "prove-new") return [...deeds, ...jobProof(opened, parts)];
   // From now on its time runs: when it was proved that the old one is refused.
   return phase.name === "prove-old-dead" ? [...deeds, refusedStep(parts, input)] : deeds;
+}
+
+/** A worker says of no secret whether it has it: what shows that is a job which it finishes after it was made anew. */
+export function jobProof(
+  { procedure }: Pick<OpenedRotation, "procedure">,
+  {
+    rollout,
+    smoke,
+    systems,
+    scrub,
+  }: Pick<RotationParts, "rollout" | "smoke" | "systems" | "scrub">,
+): readonly Step[] {
+  const { worker, jobFlow } = rollout ?? {};
+  const flows = smoke?.flows ?? {};
+  if (worker === undefined || !procedure.readBy.includes(worker)) return [];
+  if (jobFlow === undefined || !Object.hasOwn(flows, jobFlow)) return [];
+  return flowWithin("job", flows[jobFlow]!, { systems, scrub });
 }
 
 function wayBack(
@@ -153,18 +181,28 @@ function wayBack(
         .slice(begunWith(results), phases.indexOf(phase))
         .flatMap(({ deeds }) => deeds)
         .every(({ name }) => name in results));
-  const undone = phases
-    .filter((phase) => !isIrreversible(phase))
-    .toReversed()
-    .flatMap((phase) =>
-      (phase.undo ?? []).map((deed) => ({
-        ...deedStep(deed),
-        applies: reached(phase),
-        leadsBack: true,
-      })),
-    );
+  const undoing = (phase: Phase) =>
+    (phase.undo ?? []).map((deed) => ({
+      ...deedStep(deed),
+      applies: reached(phase),
+      leadsBack: true,
+    }));
+  const reversed = phases.filter((phase) => !isIrreversible(phase)).toReversed();
+  const takesAway = ({ name }: Phase): boolean => name === "mint" || name === "install";
+  const ledOut = reversed.filter((phase) => !takesAway(phase)).flatMap(undoing);
+  const areDone = (all: typeof ledOut, results: Results): boolean =>
+    all.every(({ name, applies }) => name in results || !applies(results));
+  // Whoever could not be led back to the old one needs the new one, so that is left valid then.
+  const takenAway = reversed
+    .filter(takesAway)
+    .flatMap(undoing)
+    .map((step) => ({
+      ...step,
+      applies: (results: Results) => step.applies(results) && areDone(ledOut, results),
+    }));
+  const undone = [...ledOut, ...takenAway];
   const isUndone = (results: Results): boolean =>
-    isUnder(results) && undone.every(({ name, applies }) => name in results || !applies(results));
+    isUnder(results) && areDone(ledOut, results) && areDone(takenAway, results);
   return [
     ...undone,
     {
@@ -198,6 +236,7 @@ function deedStep(deed: Deed): ActStep | LookStep {
   }
   let isUntouched = false;
   const { baseline } = deed;
+  const told = async (): Promise<Facts> => (await deed.told?.()) ?? {};
   return {
     ...shared,
     kind: "act",
@@ -205,7 +244,7 @@ function deedStep(deed: Deed): ActStep | LookStep {
     async observe(context): Promise<Occurrence> {
       if (isUntouched) return { kind: "absent" };
       const standing = await deed.probe(context);
-      if (standing === "holds") return { kind: "happened", result: { facts: {} } };
+      if (standing === "holds") return { kind: "happened", result: { facts: await told() } };
       return typeof standing === "object" && "unclear" in standing
         ? { kind: "unclear", reason: standing.unclear }
         : { kind: "absent" };
@@ -213,7 +252,7 @@ function deedStep(deed: Deed): ActStep | LookStep {
     async act(context) {
       isUntouched = true;
       const before = await deed.probe(context);
-      if (before === "holds") return { facts: {} };
+      if (before === "holds") return { facts: await told() };
       if (typeof before === "object" && "unclear" in before) throw new Error(before.unclear);
       isUntouched = false;
       const facts = await deed.apply(context);
@@ -239,7 +278,7 @@ function lookStep(input: RotationInput, parts: RotationParts, opened: OpenedRota
 }
 
 async function lookAt(
-  { secret, back }: RotationInput,
+  { secret, back, exposed }: RotationInput,
   parts: RotationParts,
   { configured, procedure }: OpenedRotation,
   signal: AbortSignal,
@@ -268,6 +307,7 @@ async function lookAt(
     },
     present: left?.oldFingerprint ?? print,
     left: left ? runName(left.runId) : null,
+    isExposed: exposed === true || left?.isExposed === true,
     madeAt: madeAt?.toISOString() ?? null,
     dueAt: madeAt ? new Date(madeAt.getTime() + every).toISOString() : null,
     isHeldElsewhere:
@@ -277,7 +317,7 @@ async function lookAt(
 
 function askStep(input: RotationInput, parts: RotationParts, opened: OpenedRotation): AskStep {
   const { configured, procedure } = opened;
-  const { secret, back, exposed } = input;
+  const { secret, back } = input;
   return {
     kind: "ask",
     name: ROTATION_STEPS.ask,
@@ -295,7 +335,7 @@ function askStep(input: RotationInput, parts: RotationParts, opened: OpenedRotat
           secret,
           kind: configured.kind,
           ...looked.parameters,
-          ...(exposed === true ? { exposed: "yes" } : {}),
+          ...(looked.isExposed ? { exposed: "yes" } : {}),
           ...(back === true
             ? { back: "the old one comes into force again" }
             : { irreversible: procedure.irreversible }),

@@ -35,7 +35,7 @@ export function createSupply({ rotation, record }: SupplyParts): Supply {
   const { database, target } = rotation;
   return async ({ secret, value, actor, cause }) => {
     if (!isHandedOver(secret, rotation)) {
-      const names = Object.keys(rotation.rotated).filter((name) => isHandedOver(name, rotation));
+      const names = handedOverSecrets(rotation);
       const known =
         names.length === 0 ? "no secret of it is" : `handed over are: ${names.join(", ")}`;
       return notAwaited(`${secret} is none that a person makes; ${known}.`);
@@ -69,6 +69,11 @@ export function createSupply({ rotation, record }: SupplyParts): Supply {
 
 function notAwaited(message: string): SupplyOutcome {
   return { kind: "not-awaited", message };
+}
+
+/** The secrets that a person makes. */
+export function handedOverSecrets(parts: RotationParts): readonly string[] {
+  return Object.keys(parts.rotated).filter((name) => isHandedOver(name, parts));
 }
 
 /** Whether a person makes it: then its rotation waits for the new one instead of making it. */

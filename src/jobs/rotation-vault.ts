@@ -23,6 +23,8 @@ export type VaultParts = {
 /** The vault as the frame knows it, which also puts the old secret there. */
 export type Vault = RotationVault & {
   keepOld(tx: Transaction, rotationId: string, secret: Secret): Promise<void>;
+  /** Whether the one in force may be known to others, by whatever run began or took up its rotation. */
+  isExposed(): Promise<boolean>;
   /** For a value that a person hands over, and what is recorded with it. False: nothing waits for one (any more). */
   supply(secret: Secret, record?: (tx: Transaction, now: Date) => Promise<void>): Promise<boolean>;
 };
@@ -66,6 +68,7 @@ export function createVault(parts: VaultParts, secret: string): Vault {
   };
   return {
     isOpen: async () => (await find()) !== undefined,
+    isExposed: async () => (await find())?.isExposed === true,
     async old() {
       const { id, oldSealed } = await found();
       if (oldSealed === null) {

@@ -7,6 +7,7 @@ import { defineOperation, type Operation, type Results } from "./operation.ts";
 import { againCommand, rotationCard, rotationDetails } from "./rotation-card.ts";
 import { deedFacts, lookedAt } from "./rotation-report.ts";
 import {
+  jobProof,
   openRotationOf,
   rotationSteps,
   type RotationInput,
@@ -38,24 +39,23 @@ export function createRotation(parts: RotationParts): Operation {
       usual: await usualDurations(tx, parts.target, ROTATE),
       new: (await rotationOfRun(tx, runId))?.newFingerprint ?? null,
     }),
-    card: (view) =>
-      rotationCard(
-        view,
-        Object.hasOwn(parts.rotated, view.input.secret)
-          ? openRotationOf(view.input, parts).procedure
-          : undefined,
-      ),
+    card(view) {
+      if (!Object.hasOwn(parts.rotated, view.input.secret)) return rotationCard(view, undefined);
+      const opened = openRotationOf(view.input, parts);
+      const proofs = jobProof(opened, parts).map(({ name }) => name);
+      return rotationCard(view, { ...opened.procedure, proofs });
+    },
     details: rotationDetails,
   });
 }
 
 /** What the evidence keeps: fingerprints, deployments, the gap where there was one; never a value. */
-function factsOf({ secret, exposed }: RotationInput, results: Results): Facts {
-  const { present, parameters = {} } = lookedAt(results) ?? {};
+function factsOf({ secret }: RotationInput, results: Results): Facts {
+  const { present, parameters = {}, isExposed } = lookedAt(results) ?? {};
   return {
     secret,
     ...parameters,
-    ...(exposed === true ? { exposed: "yes" } : {}),
+    ...(isExposed === true ? { exposed: "yes" } : {}),
     ...(typeof present === "string" ? { old: present } : {}),
     ...Object.fromEntries(
       Object.keys(results)

@@ -18,7 +18,7 @@ import { createSupply } from "../../src/jobs/rotation-supply.ts";
 import { createRotation } from "../../src/jobs/rotation.ts";
 import { OPS, openAsking, people, type AskingBench } from "../support/asking.ts";
 import { systemsOfNobody } from "../support/nobody.ts";
-import { query } from "../support/records.ts";
+import { query, readEntries } from "../support/records.ts";
 
 const OLD = "the-old-secret-of-a-test";
 
@@ -31,6 +31,8 @@ type Outside = {
   unclear: Set<string>;
   minted: string;
   learnt: string[];
+  /** Whether the procedure was told that the old one may be known to others. */
+  isExposed: boolean;
 };
 
 let bench: AskingBench;
@@ -48,6 +50,7 @@ beforeEach(async () => {
     unclear: new Set(),
     minted: `minted-${randomBytes(16).toString("hex")}`,
     learnt: [],
+    isExposed: false,
   };
   phases = usual;
   const sealKey = new Secret(randomBytes(32).toString("base64"));
@@ -57,6 +60,7 @@ beforeEach(async () => {
       target: "alpha",
       systems: systemsOfNobody,
       rollout: undefined,
+      smoke: undefined,
       checks: [],
       rotated: { token: madeUp },
       policy: "second-person",
@@ -78,14 +82,18 @@ const madeUp: ConfiguredSecret = {
   kind: "made-up",
   common: { every: 90 * 86_400_000, warnBefore: 0 },
   applications: [],
-  open: ({ vault }) => ({
+  open: ({ vault, isExposed }) => ({
     hasOverlap: true,
+    readBy: ["api"],
     irreversible: "it is gone",
-    plan: async () => ({
-      present: new Secret(OLD),
-      parameters: { applications: "api" },
-      observed: {},
-    }),
+    async plan() {
+      outside.isExposed = await isExposed();
+      return {
+        present: new Secret(OLD),
+        parameters: { applications: "api" },
+        observed: {},
+      };
+    },
     phases: phases(vault),
   }),
 };
@@ -225,6 +233,23 @@ describe("a rotation", () => {
     expect(await rows()).toEqual([DONE]);
   });
 
+  test("tells of what it finds done as much as can be known of it", async () => {
+    outside.holds.add("both valid");
+    phases = (vault) =>
+      usual(vault).map((phase) =>
+        phase.name === "install"
+          ? { ...phase, deeds: [deed("both valid", { told: async () => ({ gap: "at most 3s" }) })] }
+          : phase,
+      );
+    const runId = await asked();
+    await yes(runId);
+    await yes(runId);
+    const end = (await readEntries(bench.url, "alpha")).findLast(
+      ({ kind }) => kind === "run.result",
+    );
+    expect(end).toMatchObject({ facts: { gap: "at most 3s" } });
+  });
+
   test("does not do what holds already", async () => {
     outside.holds.add("both valid").add("told there");
     const runId = await asked();
@@ -273,6 +298,32 @@ describe("a rotation", () => {
   });
 });
 
+describe("a secret that may be known to others", () => {
+  test("stays one for whoever goes on with its rotation and does not say so again", async () => {
+    const runId = await asked({ exposed: true });
+    await yes(runId);
+    await bench.tap("ada", runId, "Deny");
+    outside.isExposed = false;
+    const next = await asked();
+    expect(outside.isExposed).toBe(true);
+    expect(await textOf(next)).toContain("It may be known to others");
+    await yes(next);
+    await yes(next);
+    const end = (await readEntries(bench.url, "alpha")).findLast(
+      ({ kind }) => kind === "run.result",
+    );
+    expect(end).toMatchObject({ result: "ROTATED", facts: { exposed: "yes" } });
+  });
+
+  test("is one of its own: the next rotation is in no hurry", async () => {
+    const runId = await asked({ exposed: true });
+    await yes(runId);
+    await yes(runId);
+    await asked();
+    expect(outside.isExposed).toBe(false);
+  });
+});
+
 describe("a rotation that fails", () => {
   const fail = async (): Promise<void> => {
     throw new Error("Coolify said no");
@@ -295,14 +346,14 @@ describe("a rotation that fails", () => {
     expect(await rows()).toEqual([LED_BACK]);
   });
 
-  test("says so when the way back fails too, does the rest of it, and keeps both secrets", async () => {
+  test("says so when the way back fails too, leaves the new one valid for whoever has it, and keeps both secrets", async () => {
     outside.fails.set("old off", fail);
     outside.fails.set("told of the old one", async () => {
       throw new Error("nobody listens");
     });
     const runId = await asked();
     await yes(runId);
-    expect(outside.done.slice(4)).toEqual(["old on", "old valid alone"]);
+    expect(outside.done.slice(4)).toEqual(["old on"]);
     expect((await bench.find(runId)).reason).toMatch(
       /Coolify said no.* Leading back failed too: .*nobody listens/,
     );
@@ -312,7 +363,7 @@ describe("a rotation that fails", () => {
     outside.fails.clear();
     const back = await asked({ back: true });
     await yes(back);
-    expect(outside.done.slice(6)).toContain("told of the old one");
+    expect(outside.done.slice(5)).toEqual(["told of the old one", "old valid alone"]);
     expect(await bench.find(back)).toMatchObject({ state: "ok", verdict: "LED BACK" });
     expect(await rows()).toEqual([LED_BACK]);
   });

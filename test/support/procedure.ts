@@ -53,7 +53,7 @@ export function rotating(
   const opened = (): OpenedProcedure =>
     configured.open({
       secret,
-      isExposed: options.isExposed ?? false,
+      isExposed: async () => options.isExposed ?? false,
       target: settings.target,
       systems,
       rollout: settings.rollout,
