@@ -43,6 +43,7 @@ import { watch } from "./jobs/watch.ts";
 import { ownRedis } from "./own-servers.ts";
 import { forgetAlerts } from "./storage/alert.ts";
 import { forgetCalls } from "./storage/call.ts";
+import { forgetConversations } from "./storage/conversation.ts";
 import { EVIDENCE_CHANNEL } from "./storage/evidence.ts";
 import { keptHandOverIdentity } from "./storage/hand-over-key.ts";
 import { databaseIdentity } from "./storage/identity.ts";
@@ -160,6 +161,7 @@ export async function startApp(parts: Parts): Promise<App> {
     forgetSlots,
     forgetCalls,
     forgetAlerts,
+    forgetConversations,
   ];
 
   const [first, ...others] = flightdeck.watched;

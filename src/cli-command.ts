@@ -99,6 +99,9 @@ async function tell(
       tellCard(terminal, drawing.card, json);
       return EXIT.ok;
     }
+    case "guided":
+      tellCard(terminal, answer.whole, json);
+      return EXIT.ok;
     case "told":
       terminal.stdout(`${answer.message}\n`);
       return EXIT.ok;

@@ -21,6 +21,7 @@ const LAYERS = [
 /** Every outside package has its homes; elsewhere we speak our own types. */
 const HOMES: Readonly<Record<string, readonly string[]>> = {
   grammy: ["bot"],
+  "@grammyjs/conversations": ["bot"],
   hono: ["bot"],
   "@hono/node-server": ["bot"],
   "@resvg/resvg-js": ["bot"],

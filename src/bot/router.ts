@@ -23,6 +23,7 @@ import { isLocked } from "../storage/operator-lock.ts";
 import { answer, showSubject, type Place } from "../storage/outbox.ts";
 import type { Run } from "../storage/run.ts";
 import { intakeSchema, type Intake } from "./gate.ts";
+import { hearGuided } from "./guide-desk.ts";
 import { pastedCard, type HandedOver, type HandOver } from "./hand-over.ts";
 import type { Membership } from "./membership.ts";
 import type { RefusalTally } from "./refusal-tally.ts";
@@ -163,6 +164,15 @@ async function handle(
     case "subject":
       await showSubject(tx, now, routed.subject, place);
       return { now, toast: tap && { ...tap, text: "" } };
+    case "guided": {
+      if (intake.chatId !== intake.userId) {
+        return refuse({ tx, now, due, place, tap, text: GUIDED_IN_PRIVATE });
+      }
+      const { updateId } = due;
+      const person = { userId: intake.userId, updateId, place: { ...place, replyTo: undefined } };
+      const text = await hearGuided(tx, now, routed.turn, person);
+      return { now, toast: tap && { ...tap, text } };
+    }
     case "counted":
       if (!tap) return refuse({ tx, now, due, place, tap, text: routed.message });
       return { now, run: routed.run, toast: { ...tap, text: "" } };
@@ -171,6 +181,8 @@ async function handle(
       return refuse({ tx, now, due, place, tap, text: routed.message });
   }
 }
+
+const GUIDED_IN_PRIVATE = "A guide is for one person: type it to me in private.";
 
 /** What is a command line, typed or behind a button. */
 type Typed = Exclude<Intake, { readonly kind: "handed-over" }>;

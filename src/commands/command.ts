@@ -9,6 +9,7 @@ import type { Admission, Engine } from "../jobs/engine.ts";
 import type { CommandEvent } from "../jobs/run-record.ts";
 import type { Transaction } from "../storage/database.ts";
 import type { Run } from "../storage/run.ts";
+import type { GuideTurn } from "./rotate-guide.ts";
 import type { TargetContext } from "./served-target.ts";
 
 /** What a command may lean on; it runs inside the transaction that marks its cause as handled. */
@@ -40,6 +41,8 @@ export type Answer =
   | { readonly kind: "subject"; readonly subject: string }
   /** What somebody said to a question was heard, as its card shows, which goes on by it if this says so. */
   | { readonly kind: "counted"; readonly message: string; readonly run?: Run | undefined }
+  /** A turn in a guide, which is kept up in private alone; elsewhere all of it is shown at once. */
+  | { readonly kind: "guided"; readonly turn: GuideTurn; readonly whole: Card }
   /** For the eyes of whoever asked alone. */
   | { readonly kind: "told"; readonly message: string }
   /** Not understood, or not possible as asked; nothing was done. */

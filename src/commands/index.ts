@@ -20,6 +20,7 @@ import { requeue } from "./requeue.ts";
 import { restart } from "./restart-worker.ts";
 import { review } from "./review.ts";
 import { rollback } from "./rollback.ts";
+import { guide } from "./rotate-guide.ts";
 import { rotate } from "./rotate.ts";
 import { runs } from "./runs.ts";
 import { schedule } from "./schedule.ts";
@@ -65,6 +66,7 @@ export const commands: readonly Command[] = [
   createHelp(() => commands),
   decide,
   deployment,
+  guide,
   answer,
   approve,
   deny,

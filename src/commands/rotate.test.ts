@@ -17,6 +17,7 @@ const rotated = secretsSetting.parse({
     since: "2026-08-01",
   },
   webhook: { kind: "webhook-secret", applications: ["api"] },
+  "sync-token": { kind: "todoist-token", applications: ["worker"], since: "2026-11-01" },
 });
 
 type Row = Readonly<Record<string, unknown>>;
@@ -32,6 +33,7 @@ async function typed(line: string, ages: readonly Row[] = [], isConfigured = tru
     now,
     target: "alpha",
     rotated: isConfigured ? rotated : {},
+    handedOver: isConfigured ? ["sync-token"] : [],
     operations: isConfigured ? ["rotate"] : [],
     start: async (operation: string, input: unknown) => {
       started.push([operation, input]);
@@ -67,7 +69,7 @@ describe("/rotate", () => {
       },
     ]);
     expect(text.split("\n").slice(0, 4)).toEqual([
-      "🟡 alpha · secrets: 1 of 2 due, or of unknown age",
+      "🟡 alpha · secrets: 1 of 3 due, or of unknown age",
       "⚠️ webhook: R-7 has begun to rotate it and is not over",
       "🔴 api-tokens · 114d old, due 24d ago",
       "✓ webhook · 3d old, due in 87d",
@@ -87,12 +89,36 @@ describe("/rotate", () => {
     `rotate webhook ${PASTED}`,
     `rotate webhook exposed ${PASTED}`,
     `rotate supply webhook ${PASTED}`,
+    `rotate guide ${PASTED}`,
+    `rotate guide sync-token ${PASTED}`,
   ])("repeats nothing that may be a secret somebody has typed: %#", async (line) => {
     const { answer, text, started } = await typed(line);
     expect(answer.kind).toBe("refused");
     expect(text).not.toContain(PASTED);
     expect(started).toEqual([]);
   });
+
+  test("guides to a secret that a person makes, from where he stands", async () => {
+    const { answer } = await typed("rotate guide sync-token");
+    expect(answer).toMatchObject({
+      kind: "guided",
+      turn: {
+        target: "alpha",
+        secret: "sync-token",
+        kind: "todoist-token",
+        word: { kind: "show" },
+      },
+    });
+  });
+
+  test.each(["rotate guide", "rotate guide webhook"])(
+    "%s offers the guides that there are",
+    async (line) => {
+      const { answer } = await typed(line);
+      const actions = answer.kind === "card" ? answer.card.actions.flat() : [];
+      expect(actions.map(({ command }) => command)).toEqual(["rotate @alpha guide sync-token"]);
+    },
+  );
 
   test("says what to configure where nothing is", async () => {
     expect((await typed("rotate", [], false)).text).toContain("below `secrets:`");

@@ -67,6 +67,7 @@ export async function performScheduled(
       await showSubject(tx, now, answered.subject, place);
       return { kind: "answered" };
     case "counted":
+    case "guided":
     case "told":
       return { kind: "answered" };
     case "refused":

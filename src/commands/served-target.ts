@@ -36,6 +36,8 @@ export type TargetContext = {
   readonly applications: readonly string[];
   /** The secrets that can be rotated. */
   readonly rotated: SecretsSettings;
+  /** Those of them that a person makes and hands over. */
+  readonly handedOver: readonly string[];
   /** For whom people seal secrets that they hand over in private. */
   readonly recipient?: () => Promise<string>;
 };

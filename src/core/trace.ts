@@ -3,6 +3,7 @@ import { channel } from "node:diagnostics_channel";
 /** The moments after which a crash must not matter, in the order in which a command lives through them. */
 export type Moment =
   | "inbox.stored"
+  | "guide.turned"
   | "inbox.handled"
   | "run.claimed"
   | "step.opened"

@@ -164,6 +164,17 @@ export async function moveSubject(
   await wake(tx);
 }
 
+/** A message that says something else from now on, where it stands. */
+export async function sayInstead(
+  tx: Transaction,
+  now: Date,
+  subject: string,
+  card: Card,
+): Promise<void> {
+  await tx.change(`update outbox set card = $2 where subject = $1`, [subject, storableJson(card)]);
+  await stateChanged(tx, now, subject);
+}
+
 /** What a subject's message says, as soon as it stands in the chat. */
 export async function deliveredCard(
   tx: Transaction,

@@ -130,6 +130,7 @@ describe("every command, from every person, at every age", () => {
       operations: [],
       applications: [],
       rotated: {},
+      handedOver: [],
       operators,
       rosterAt: () => operators,
       caller: createCaller([], (text) => text),
