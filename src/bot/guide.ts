@@ -38,7 +38,7 @@ export type GuideStorage = {
 };
 
 type Outside = ConversationFlavor<Context> & { readonly desk: GuideDesk };
-type Guide = Conversation<Outside, Context>;
+type Guide = Conversation<Outside>;
 
 /** Says what somebody said to his guide. False: it stands elsewhere, or is over. */
 export async function turnGuide(

@@ -14,7 +14,7 @@ test.each([
   ["inbox.handled", "after that, and before he sees it"],
 ] as const)(
   "killed with SIGKILL at %s, %s: the guide goes on where it was, and the tap counts once",
-  async (moment) => {
+  async (moment, _when) => {
     await using world = await startWorld();
     await using database = await createTestDatabase();
     const shared = { databaseUrl: database.url, readyWithinMs: READY_MS };
