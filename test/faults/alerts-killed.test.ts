@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { startWorld, type World } from "../../sandbox/world.ts";
 import { escalationSetting } from "../../src/core/escalation.ts";
@@ -6,10 +6,10 @@ import { Secret } from "../../src/core/secret.ts";
 import type { Moment } from "../../src/core/trace.ts";
 import { openDatabase } from "../../src/storage/database.ts";
 import { createTestDatabase } from "../database.ts";
-import { FAST_ENGINE } from "../support/config.ts";
-import { tries } from "../support/long-run.ts";
+import { startBotIn, untilStruck } from "../support/bot-in-world.ts";
+import { someOf } from "../support/long-run.ts";
 import { lookAt, madeUpChecks } from "../support/made-up-checks.ts";
-import { spawnBot, type Bot } from "../support/spawn-bot.ts";
+import type { Bot } from "../support/spawn-bot.ts";
 
 const RECOVERY_MS = 30_000;
 const QUIET_MS = 3_000;
@@ -20,14 +20,12 @@ beforeAll(async () => {
 });
 afterAll(async () => world[Symbol.asyncDispose]());
 
-/** The worst comes first: sent, and nobody here knows of it yet. */
-const ALL_MOMENTS = ["message.accepted", "message.sending", "message.recorded"] as const;
-const MOMENTS = ALL_MOMENTS.slice(0, tries({ short: 1, long: ALL_MOMENTS.length }));
+const MOMENTS = ["message.accepted", "message.sending", "message.recorded"] as const;
 
 describe("killed with SIGKILL while an alert is told", () => {
   // The card is the first message that passes each of these moments, its word the second.
   const cases = MOMENTS.flatMap((moment) => [1, 2].map((nth) => [moment, nth] as const));
-  test.each(cases)(
+  test.each(someOf(cases, 1))(
     "at %s #%i: nothing is lost, and what comes twice says so",
     async (moment, nth) => {
       await using told = await strike(moment, nth, 1);
@@ -42,7 +40,7 @@ describe("killed with SIGKILL while an alert is told", () => {
     },
   );
 
-  test.each(MOMENTS)(
+  test.each(someOf(MOMENTS, 1))(
     "at %s in a storm: one card, one word, and the counts are exact",
     async (moment) => {
       await using told = await strike(moment, 1, 30);
@@ -68,7 +66,7 @@ async function strike(moment: Moment, nth: number, pages: number) {
     openDatabase({ url: new Secret(url), clock: (now) => now, onIdleError: () => undefined }),
   );
   await lookAt({ ...scene(), database }, madeUpChecks(pages, "page"), "fail");
-  expect(await struck.exited).toBe("SIGKILL");
+  await untilStruck(struck, RECOVERY_MS);
   opened.use(await startBot(url));
   const kept = opened.move();
   const texts = (): readonly string[] =>
@@ -90,9 +88,9 @@ async function strike(moment: Moment, nth: number, pages: number) {
 }
 
 async function startBot(url: string, killAt?: string): Promise<Bot> {
-  return spawnBot({
-    environment: { ...world.environment, OWN_DATABASE: url, OWN_REDIS: inject("redisUrl") },
-    more: `database: \${env:OWN_DATABASE}\nredis: \${env:OWN_REDIS}\n${FAST_ENGINE}`,
+  return startBotIn(world, {
+    databaseUrl: url,
+    readyWithinMs: RECOVERY_MS,
     ...(killAt === undefined ? {} : { killAt }),
   });
 }

@@ -1,27 +1,24 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  inject,
-  onTestFinished,
-  test,
-} from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 
 import type { ChatMessage } from "../../sandbox/telegram/server.ts";
 import { startWorld, type World } from "../../sandbox/world.ts";
 import { startPostgres } from "../../src/servers/postgres.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
-import { FAST_ENGINE } from "../support/config.ts";
+import {
+  answersTo,
+  startBotIn,
+  untilAnswered,
+  untilFound,
+  untilStruck,
+} from "../support/bot-in-world.ts";
 import { someOf } from "../support/long-run.ts";
 import { startMarkServer, type MarkServer } from "../support/mark.ts";
 import { query, readEntries } from "../support/records.ts";
-import { spawnBot, type Bot } from "../support/spawn-bot.ts";
+import type { Bot } from "../support/spawn-bot.ts";
 import { tapAfterReading, tapped } from "../support/tapping.ts";
 
 const RECOVERY_MS = 45_000;
@@ -81,12 +78,12 @@ const WHOLE = [
 ];
 
 describe("killed with SIGKILL while it asks", () => {
-  test.each(someOf(ASKING, 2))(
+  test.each(someOf(ASKING, 1))(
     "at %s: one question, and after its yes one effect",
     async (moment) => {
       await using struck = await startBot({ killAt: moment });
       const { messageId } = world.as("operator").say("/change");
-      await dead(struck);
+      await untilStruck(struck, RECOVERY_MS);
       await using survivor = await startBot();
       const card = await question(messageId, survivor);
       expect(mark.marks().size).toBe(0);
@@ -98,13 +95,13 @@ describe("killed with SIGKILL while it asks", () => {
 });
 
 describe("killed with SIGKILL after somebody has said yes", () => {
-  test.each(someOf(USING, 4))("at %s: the yes is used once, for one effect", async (moment) => {
+  test.each(someOf(USING, 1))("at %s: the yes is used once, for one effect", async (moment) => {
     await using struck = await startBot({ killAt: moment });
     const { messageId } = world.as("operator").say("/change");
     const card = await question(messageId, struck);
     await sleep(READING_MS);
     world.as("approver").tap({ messageId: card.id, label: "Approve" });
-    await dead(struck);
+    await untilStruck(struck, RECOVERY_MS);
     await using survivor = await startBot();
     const done = await reads(messageId, /CHANGED/, survivor);
     expect(done.buttons).toEqual([]);
@@ -179,69 +176,26 @@ async function expectUsedOnce(): Promise<void> {
 }
 
 async function startBot({
-  killAt,
   databaseUrl = database.url,
+  ...options
 }: { readonly killAt?: string; readonly databaseUrl?: string } = {}): Promise<Bot> {
-  const bot = await spawnBot({
-    environment: {
-      ...world.environment,
-      MARK_URL: mark.url,
-      OWN_DATABASE: databaseUrl,
-      OWN_REDIS: inject("redisUrl"),
-      SEAL_KEY: Buffer.alloc(32, 7).toString("base64"),
-    },
-    more: [
-      "database: ${env:OWN_DATABASE}",
-      "redis: ${env:OWN_REDIS}",
-      "sealKey: ${env:SEAL_KEY}",
-      FAST_ENGINE,
-    ].join("\n"),
-    ...(killAt === undefined ? {} : { killAt }),
+  return startBotIn(world, {
+    databaseUrl,
+    environment: { MARK_URL: mark.url },
+    readyWithinMs: 20_000,
+    ...options,
   });
-  await expect
-    .poll(() => bot.log(), { timeout: 20_000, message: "the bot starts" })
-    .toContain('"ready"');
-  return bot;
-}
-
-async function dead(bot: Bot): Promise<void> {
-  await expect
-    .poll(async () => Promise.race([bot.exited, Promise.resolve("alive")]), {
-      timeout: RECOVERY_MS,
-      message: `the bot is struck:\n${bot.log()}`,
-    })
-    .toBe("SIGKILL");
 }
 
 /** The newest card of a command's run, once it shows the question. */
 async function question(messageId: number, bot: Bot): Promise<ChatMessage> {
-  return await found(
-    () => answersTo(messageId).findLast(({ buttons }) => buttons.length > 0),
-    bot,
-    "No question",
+  return untilFound(
+    world,
+    () => answersTo(world, messageId).findLast(({ buttons }) => buttons.length > 0),
+    { what: "question", bot, withinMs: RECOVERY_MS },
   );
 }
 
 async function reads(messageId: number, expected: RegExp, bot: Bot): Promise<ChatMessage> {
-  return await found(
-    () => answersTo(messageId).findLast(({ text }) => expected.test(text)),
-    bot,
-    `No card that reads ${expected}`,
-  );
-}
-
-function answersTo(messageId: number): readonly ChatMessage[] {
-  return world.telegram.messages().filter(({ replyTo }) => replyTo?.id === messageId);
-}
-
-async function found(
-  what: () => ChatMessage | undefined,
-  bot: Bot,
-  otherwise: string,
-): Promise<ChatMessage> {
-  try {
-    return await world.telegram.waitFor(what, { timeoutMs: RECOVERY_MS });
-  } catch (error) {
-    throw new Error(`${otherwise}. The bot's log:\n${bot.log()}`, { cause: error });
-  }
+  return untilAnswered(world, messageId, expected, { bot, withinMs: RECOVERY_MS });
 }

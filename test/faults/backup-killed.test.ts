@@ -4,17 +4,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { Client } from "pg";
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  inject,
-  onTestFinished,
-  test,
-} from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 
+import type { ChatMessage } from "../../sandbox/telegram/server.ts";
 import { startWorld, type World } from "../../sandbox/world.ts";
 import { idOfManifest, manifestSchema, type Manifest } from "../../src/core/manifest.ts";
 import {
@@ -22,10 +14,10 @@ import {
   type TemporaryDirectory,
 } from "../../src/servers/temporary-directory.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
-import { FAST_ENGINE } from "../support/config.ts";
-import { tries } from "../support/long-run.ts";
+import { startBotIn, untilAnswered, untilStruck } from "../support/bot-in-world.ts";
+import { someOf, tries } from "../support/long-run.ts";
 import { query, readEntries } from "../support/records.ts";
-import { spawnBot, type Bot } from "../support/spawn-bot.ts";
+import type { Bot } from "../support/spawn-bot.ts";
 
 const RECOVERY_MS = 60_000;
 
@@ -66,20 +58,8 @@ const MOMENTS = [
   "run.ended",
 ] as const;
 
-/** Where it hurts most: enough of them for everybody's `npm test`. */
-const WORST: readonly string[] = [
-  "step.opened@dump",
-  "step.closed@upload",
-  "act.begins@commit",
-  "act.returned@commit",
-  "act.begins@retention",
-];
-const STRUCK = MOMENTS.filter(
-  (moment, index) => WORST.includes(moment) || index < tries({ short: 0, long: MOMENTS.length }),
-);
-
 describe("a bot that is killed with SIGKILL in the middle of a backup", () => {
-  test.each(STRUCK)(
+  test.each(someOf(MOMENTS, 1))(
     "at %s: the next one goes on, and there is one whole backup and nothing else",
     async (moment) => {
       const messageId = await strike(moment);
@@ -124,7 +104,7 @@ describe("a bot that is killed with SIGKILL in the middle of a backup", () => {
   test(
     "at any time at all: what is committed is whole, and the next backup cleans up after all of them",
     async () => {
-      const amount = tries({ short: 2, long: 200 });
+      const amount = tries({ short: 1, long: 200 });
       for (let n = 0; n < amount; n += 1) {
         const bot = await startBot();
         world.as("operator").say("/backup");
@@ -135,16 +115,12 @@ describe("a bot that is killed with SIGKILL in the middle of a backup", () => {
         committed();
       }
       await using survivor = await startBot();
+      // What was said to one that was struck may be heard by the last one only.
+      await expect.poll(handled, { timeout: RECOVERY_MS }).toBe(amount);
+      const open = "select from run where ended_at is null";
       await expect
-        .poll(
-          async () =>
-            (await readEntries(database.url)).filter(({ kind }) => kind === "run.intent").length -
-            (await readEntries(database.url)).filter(({ kind }) => kind === "run.result").length,
-          {
-            timeout: RECOVERY_MS,
-          },
-        )
-        .toBe(0);
+        .poll(async () => (await query(database.url, open)).rows, { timeout: RECOVERY_MS })
+        .toEqual([]);
       const { messageId } = world.as("operator").say("/backup");
       await answer(messageId, /backup SAVED/, survivor);
       expect(committed().length).toBeGreaterThan(0);
@@ -163,8 +139,7 @@ describe("a backup that everybody asks for at once", () => {
     await using _second = await startBot({ data: elsewhere.path });
     await answer(world.as("operator").say("/backup").messageId, /backup SAVED/, first);
     const { messageId } = world.as("operator").say("/backup list");
-    await answer(messageId, /1 backup/, first);
-    const list = world.telegram.messages().find(({ replyTo }) => replyTo?.id === messageId);
+    const list = await answer(messageId, /1 backup/, first);
     const client = new Client({ connectionString: world.product.databaseUrl });
     await client.connect();
     try {
@@ -173,14 +148,9 @@ describe("a backup that everybody asks for at once", () => {
       const triggers = tries({ short: 10, long: 50 });
       for (let n = 0; n < triggers; n += 2) {
         world.as("operator").say("/backup");
-        world.as("operator").tap({ messageId: list?.id ?? 0, label: "Back up now" });
+        world.as("operator").tap({ messageId: list.id, label: "Back up now" });
       }
-      const handled = "select 1 from inbox where state = 'handled'";
-      await expect
-        .poll(async () => (await query(database.url, handled)).rows.length, {
-          timeout: RECOVERY_MS,
-        })
-        .toBe(2 + triggers);
+      await expect.poll(handled, { timeout: RECOVERY_MS }).toBe(2 + triggers);
       expect(await backupRuns()).toEqual(["ok", "running"]);
     } finally {
       await client.end();
@@ -192,6 +162,11 @@ describe("a backup that everybody asks for at once", () => {
     expect((await query(database.url, dumps)).rows).toEqual([{ n: 2 }]);
   }, 180_000);
 });
+
+/** How many updates have been heard and dealt with. */
+async function handled(): Promise<number> {
+  return (await query(database.url, "select from inbox where state = 'handled'")).rows.length;
+}
 
 async function backupRuns(): Promise<readonly unknown[]> {
   const states = "select state from run where operation = 'backup' order by id";
@@ -220,49 +195,21 @@ function committed(): readonly Manifest[] {
 async function strike(killAt: string): Promise<number> {
   await using bot = await startBot({ killAt });
   const { messageId } = world.as("operator").say("/backup");
-  await expect
-    .poll(async () => Promise.race([bot.exited, Promise.resolve("alive")]), { timeout: 30_000 })
-    .toBe("SIGKILL");
+  await untilStruck(bot, 30_000);
   return messageId;
 }
 
 async function startBot(
   change: { readonly killAt?: string; readonly data?: string } = {},
 ): Promise<Bot> {
-  const bot = await spawnBot({
-    environment: {
-      ...world.environment,
-      OWN_DATABASE: database.url,
-      OWN_REDIS: inject("redisUrl"),
-      SEAL_KEY: Buffer.alloc(32, 7).toString("base64"),
-    },
-    more: [
-      "database: ${env:OWN_DATABASE}",
-      "redis: ${env:OWN_REDIS}",
-      "sealKey: ${env:SEAL_KEY}",
-      FAST_ENGINE,
-    ].join("\n"),
+  return startBotIn(world, {
+    databaseUrl: database.url,
     data: data.path,
+    readyWithinMs: 30_000,
     ...change,
   });
-  await expect
-    .poll(() => bot.log(), { timeout: 30_000, message: "the bot starts" })
-    .toContain('"ready"');
-  return bot;
 }
 
-async function answer(messageId: number, reads: RegExp, bot: Bot): Promise<void> {
-  try {
-    await world.telegram.waitFor(
-      () =>
-        world.telegram
-          .messages()
-          .find((message) => message.replyTo?.id === messageId && reads.test(message.text)),
-      { timeoutMs: RECOVERY_MS },
-    );
-  } catch (error) {
-    throw new Error(`No answer that reads ${reads}. The bot's log:\n${bot.log()}`, {
-      cause: error,
-    });
-  }
+async function answer(messageId: number, reads: RegExp, bot: Bot): Promise<ChatMessage> {
+  return untilAnswered(world, messageId, reads, { bot, withinMs: RECOVERY_MS });
 }

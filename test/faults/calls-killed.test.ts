@@ -1,11 +1,12 @@
-import { afterAll, beforeAll, beforeEach, expect, inject, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 
 import { startWorld, type World } from "../../sandbox/world.ts";
 import type { Moment } from "../../src/core/trace.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
-import { FAST_ENGINE } from "../support/config.ts";
+import { startBotIn, untilStruck } from "../support/bot-in-world.ts";
+import { someOf } from "../support/long-run.ts";
 import { query } from "../support/records.ts";
-import { spawnBot, type Bot } from "../support/spawn-bot.ts";
+import type { Bot } from "../support/spawn-bot.ts";
 
 const WITHIN_MS = 40_000;
 
@@ -24,31 +25,13 @@ beforeEach(async () => {
   onTestFinished(async () => database[Symbol.asyncDispose]());
 });
 
-async function startBot(killAt?: Moment): Promise<Bot> {
-  return spawnBot({
-    environment: {
-      ...world.environment,
-      OWN_DATABASE: database.url,
-      OWN_REDIS: inject("redisUrl"),
-      SEAL_KEY: Buffer.alloc(32, 7).toString("base64"),
-    },
-    more: [
-      "database: ${env:OWN_DATABASE}",
-      "redis: ${env:OWN_REDIS}",
-      "sealKey: ${env:SEAL_KEY}",
-      FAST_ENGINE,
-    ].join("\n"),
-    ...(killAt === undefined ? {} : { killAt }),
-  });
-}
-
 const MOMENTS = [
   "call.sending",
   "call.accepted",
   "call.recorded",
 ] as const satisfies readonly Moment[];
 
-test.each(MOMENTS)(
+test.each(someOf(MOMENTS, 1))(
   "killed at %s: the call arrives, twice at most and then says so",
   async (moment) => {
     const before = {
@@ -58,11 +41,7 @@ test.each(MOMENTS)(
     {
       await using bot = await startBot(moment);
       world.as("operator").say("/calls test");
-      await expect
-        .poll(async () => Promise.race([bot.exited, Promise.resolve("alive")]), {
-          timeout: WITHIN_MS,
-        })
-        .toBe("SIGKILL");
+      await untilStruck(bot, WITHIN_MS);
     }
     // Whoever was killed can do no more, so the next one need not wait for the lease.
     await query(database.url, "update call set next_try_at = now() where state = 'waiting'");
@@ -92,3 +71,11 @@ test.each(MOMENTS)(
     );
   },
 );
+
+async function startBot(killAt?: Moment): Promise<Bot> {
+  return startBotIn(world, {
+    databaseUrl: database.url,
+    readyWithinMs: WITHIN_MS,
+    ...(killAt === undefined ? {} : { killAt }),
+  });
+}

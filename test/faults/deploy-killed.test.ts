@@ -1,15 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
-
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  inject,
-  onTestFinished,
-  test,
-} from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 
 import { ids } from "../../sandbox/coolify/ids.ts";
 import type { ChatMessage } from "../../sandbox/telegram/server.ts";
@@ -19,12 +8,12 @@ import {
   type TemporaryDirectory,
 } from "../../src/servers/temporary-directory.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
-import { FAST_ENGINE } from "../support/config.ts";
+import { startBotIn, tapUntilHeard, untilAnswered, untilStruck } from "../support/bot-in-world.ts";
 import { someOf } from "../support/long-run.ts";
 import { query, readEntries } from "../support/records.ts";
 import { HASTE } from "../support/rollout.ts";
-import { spawnBot, type Bot } from "../support/spawn-bot.ts";
-import { tapAfterReading, tapped } from "../support/tapping.ts";
+import type { Bot } from "../support/spawn-bot.ts";
+import { tapAfterReading } from "../support/tapping.ts";
 
 const RECOVERY_MS = 80_000;
 /** A bot that is struck, another one that goes on, and a whole deployment between them. */
@@ -105,16 +94,17 @@ const BEFORE_THE_YES = [
 ] as const;
 
 describe("killed with SIGKILL in the middle of a deployment", () => {
-  test.each(someOf(AFTER_THE_YES, 3))(
+  test.each(someOf(AFTER_THE_YES, 1))(
     "at %s: the release is in place, and everything was done once, by one yes",
     async (moment) => {
       const grown = await counting();
       await using struck = await startBot(moment);
-      const card = await question(say(), struck);
-      await tapUntilHeard(struck, card);
-      await dead(struck);
+      const messageId = say();
+      const card = await question(messageId, struck);
+      await confirm(struck, card);
+      await untilStruck(struck, RECOVERY_MS);
       await using survivor = await startBot();
-      const end = await reads(card, /to be signed/, survivor);
+      const end = await reads(messageId, /to be signed/, survivor);
       expect(end.text).toContain(`deployed ${world.releases.migrates.slice(0, 7)}`);
       await expectOnce(grown);
     },
@@ -127,12 +117,12 @@ describe("killed with SIGKILL in the middle of a deployment", () => {
       const grown = await counting();
       await using struck = await startBot(moment);
       const messageId = say();
-      await dead(struck);
+      await untilStruck(struck, RECOVERY_MS);
       await using survivor = await startBot();
       const card = await question(messageId, survivor);
       expect(Object.values(await grown()).every((count) => count === 0)).toBe(true);
       await tapAfterReading(world, "approver", { messageId: card.id, label: "Confirm" });
-      await reads(card, /to be signed/, survivor);
+      await reads(messageId, /to be signed/, survivor);
       await expectOnce(grown);
     },
     TEST_MS,
@@ -151,16 +141,17 @@ describe("killed with SIGKILL in the middle of a deployment", () => {
     async (moment) => {
       const grown = await counting();
       await using struck = await startBot(moment);
-      const card = await question(say(), struck);
-      await tapUntilHeard(struck, card);
-      await dead(struck);
+      const messageId = say();
+      const card = await question(messageId, struck);
+      await confirm(struck, card);
+      await untilStruck(struck, RECOVERY_MS);
       await using survivor = await startBot();
-      const doubt = await reads(card, /did it happen/, survivor);
+      const doubt = await reads(messageId, /did it happen/, survivor);
       expect(doubt.text).toContain("no new execution of flightdeck-migration");
       expect((await grown())["tasksExecuted"]).toBe(0);
       const label = "It did not: retry";
       await tapAfterReading(world, "approver", { messageId: card.id, label });
-      await reads(card, /to be signed/, survivor);
+      await reads(messageId, /to be signed/, survivor);
       await expectOnce(grown);
     },
     TEST_MS,
@@ -226,67 +217,24 @@ async function expectOnce(grown: () => Promise<Readonly<Record<string, number>>>
 }
 
 async function startBot(killAt?: string): Promise<Bot> {
-  const bot = await spawnBot({
-    environment: {
-      ...world.environment,
-      ...HASTE,
-      OWN_DATABASE: database.url,
-      OWN_REDIS: inject("redisUrl"),
-      SEAL_KEY: Buffer.alloc(32, 7).toString("base64"),
-    },
+  return startBotIn(world, {
+    databaseUrl: database.url,
+    environment: HASTE,
     data: data.path,
-    more: `database: \${env:OWN_DATABASE}\nredis: \${env:OWN_REDIS}\nsealKey: \${env:SEAL_KEY}\napprovals: { deploy: confirm }\n${FAST_ENGINE}`,
+    more: "approvals: { deploy: confirm }",
+    readyWithinMs: RECOVERY_MS,
     ...(killAt === undefined ? {} : { killAt }),
   });
-  await expect.poll(() => bot.log(), { timeout: RECOVERY_MS }).toContain('"ready"');
-  return bot;
 }
 
-/** Nobody is heard before the question could have been read; who was heard may have struck the bot by it. */
-async function tapUntilHeard(bot: Bot, card: ChatMessage): Promise<void> {
-  const exited = bot.exited.then(() => "");
-  const target = { messageId: card.id, label: "Confirm" };
-  for (;;) {
-    const tapping = tapped(world, "approver", target).catch(() => "");
-    if (!/faster than anybody reads/.test(await Promise.race([tapping, exited]))) return;
-    await sleep(300);
-  }
-}
-
-async function dead(bot: Bot): Promise<void> {
-  const end = await Promise.race([bot.exited, sleep(RECOVERY_MS, "alive")]);
-  if (end !== "SIGKILL") throw new Error(`It was not struck: ${bot.log()}`);
+async function confirm(bot: Bot, card: ChatMessage): Promise<void> {
+  return tapUntilHeard(world, bot, { messageId: card.id, label: "Confirm" });
 }
 
 async function question(messageId: number, bot: Bot): Promise<ChatMessage> {
-  return answer(
-    () => world.telegram.messages().filter(({ replyTo }) => replyTo?.id === messageId),
-    /deploy\?/,
-    bot,
-  );
+  return reads(messageId, /deploy\?/, bot);
 }
 
-/** The newest message about the run, for a card may be sent anew when nobody knows whether it was sent. */
-async function reads(card: ChatMessage, words: RegExp, bot: Bot): Promise<ChatMessage> {
-  const replyTo = card.replyTo?.id;
-  return answer(
-    () => world.telegram.messages().filter((one) => one.replyTo?.id === replyTo),
-    words,
-    bot,
-  );
-}
-
-async function answer(
-  find: () => readonly ChatMessage[],
-  words: RegExp,
-  bot: Bot,
-): Promise<ChatMessage> {
-  return world.telegram
-    .waitFor(() => find().find(({ text }) => words.test(text)), { timeoutMs: RECOVERY_MS })
-    .catch((error: unknown) => {
-      const texts = find().map(({ text }) => text);
-      throw new Error(`Nothing reads ${words}:\n${texts.join("\n--\n")}\n${bot.log()}`, {
-        cause: error,
-      });
-    });
+async function reads(messageId: number, words: RegExp, bot: Bot): Promise<ChatMessage> {
+  return untilAnswered(world, messageId, words, { bot, withinMs: RECOVERY_MS });
 }

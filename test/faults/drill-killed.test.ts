@@ -3,7 +3,7 @@ import { chmod, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
 import { startWorld, type World } from "../../sandbox/world.ts";
 import { processesIn } from "../../src/servers/processes-in.ts";
@@ -12,10 +12,10 @@ import {
   type TemporaryDirectory,
 } from "../../src/servers/temporary-directory.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
-import { FAST_ENGINE } from "../support/config.ts";
-import { tries } from "../support/long-run.ts";
+import { startBotIn, untilFound, untilStruck } from "../support/bot-in-world.ts";
+import { someOf, tries } from "../support/long-run.ts";
 import { query, readEntries } from "../support/records.ts";
-import { spawnBot, type Bot } from "../support/spawn-bot.ts";
+import type { Bot } from "../support/spawn-bot.ts";
 
 const opened = new AsyncDisposableStack();
 let world: World;
@@ -50,14 +50,8 @@ const MOMENTS = [
   "run.ended",
 ] as const;
 
-/** Rows in clear and a running server: where most would be left behind. */
-const WORST: readonly string[] = ["drill.phase@restore", "step.closed@keep the result"];
-const STRUCK = MOMENTS.filter(
-  (moment, index) => WORST.includes(moment) || index < tries({ short: 0, long: MOMENTS.length }),
-);
-
 describe("a bot that is killed with SIGKILL in the middle of a drill", () => {
-  test.each(STRUCK)(
+  test.each(someOf(MOMENTS, 1))(
     "at %s: the next one clears up, begins it anew, and there is one verdict",
     async (moment) => {
       await query(database.url, "delete from drill");
@@ -112,45 +106,28 @@ test(
 async function strike(killAt: string): Promise<number> {
   await using bot = await startBot(killAt);
   const { messageId } = world.as("operator").say("/drill");
-  await expect
-    .poll(async () => Promise.race([bot.exited, Promise.resolve("alive")]), { timeout: 40_000 })
-    .toBe("SIGKILL");
+  await untilStruck(bot, 40_000);
   return messageId;
 }
 
 async function startBot(killAt?: string): Promise<Bot> {
-  const bot = await spawnBot({
-    environment: {
-      ...world.environment,
-      OWN_DATABASE: database.url,
-      OWN_REDIS: inject("redisUrl"),
-      SEAL_KEY: Buffer.alloc(32, 7).toString("base64"),
-    },
-    more: [
-      "database: ${env:OWN_DATABASE}",
-      "redis: ${env:OWN_REDIS}",
-      "sealKey: ${env:SEAL_KEY}",
-      FAST_ENGINE,
-    ].join("\n"),
+  return startBotIn(world, {
+    databaseUrl: database.url,
     data: data.path,
+    readyWithinMs: 30_000,
     ...(killAt === undefined ? {} : { killAt }),
   });
-  await vi.waitUntil(() => bot.log().includes('"ready"'), { timeout: 30_000 });
-  return bot;
 }
 
 /** The bot's message that answers, whichever bot it was. */
 async function answer(messageId: number, reads: RegExp, bot: Bot): Promise<string> {
-  try {
-    const message = await world.telegram.waitFor(
-      () =>
-        world.telegram
-          .messages()
-          .find(({ id, from, text }) => from.isBot && id > messageId && reads.test(text)),
-      { timeoutMs: 60_000 },
-    );
-    return message.text;
-  } catch (cause) {
-    throw new Error(`Nobody answered.\n${bot.log().slice(-4_000)}`, { cause });
-  }
+  const { text } = await untilFound(
+    world,
+    () =>
+      world.telegram
+        .messages()
+        .find(({ id, from, text }) => from.isBot && id > messageId && reads.test(text)),
+    { what: `message that reads ${reads}`, bot, withinMs: 60_000 },
+  );
+  return text;
 }

@@ -1,21 +1,12 @@
 import { Redis } from "ioredis";
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  inject,
-  onTestFinished,
-  test,
-} from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 
 import { startWorld, type World } from "../../sandbox/world.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
-import { FAST_ENGINE } from "../support/config.ts";
+import { startBotIn, untilAnswered, untilStruck } from "../support/bot-in-world.ts";
 import { someOf } from "../support/long-run.ts";
 import { readEntries } from "../support/records.ts";
-import { spawnBot, type Bot } from "../support/spawn-bot.ts";
+import type { Bot } from "../support/spawn-bot.ts";
 import { tapAfterReading } from "../support/tapping.ts";
 
 const RECOVERY_MS = 60_000;
@@ -54,7 +45,7 @@ const MOMENTS = [
 ] as const;
 
 describe("killed with SIGKILL in the middle of a requeue", () => {
-  test.each(someOf(MOMENTS, 3))(
+  test.each(someOf(MOMENTS, 1))(
     "at %s: the letter is put back once, by one yes, and its job is completed",
     async (moment) => {
       await world.break("dead-letters-grow");
@@ -63,7 +54,10 @@ describe("killed with SIGKILL in the middle of a requeue", () => {
       const asked = await strike(moment);
       await using survivor = await startBot();
       await approveUnlessDone(asked);
-      await answer(asked, /the job completed/, survivor);
+      await untilAnswered(world, asked, /the job completed/, {
+        bot: survivor,
+        withinMs: RECOVERY_MS,
+      });
       expect(await redis.lrange("dead_letter_queue", 0, -1)).toEqual(before.slice(0, -1));
       expect((await world.effects())["jobsCompleted"]).toBe(completed + 1);
       const kinds = (await readEntries(database.url)).map(({ kind, result }) => [kind, result]);
@@ -85,11 +79,9 @@ describe("killed with SIGKILL in the middle of a requeue", () => {
 async function strike(moment: string): Promise<number> {
   await using bot = await startBot(moment);
   const { messageId } = world.as("operator").say("/requeue");
-  const dead = async (): Promise<NodeJS.Signals | number | "alive" | null> =>
-    Promise.race([bot.exited, Promise.resolve("alive" as const)]);
   // Some moments come before the question, and the others only with a yes.
   await Promise.race([bot.exited, approveUnlessDone(messageId)]);
-  await expect.poll(dead, { timeout: 40_000 }).toBe("SIGKILL");
+  await untilStruck(bot, 40_000);
   return messageId;
 }
 
@@ -112,40 +104,9 @@ async function approveUnlessDone(asked: number): Promise<void> {
 }
 
 async function startBot(killAt?: string): Promise<Bot> {
-  const bot = await spawnBot({
-    environment: {
-      ...world.environment,
-      OWN_DATABASE: database.url,
-      OWN_REDIS: inject("redisUrl"),
-      SEAL_KEY: Buffer.alloc(32, 7).toString("base64"),
-    },
-    more: [
-      "database: ${env:OWN_DATABASE}",
-      "redis: ${env:OWN_REDIS}",
-      "sealKey: ${env:SEAL_KEY}",
-      FAST_ENGINE,
-    ].join("\n"),
+  return startBotIn(world, {
+    databaseUrl: database.url,
+    readyWithinMs: 30_000,
     ...(killAt === undefined ? {} : { killAt }),
   });
-  await expect
-    .poll(() => bot.log(), { timeout: 30_000, message: "the bot starts" })
-    .toContain('"ready"');
-  return bot;
-}
-
-/** The message that answers, once it reads as it should; a failure shows the bot's own log. */
-async function answer(asked: number, reads: RegExp, bot: Bot): Promise<void> {
-  try {
-    await world.telegram.waitFor(
-      () =>
-        world.telegram
-          .messages()
-          .find(({ replyTo, text }) => replyTo?.id === asked && reads.test(text)),
-      { timeoutMs: RECOVERY_MS },
-    );
-  } catch (error) {
-    throw new Error(`No answer that reads ${reads}. The bot's log:\n${bot.log()}`, {
-      cause: error,
-    });
-  }
 }

@@ -1,16 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { Redis } from "ioredis";
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  inject,
-  onTestFinished,
-  test,
-} from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 
 import { ids } from "../../sandbox/coolify/ids.ts";
 import type { ChatMessage } from "../../sandbox/telegram/server.ts";
@@ -18,10 +9,16 @@ import { startWorld, type World } from "../../sandbox/world.ts";
 import { startRedis } from "../../src/servers/redis.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
-import { FAST_ENGINE } from "../support/config.ts";
+import {
+  answersTo,
+  startBotIn,
+  tapUntilHeard,
+  untilAnswered,
+  untilStruck,
+} from "../support/bot-in-world.ts";
 import { someOf } from "../support/long-run.ts";
 import { query, readEntries } from "../support/records.ts";
-import { spawnBot, type Bot } from "../support/spawn-bot.ts";
+import type { Bot } from "../support/spawn-bot.ts";
 import { tapAfterReading, tapped } from "../support/tapping.ts";
 
 const RECOVERY_MS = 45_000;
@@ -77,15 +74,15 @@ const AFTER_THE_YES = [
 const BEFORE_THE_YES = ["step.closed@what runs is looked at", "approval.asked"] as const;
 
 describe("killed with SIGKILL in the middle of a rollback", () => {
-  test.each(someOf(AFTER_THE_YES, 3))(
+  test.each(someOf(AFTER_THE_YES, 1))(
     "at %s: both applications go back, each by one deployment, by one yes",
     async (moment) => {
       const grown = await counting();
       await using struck = await startBot({ killAt: moment });
       const { messageId } = say("operator");
       const card = await question(messageId, struck);
-      await tapUntilHeard(struck, card, "Approve");
-      await dead(struck);
+      await tapUntilHeard(world, struck, { messageId: card.id, label: "Approve" });
+      await untilStruck(struck, RECOVERY_MS);
       await using survivor = await startBot();
       await reads(messageId, /🟢 .* rolled back to/, survivor);
       expect(await grown()).toEqual([2, 2]);
@@ -100,7 +97,7 @@ describe("killed with SIGKILL in the middle of a rollback", () => {
       const grown = await counting();
       await using struck = await startBot({ killAt: moment });
       const { messageId } = say("operator");
-      await dead(struck);
+      await untilStruck(struck, RECOVERY_MS);
       await using survivor = await startBot();
       const card = await question(messageId, survivor);
       expect(await grown()).toEqual([0, 0]);
@@ -126,11 +123,12 @@ describe("killed with SIGKILL while it tells everybody that somebody acts alone"
       });
       const code = /Tap (\w{4})/.exec(told)?.[1] ?? "";
       await world.telegram.waitFor(
-        () => answersTo(messageId).find(({ buttons }) => JSON.stringify(buttons).includes(code)),
+        () =>
+          answersTo(world, messageId).find(({ buttons }) => JSON.stringify(buttons).includes(code)),
         { timeoutMs: RECOVERY_MS },
       );
-      await tapUntilHeard(struck, card, code);
-      await dead(struck);
+      await tapUntilHeard(world, struck, { messageId: card.id, label: code });
+      await untilStruck(struck, RECOVERY_MS);
       await using survivor = await startBot();
       await reads(messageId, /🟢 .* rolled back to/, survivor);
       await expectOnce(grown);
@@ -188,7 +186,7 @@ describe("two processes", () => {
       });
       const { messageId } = say("operator");
       const card = await question(messageId, paused);
-      await tapUntilHeard(paused, card, "Approve");
+      await tapUntilHeard(world, paused, { messageId: card.id, label: "Approve" });
       await expect
         .poll(async () => (await query(database.url, STUCK)).rows.length, { timeout: RECOVERY_MS })
         .toBe(1);
@@ -237,33 +235,14 @@ async function expectOnce(grown: () => Promise<readonly number[]>): Promise<void
   expect(kinds.filter((kind) => kind.startsWith("run.result"))).toHaveLength(1);
 }
 
-async function startBot({
-  redisUrl = inject("redisUrl"),
-  ...options
-}: {
-  readonly killAt?: string;
-  readonly killWith?: "SIGSTOP";
-  readonly redisUrl?: string;
-} = {}): Promise<Bot> {
-  const bot = await spawnBot({
-    environment: {
-      ...world.environment,
-      OWN_DATABASE: database.url,
-      OWN_REDIS: redisUrl,
-      SEAL_KEY: Buffer.alloc(32, 7).toString("base64"),
-    },
-    more: [
-      "database: ${env:OWN_DATABASE}",
-      "redis: ${env:OWN_REDIS}",
-      "sealKey: ${env:SEAL_KEY}",
-      FAST_ENGINE,
-    ].join("\n"),
-    ...options,
-  });
-  await expect
-    .poll(() => bot.log(), { timeout: 20_000, message: "the bot starts" })
-    .toContain('"ready"');
-  return bot;
+async function startBot(
+  options: {
+    readonly killAt?: string;
+    readonly killWith?: "SIGSTOP";
+    readonly redisUrl?: string;
+  } = {},
+): Promise<Bot> {
+  return startBotIn(world, { databaseUrl: database.url, readyWithinMs: 20_000, ...options });
 }
 
 async function empty(redisUrl: string): Promise<void> {
@@ -272,60 +251,10 @@ async function empty(redisUrl: string): Promise<void> {
   client.disconnect();
 }
 
-/** Nobody is heard before a question could have been read; who was heard may have struck the bot by it. */
-async function tapUntilHeard(bot: Bot, card: ChatMessage, label: string): Promise<void> {
-  const exited = bot.exited.then(() => "");
-  for (;;) {
-    const tapping = tapped(world, "approver", { messageId: card.id, label }).catch(() => "");
-    if (!/faster than anybody reads/.test(await Promise.race([tapping, exited]))) return;
-    await sleep(300);
-  }
-}
-
-async function dead(bot: Bot): Promise<void> {
-  await expect
-    .poll(async () => Promise.race([bot.exited, Promise.resolve("alive")]), {
-      timeout: RECOVERY_MS,
-      message: `the bot is struck:\n${bot.log()}`,
-    })
-    .toBe("SIGKILL");
-}
-
-/** The newest card of a command's run, once it shows the question. */
 async function question(messageId: number, bot: Bot): Promise<ChatMessage> {
-  return await found(
-    () => answersTo(messageId).findLast(({ text }) => text.includes("rollback?")),
-    bot,
-    "No question",
-  );
+  return reads(messageId, /rollback\?/, bot);
 }
 
 async function reads(messageId: number, expected: RegExp, bot: Bot): Promise<ChatMessage> {
-  return await found(
-    () => answersTo(messageId).findLast(({ text }) => expected.test(text)),
-    bot,
-    `No card that reads ${expected}`,
-  );
-}
-
-function answersTo(messageId: number): readonly ChatMessage[] {
-  return world.telegram.messages().filter(({ replyTo }) => replyTo?.id === messageId);
-}
-
-async function found(
-  what: () => ChatMessage | undefined,
-  bot: Bot,
-  otherwise: string,
-): Promise<ChatMessage> {
-  try {
-    return await world.telegram.waitFor(what, { timeoutMs: RECOVERY_MS });
-  } catch (error) {
-    const seen = world.telegram.messages().map(({ text }) => text);
-    throw new Error(
-      `${otherwise}:\n${seen.slice(-3).join("\n--\n")}\nThe bot's log:\n${bot.log()}`,
-      {
-        cause: error,
-      },
-    );
-  }
+  return untilAnswered(world, messageId, expected, { bot, withinMs: RECOVERY_MS });
 }

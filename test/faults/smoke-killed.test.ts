@@ -1,20 +1,11 @@
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  inject,
-  onTestFinished,
-  test,
-} from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 
 import { startWorld, type World } from "../../sandbox/world.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
-import { FAST_ENGINE } from "../support/config.ts";
+import { startBotIn, untilAnswered, untilStruck } from "../support/bot-in-world.ts";
 import { someOf } from "../support/long-run.ts";
 import { query, readEntries } from "../support/records.ts";
-import { spawnBot, type Bot } from "../support/spawn-bot.ts";
+import type { Bot } from "../support/spawn-bot.ts";
 
 const RECOVERY_MS = 60_000;
 
@@ -56,14 +47,15 @@ const MOMENTS = [
 ] as const;
 
 describe("killed with SIGKILL in the middle of a smoke", () => {
-  test.each(someOf(MOMENTS, 4))(
+  test.each(someOf(MOMENTS, 1))(
     "at %s: each effect once, and GO",
     async (moment) => {
       const before = await world.effects();
       const knownToTodoist = ours().length;
       const { messageId } = await strike(moment);
       await using survivor = await startBot();
-      await answer(messageId, /smoke (?:GO|NO-GO|UNKNOWN|failed)/, survivor);
+      const ended = /smoke (?:GO|NO-GO|UNKNOWN|failed)/;
+      await untilAnswered(world, messageId, ended, { bot: survivor, withinMs: RECOVERY_MS });
       const after = await world.effects();
       const counted = Object.fromEntries(
         ["captures", "tasksCreated", "jobsEnqueued"].map((effect) => [
@@ -103,47 +95,14 @@ function ours() {
 async function strike(moment: string): Promise<{ readonly messageId: number }> {
   await using bot = await startBot(moment);
   const said = world.as("operator").say("/smoke");
-  await expect
-    .poll(async () => Promise.race([bot.exited, Promise.resolve("alive")]), { timeout: 30_000 })
-    .toBe("SIGKILL");
+  await untilStruck(bot, 30_000);
   return said;
 }
 
 async function startBot(killAt?: string): Promise<Bot> {
-  const bot = await spawnBot({
-    environment: {
-      ...world.environment,
-      OWN_DATABASE: database.url,
-      OWN_REDIS: inject("redisUrl"),
-      SEAL_KEY: Buffer.alloc(32, 7).toString("base64"),
-    },
-    more: [
-      "database: ${env:OWN_DATABASE}",
-      "redis: ${env:OWN_REDIS}",
-      "sealKey: ${env:SEAL_KEY}",
-      FAST_ENGINE,
-    ].join("\n"),
+  return startBotIn(world, {
+    databaseUrl: database.url,
+    readyWithinMs: 30_000,
     ...(killAt === undefined ? {} : { killAt }),
   });
-  await expect
-    .poll(() => bot.log(), { timeout: 30_000, message: "the bot starts" })
-    .toContain('"ready"');
-  return bot;
-}
-
-/** The message that answers, once it reads as it should; a failure shows the bot's own log. */
-async function answer(messageId: number, reads: RegExp, bot: Bot): Promise<void> {
-  try {
-    await world.telegram.waitFor(
-      () =>
-        world.telegram
-          .messages()
-          .find((message) => message.replyTo?.id === messageId && reads.test(message.text)),
-      { timeoutMs: RECOVERY_MS },
-    );
-  } catch (error) {
-    throw new Error(`No answer that reads ${reads}. The bot's log:\n${bot.log()}`, {
-      cause: error,
-    });
-  }
 }

@@ -1,21 +1,12 @@
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  inject,
-  onTestFinished,
-  test,
-} from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 
 import type { ChatMessage } from "../../sandbox/telegram/server.ts";
 import { startWorld, type World } from "../../sandbox/world.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
-import { FAST_ENGINE } from "../support/config.ts";
-import { tries } from "../support/long-run.ts";
+import { startBotIn, untilStruck } from "../support/bot-in-world.ts";
+import { someOf } from "../support/long-run.ts";
 import { query, readEntries } from "../support/records.ts";
-import { spawnBot, type Bot } from "../support/spawn-bot.ts";
+import type { Bot } from "../support/spawn-bot.ts";
 
 const RECOVERY_MS = 45_000;
 
@@ -38,14 +29,10 @@ beforeEach(async () => {
 });
 
 const startBot = async (killAt?: string): Promise<Bot> =>
-  spawnBot({
-    environment: {
-      ...world.environment,
-      OWN_DATABASE: database.url,
-      OWN_REDIS: inject("redisUrl"),
-    },
-    more: `database: \${env:OWN_DATABASE}\nredis: \${env:OWN_REDIS}\n${FAST_ENGINE}`,
+  startBotIn(world, {
+    databaseUrl: database.url,
     watches: true,
+    readyWithinMs: RECOVERY_MS,
     ...(killAt === undefined ? {} : { killAt }),
   });
 
@@ -83,13 +70,13 @@ function expectToldOnce(words: number): void {
 
 describe("killed with SIGKILL while an alert begins", () => {
   // What happens between a message and its record is tried with the other messages.
-  test.each(["looks.kept#4", "looks.kept#1"].slice(0, tries({ short: 1, long: 2 })))(
+  test.each(someOf(["looks.kept#4", "looks.kept#1"], 1))(
     "at %s: it is told once, and its end is told once",
     async (moment) => {
       await world.break("xai-key-revoked");
       {
         await using victim = await startBot(moment);
-        expect(await victim.exited).toBe("SIGKILL");
+        await untilStruck(victim, RECOVERY_MS);
       }
       await using survivor = await startBot();
       await expect.poll(states, { timeout: RECOVERY_MS }).toEqual(["firing"]);

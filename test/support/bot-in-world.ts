@@ -6,6 +6,7 @@ import type { ChatMessage } from "../../sandbox/telegram/server.ts";
 import type { World } from "../../sandbox/world.ts";
 import { FAST_ENGINE } from "./config.ts";
 import { spawnBot, type Bot, type BotOptions } from "./spawn-bot.ts";
+import { tapped } from "./tapping.ts";
 
 type BotInWorldOptions = Omit<BotOptions, "environment" | "more"> & {
   readonly databaseUrl: string;
@@ -19,9 +20,9 @@ type BotInWorldOptions = Omit<BotOptions, "environment" | "more"> & {
 };
 
 /** All bots of a test seal by the same key, or a next one could not read what this one has sealed. */
-const SEAL_KEY = Buffer.alloc(32, 7).toString("base64");
+export const SEAL_KEY = Buffer.alloc(32, 7).toString("base64");
 
-/** Starts a bot as a child in a world, with stores that outlive it, and waits until it is ready. */
+/** Starts a bot as a child in a world, with stores that outlive it, and waits until it is ready, or struck. */
 export async function startBotIn(
   world: World,
   {
@@ -50,12 +51,17 @@ export async function startBotIn(
       more,
     ].join("\n"),
   });
+  let hasEnded = false;
+  void bot.exited.then(() => (hasEnded = true));
+  const isReady = (): boolean => bot.log().includes('"ready"');
   await vi
-    .waitUntil(() => bot.log().includes('"ready"'), { timeout: readyWithinMs })
+    .waitUntil(() => isReady() || hasEnded, { timeout: readyWithinMs })
     .catch((cause: unknown) => {
       throw new Error(`The bot does not start. Its log:\n${bot.log()}`, { cause });
     });
-  return bot;
+  // Its moment may come before it is ready.
+  if (isReady() || options.killAt !== undefined) return bot;
+  throw new Error(`The bot ends while it starts. Its log:\n${bot.log()}`);
 }
 
 /** Waits until a bot has been killed at its moment. */
@@ -74,24 +80,43 @@ export async function untilFound(
   find: () => ChatMessage | undefined,
   wait: { readonly what: string; readonly bot: Bot; readonly withinMs: number },
 ): Promise<ChatMessage> {
-  return world.telegram
-    .waitFor(find, { timeoutMs: wait.withinMs })
-    .catch((cause: unknown) => {
-      const end = world.telegram.messages().slice(-3);
-      const texts = end.map(({ text }) => text).join("\n--\n");
-      throw new Error(`No ${wait.what}:\n${texts}\nThe bot's log:\n${wait.bot.log()}`, { cause });
-    });
+  return world.telegram.waitFor(find, { timeoutMs: wait.withinMs }).catch((cause: unknown) => {
+    const end = world.telegram.messages().slice(-3);
+    const texts = end.map(({ text }) => text).join("\n--\n");
+    throw new Error(`No ${wait.what}:\n${texts}\nThe bot's log:\n${wait.bot.log()}`, { cause });
+  });
 }
 
-/** The first message that answers and reads so. */
+/** The newest message that answers and reads so, for a card may be sent anew when nobody knows whether it was sent. */
 export async function untilAnswered(
   world: World,
   messageId: number,
   reads: RegExp,
   wait: { readonly bot: Bot; readonly withinMs: number },
 ): Promise<ChatMessage> {
-  return untilFound(world, () => answersTo(world, messageId).find(({ text }) => reads.test(text)), {
-    ...wait,
-    what: `answer that reads ${reads}`,
-  });
+  return untilFound(
+    world,
+    () => answersTo(world, messageId).findLast(({ text }) => reads.test(text)),
+    {
+      ...wait,
+      what: `answer that reads ${reads}`,
+    },
+  );
+}
+
+/**
+ * An approver's tap until it counts: nobody is heard before the question could have been read, and whoever was heard may
+ * have struck the bot by it.
+ */
+export async function tapUntilHeard(
+  world: World,
+  bot: Bot,
+  target: { readonly messageId: number; readonly label: string },
+): Promise<void> {
+  const exited = bot.exited.then(() => "");
+  for (;;) {
+    const tapping = tapped(world, "approver", target).catch(() => "");
+    if (!/faster than anybody reads/.test(await Promise.race([tapping, exited]))) return;
+    await sleep(300);
+  }
 }

@@ -1,4 +1,6 @@
 /** Appends entries to a log, or renders it, until it is killed: what tests of the file kill, pause and double. */
+import { flushCompileCache } from "node:module";
+
 import { Secret } from "../../src/core/secret.ts";
 import { openDatabase } from "../../src/storage/database.ts";
 import { appendEntry, startRendering } from "./evidence-log.ts";
@@ -9,6 +11,9 @@ const database = openDatabase({
   clock: (now) => now,
   onIdleError: () => undefined,
 });
+
+// Written now, because those that are killed write nothing when they end.
+flushCompileCache();
 
 switch (role) {
   case "append":

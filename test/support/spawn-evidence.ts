@@ -5,6 +5,7 @@ import type { EvidenceLog } from "./evidence-log.ts";
 
 const child = join(import.meta.dirname, "evidence-child.ts");
 const killer = join(import.meta.dirname, "kill-at.ts");
+const { NODE_COMPILE_CACHE = "" } = process.env;
 
 export type EvidenceChildOptions = {
   /** `moment#n`: where it is struck. */
@@ -37,6 +38,9 @@ export function spawnEvidence(
   const started = spawn(command, args, {
     env: {
       PATH: process.env["PATH"] ?? "",
+      NODE_COMPILE_CACHE,
+      // strace counts the calls of each thread by itself, so that only of one thread the nth call is the nth of all.
+      ...(under.length === 0 ? {} : { UV_THREADPOOL_SIZE: "1" }),
       ...(killAt === undefined ? {} : { KILL_AT: killAt }),
     },
     stdio: ["ignore", "pipe", "pipe"],
