@@ -1,0 +1,34 @@
+import * as fc from "fast-check";
+import { describe, test } from "vitest";
+
+import { tries } from "../../support/long-run.ts";
+import { rowOf, rows, titleOf, type Fault } from "./cells.ts";
+import { families, type Family } from "./families.ts";
+
+/** Two deployments and the waits between them, on a slow machine; most cells take seconds. */
+const CELL_MS = 240_000;
+/** Whoever tries one cell of a row tries one that costs little, if there is one. */
+const SLOW: readonly Family[] = ["rotate", "deploy"];
+
+/** Makes a test of every cell of a row that is tried here; a short run takes one, by the row and FC_SEED. */
+export function tryCells(fault: Fault, trial: (family: Family) => Promise<void>): void {
+  const { cells } = rowOf(fault);
+  const tried = families.filter((family) => cells[family].kind === "tried");
+  const amount = tries({ short: 1, long: tried.length });
+  const chosen = amount < tried.length ? oneOf(fault, tried) : tried;
+  describe(fault, () => {
+    for (const family of chosen) {
+      const cell = cells[family];
+      if (cell.kind !== "tried") continue;
+      test(titleOf(fault, family, cell.holds), async () => trial(family), CELL_MS);
+    }
+  });
+}
+
+function oneOf(fault: Fault, tried: readonly Family[]): readonly Family[] {
+  const quick = tried.filter((family) => !SLOW.includes(family));
+  const from = quick.length > 0 ? quick : tried;
+  const place = rows.findIndex((row) => row.fault === fault) + (fc.readConfigureGlobal().seed ?? 0);
+  const first = place % from.length;
+  return from.slice(first, first + 1);
+}
