@@ -1,28 +1,14 @@
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { describe, expect, test } from "vitest";
 
 import packageJson from "../package.json" with { type: "json" };
 import { commands } from "../src/commands/index.ts";
-
-const root = join(import.meta.dirname, "..");
-const read = (file: string): string => readFileSync(join(root, file), "utf8");
-const markdownIn = (folder: string): string[] =>
-  readdirSync(join(root, folder))
-    .filter((name) => name.endsWith(".md"))
-    .map((name) => join(folder, name));
-
-const documents = [
-  "README.md",
-  "CONTRIBUTING.md",
-  "CHANGELOG.md",
-  ...markdownIn("docs"),
-  ...markdownIn("docs/decisions"),
-];
+import { codeWordsOf, documents, markdownIn, proseOf, read, root } from "./support/documents.ts";
 
 /** What a document may name although only its reader makes it. */
-const MADE_BY_THE_READER = new Set(["ops/production.yaml"]);
+const MADE_BY_THE_READER = new Set(["ops/ours.yaml"]);
 /** The log of a target, wherever its folder is. */
 const MADE_BY_FLIGHTDECK = new Set(["log.md"]);
 const FOLDERS = ["src", "sandbox", "test", "bench", "ops", "docs", "scripts", "comms", ".ci"];
@@ -30,12 +16,8 @@ const PATH = new RegExp(
   `^(?:(?:${FOLDERS.join("|").replace(".", "\\.")})(?:/[\\w./-]*)?|[\\w.-]+\\.(?:md|json|yaml|ts|sh))$`,
 );
 
-/** The text outside of fenced blocks; what is in a block speaks another language. */
-const prose = (text: string): string => text.replaceAll(/^```[^]*?^```$/gm, "");
-const codeWords = (text: string): string[] =>
-  [...prose(text).matchAll(/`([^`\n]+)`/g)].map((match) => match[1] ?? "");
-const links = (text: string): string[] =>
-  [...prose(text).matchAll(/\]\(([^)\s]+)[^)]*\)/g)].map((match) => match[1] ?? "");
+const links = (document: string): string[] =>
+  [...proseOf(document).matchAll(/\]\(([^)\s]+)[^)]*\)/g)].map((match) => match[1] ?? "");
 
 type Excerpt = { readonly document: string; readonly file: string; readonly code: string };
 
@@ -50,14 +32,15 @@ const excerpts: readonly Excerpt[] = documents.flatMap((document) =>
 
 describe("the documents", () => {
   test.each(documents)("%s links only to what exists", (document) => {
-    const broken = links(read(document))
+    const broken = links(document)
       .filter((link) => !/^(?:https?:|#)/.test(link))
       .filter((link) => !existsSync(join(root, dirname(document), link.split("#")[0] ?? "")));
     expect(broken).toEqual([]);
   });
 
   test.each(documents)("%s names only paths that exist", (document) => {
-    const missing = codeWords(read(document))
+    const missing = codeWordsOf(document)
+      .map(({ text }) => text)
       .filter((word) => PATH.test(word))
       .filter((word) => !MADE_BY_THE_READER.has(word) && !MADE_BY_FLIGHTDECK.has(word))
       .filter((word) => !existsSync(join(root, word)));
@@ -81,7 +64,7 @@ describe("the documents", () => {
   });
 
   test("list every decision in docs/README.md", () => {
-    const listed = links(read("docs/README.md")).map((link) => join("docs", link));
+    const listed = links("docs/README.md").map((link) => join("docs", link));
     const missing = markdownIn("docs/decisions").filter((file) => !listed.includes(file));
     expect(missing).toEqual([]);
   });
