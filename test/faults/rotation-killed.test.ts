@@ -1,29 +1,25 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  inject,
-  onTestFinished,
-  test,
-} from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 
 import type { ChatMessage } from "../../sandbox/telegram/server.ts";
 import { startWorld, type World } from "../../sandbox/world.ts";
+import { ROTATION_STEPS } from "../../src/jobs/rotation-report.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
-import { FAST_ENGINE } from "../support/config.ts";
-import { someOf } from "../support/long-run.ts";
+import { answersTo, SEAL_KEY, startBotIn, untilStruck } from "../support/bot-in-world.ts";
+import { searchDatabase } from "../support/canaries.ts";
+import { someOf, tries } from "../support/long-run.ts";
+import { rotating } from "../support/procedure.ts";
 import { query, readEntries } from "../support/records.ts";
-import { startLoad, variableIn } from "../support/rotation.ts";
-import { spawnBot, type Bot } from "../support/spawn-bot.ts";
+import { HASTE } from "../support/rollout.ts";
+import { personAtTodoist } from "../support/rotation-person.ts";
+import { ROTATED_SECRETS, tokenOf, type RotatedSecret } from "../support/rotation-secrets.ts";
+import type { Bot } from "../support/spawn-bot.ts";
 import { tapped } from "../support/tapping.ts";
 
-const RECOVERY_MS = 60_000;
-/** A bot that is struck, another one that goes on, and a rotation between them. */
-const TEST_MS = 180_000;
+const RECOVERY_MS = 90_000;
+/** A bot for every kill, and a rotation between them; in the long run there is a kill at every moment. */
+const TEST_MS = tries({ short: 180_000, long: 1_500_000 });
 
 const opened = new AsyncDisposableStack();
 let world: World;
@@ -43,61 +39,110 @@ beforeEach(async () => {
   onTestFinished(async () => database[Symbol.asyncDispose]());
 });
 
-/** From the first yes to the end, at every phase. */
-const MOMENTS = [
-  "approval.used#1",
-  "act.begins@the rotation is opened",
-  "act.returned@the rotation is opened",
-  "act.begins@a new one is made",
-  "act.returned@a new one is made",
-  "act.begins@both are in the environment of api",
-  "act.returned@both are in the environment of api",
-  "act.begins@both are in the environment, and api has read it",
-  "act.returned@both are in the environment, and api has read it",
-  "step.opened@the new one is accepted, as the same user",
-  "step.closed@the new one is accepted, as the same user",
-  "act.begins@the new one alone is in the environment of api",
-  "act.returned@the new one alone is in the environment of worker",
-  "act.begins@the new one alone is in the environment, and api has read it",
-  "act.returned@the new one alone is in the environment, and api has read it",
-  "step.closed@the old one is refused, and the new one is not",
-  "act.returned@since when the old one is refused is written down",
-  "approval.asked#2",
-  "approval.used#2",
-  "act.begins@the rotation is closed",
-  "act.returned@the rotation is closed",
-  "run.ended",
-] as const;
-
 describe("killed with SIGKILL in the middle of a rotation", () => {
-  test.each(someOf(MOMENTS, 3))(
-    "at %s: one new token, two deployments, and nobody is refused on the way",
-    async (moment) => {
-      const old = inForce();
-      const grown = await counting();
-      await using using = load();
-      await using struck = await startBot({ killAt: moment });
-      const { messageId } = world.as("operator").say("/rotate api-tokens");
-      await pressing(messageId, struck, undefined);
-      await dead(struck);
+  test.each(ROTATED_SECRETS)(
+    "$name becomes one new secret all the same, whose old one is dead, and nothing of its use is lost",
+    async (secret) => {
+      const old = secret.inForce(world);
+      const deployments = await counting();
+      const { moments, deployed } = await momentsOf(secret);
+      await using use = secret.use(world);
+      await using _person = secret.byPerson
+        ? personAtTodoist(world, database.url, SEAL_KEY)
+        : undefined;
+      const { messageId } = world.as("operator").say(`/rotate ${secret.name}`);
+      await killedAt(someOf(moments, 1), messageId);
       await using survivor = await startBot();
-      await pressing(messageId, survivor, /🟢 .* api-tokens rotated/);
-      expect(using.take()).toEqual([]);
-      expect(await grown()).toBe(2);
-      const minted = inForce();
-      expect(minted).toMatch(/^[\w-]{43}$/);
-      expect([await statusWith(minted), await statusWith(old)]).toEqual([200, 401]);
-      await expectOver("done");
-      const kinds = (await readEntries(database.url)).map(
-        ({ kind, step = "" }) => `${kind} ${step}`,
+      await pressing(messageId, survivor, new RegExp(`🟢 .* ${secret.name} rotated`));
+
+      if (secret.hasOverlap) expect(use.take()).toEqual([]);
+      await use[Symbol.asyncDispose]();
+      expect(use.answered()).toBeGreaterThan(1);
+      expect(await use.lost()).toEqual([]);
+      expect(await deployments()).toBe(deployed);
+      const minted = secret.inForce(world);
+      expect(minted).not.toBe(old);
+      expect([await secret.isAccepted(world, minted), await secret.isAccepted(world, old)]).toEqual(
+        [true, false],
       );
-      // Every intent has one outcome, and the run has one end.
+      await expectOver("done");
+      const entries = await readEntries(database.url);
+      const kinds = entries.map(({ kind, step = "" }) => `${kind} ${step}`);
+      // Every intent has one outcome, every yes was used once, and the run has one end.
       expect(new Set(kinds).size).toBe(kinds.length);
-      expect(kinds.filter((kind) => kind.startsWith("approval.used"))).toHaveLength(2);
+      const gap: unknown = entries.findLast(({ kind }) => kind === "run.result")?.facts?.["gap"];
+      if (secret.hasOverlap) expect(gap).toBeUndefined();
+      else expect(gap).toMatch(/^(?:at most )?[\d.]+m?s/);
     },
     TEST_MS,
   );
 });
+
+/** Kills one bot after the other, each at the next moment; the rows that it leaves hold no secret in the clear. */
+async function killedAt(moments: readonly Moment[], messageId: number): Promise<void> {
+  for (const { killAt, isHeld } of moments) {
+    if (isHeld) await world.break("deployments-wait-in-the-queue");
+    await using struck = await startBot(isHeld ? {} : { killAt });
+    if (isHeld) {
+      await Promise.race([pressing(messageId, struck, undefined), deploymentWaits()]);
+      struck.kill("SIGKILL");
+    } else {
+      await pressing(messageId, struck, undefined);
+    }
+    await untilStruck(struck, RECOVERY_MS);
+    await searchDatabase(database.url);
+    if (isHeld) await world.heal("deployments-wait-in-the-queue");
+  }
+}
+
+type Moment = {
+  readonly killAt: string;
+  /** Not by a moment of the bot's own: while a deployment that it has asked for waits. */
+  readonly isHeld: boolean;
+};
+
+const at = (killAt: string): Moment => ({ killAt, isHeld: false });
+const acting = (step: string): readonly Moment[] => [
+  at(`act.begins@${step}`),
+  at(`act.returned@${step}`),
+];
+
+/** From the first yes to the end, around every deed of the procedure, and how many deployments it comes to. */
+async function momentsOf(
+  secret: RotatedSecret,
+): Promise<{ readonly moments: readonly Moment[]; readonly deployed: number }> {
+  await using rotation = rotating(world, secret.name, { data: "/nonexistent" });
+  const { deeds } = rotation;
+  const asksAnew =
+    deeds.some(({ phase }) => phase === "disable-old" || phase === "prove-old-dead") &&
+    !secret.byPerson;
+  const last = deeds.findIndex(({ phase }) => phase === "destroy-old");
+  const before = last < 0 ? deeds : deeds.slice(0, last);
+  const moments = (of: typeof deeds): readonly Moment[] =>
+    of.flatMap(({ name, readsOnly, deploys }) => {
+      if (readsOnly) return [at(`step.opened@${name}`)];
+      const [begins, returned] = acting(name);
+      return [begins!, ...(deploys ? [{ killAt: name, isHeld: true }] : []), returned!];
+    });
+  return {
+    deployed: deeds.filter(({ deploys }) => deploys).length,
+    moments: [
+      at(`approval.used@${ROTATION_STEPS.ask}`),
+      ...acting(ROTATION_STEPS.open),
+      ...moments(before),
+      ...acting(ROTATION_STEPS.refused),
+      ...(asksAnew
+        ? [
+            at(`approval.asked@${ROTATION_STEPS.askAnew}`),
+            at(`approval.used@${ROTATION_STEPS.askAnew}`),
+          ]
+        : []),
+      ...(last < 0 ? [] : moments(deeds.slice(last))),
+      ...acting(ROTATION_STEPS.close),
+      at("run.ended"),
+    ],
+  };
+}
 
 /** Coolify refuses to deploy, so what was begun is led back. */
 const ON_THE_WAY_BACK = [
@@ -105,52 +150,46 @@ const ON_THE_WAY_BACK = [
   "act.returned@the old one alone is in the environment again of api",
   "act.begins@the rotation is over, and nothing of it is left",
   "act.returned@the rotation is over, and nothing of it is left",
-] as const;
+].map(at);
 
 describe("killed with SIGKILL while it leads back", () => {
-  test.each(someOf(ON_THE_WAY_BACK, 1))(
-    "at %s: it goes on leading back, and never forward again",
-    async (moment) => {
-      const old = inForce();
+  test(
+    "it goes on leading back, and never forward again",
+    async () => {
+      const secret = ROTATED_SECRETS.find(({ name }) => name === "api-tokens")!;
+      const old = secret.inForce(world);
       await world.break("deployments-fail");
-      await using using = load();
-      await using struck = await startBot({ killAt: moment });
+      await using use = secret.use(world);
       const { messageId } = world.as("operator").say("/rotate api-tokens");
-      await pressing(messageId, struck, undefined);
-      await dead(struck);
+      await killedAt(someOf(ON_THE_WAY_BACK, 1), messageId);
       // Were it to go forward now, it would succeed.
       await world.heal("deployments-fail");
       await using survivor = await startBot();
       await pressing(messageId, survivor, /🔴 .* failed at both valid[^]*It was led back/);
-      expect(using.take()).toEqual([]);
-      expect(inForce()).toBe(old);
-      expect(await statusWith(old)).toBe(200);
+      expect(use.take()).toEqual([]);
+      expect(secret.inForce(world)).toBe(old);
+      expect(await secret.isAccepted(world, old)).toBe(true);
       await expectOver("led-back");
     },
     TEST_MS,
   );
 });
 
-const inForce = (): string => variableIn(world, "api", "APP_AUTH_BEARER_TOKENS").production ?? "";
-
-async function statusWith(token: string): Promise<number> {
-  const headers = { authorization: `Bearer ${token}` };
-  const answer = await fetch(`${world.product.apiUrl}/v1/sync/todoist/status`, { headers });
-  await answer.arrayBuffer();
-  return answer.status;
-}
-
-const load = () =>
-  startLoad(async () => {
-    const status = await statusWith(inForce().split(",")[0] ?? "");
-    return status === 200 ? undefined : String(status);
-  });
-
 /** Deployments since, by the world's own count. */
 async function counting(): Promise<() => Promise<number>> {
   const count = async (): Promise<number> => (await world.effects())["rollbacks"] ?? 0;
   const before = await count();
   return async () => (await count()) - before;
+}
+
+async function deploymentWaits(): Promise<void> {
+  const isWaiting = (): boolean =>
+    world.coolify.state.deployments.some(({ status }) => status === "queued");
+  const deadline = AbortSignal.timeout(RECOVERY_MS);
+  while (!isWaiting()) {
+    if (deadline.aborted) throw new Error("No deployment waits.");
+    await sleep(50);
+  }
 }
 
 async function expectOver(state: "done" | "led-back"): Promise<void> {
@@ -161,34 +200,21 @@ async function expectOver(state: "done" | "led-back"): Promise<void> {
   expect(rows).toEqual([{ state, blank: true }]);
 }
 
-async function startBot(options: { readonly killAt?: string } = {}): Promise<Bot> {
-  const bot = await spawnBot({
-    environment: {
-      ...world.environment,
-      OWN_DATABASE: database.url,
-      OWN_REDIS: inject("redisUrl"),
-      SEAL_KEY: Buffer.alloc(32, 7).toString("base64"),
-    },
-    more: [
-      "database: ${env:OWN_DATABASE}",
-      "redis: ${env:OWN_REDIS}",
-      "sealKey: ${env:SEAL_KEY}",
-      FAST_ENGINE,
-    ].join("\n"),
+const startBot = async (options: { readonly killAt?: string } = {}): Promise<Bot> =>
+  startBotIn(world, {
     ...options,
+    databaseUrl: database.url,
+    // Flightdeck's own copy of it, as somebody would have renewed it after each rotation.
+    environment: { ...HASTE, SANDBOX_API_TOKEN: tokenOf(world) },
+    readyWithinMs: 50_000,
   });
-  await expect
-    .poll(() => bot.log(), { timeout: 50_000, message: "the bot starts" })
-    .toContain('"ready"');
-  return bot;
-}
 
 /** Says yes to whatever is asked, by its code where it wants one, until the card reads so or the bot is struck. */
 async function pressing(messageId: number, bot: Bot, reads: RegExp | undefined): Promise<void> {
   const deadline = AbortSignal.timeout(RECOVERY_MS);
   const ended = bot.exited.then(() => "ended" as const);
   for (;;) {
-    const card = answersTo(messageId).at(-1);
+    const card = answersTo(world, messageId).at(-1);
     if (card && reads?.test(card.text)) return;
     if ((await Promise.race([ended, sleep(300)])) === "ended") return;
     if (deadline.aborted) {
@@ -208,17 +234,4 @@ function yesOf({ text, buttons }: ChatMessage): string | undefined {
     .flat()
     .map(({ label }) => label)
     .find((label) => label === "Approve" || label === code);
-}
-
-async function dead(bot: Bot): Promise<void> {
-  await expect
-    .poll(async () => Promise.race([bot.exited, Promise.resolve("alive")]), {
-      timeout: RECOVERY_MS,
-      message: `the bot is struck:\n${bot.log()}`,
-    })
-    .toBe("SIGKILL");
-}
-
-function answersTo(messageId: number): readonly ChatMessage[] {
-  return world.telegram.messages().filter(({ replyTo }) => replyTo?.id === messageId);
 }

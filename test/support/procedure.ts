@@ -21,7 +21,13 @@ export type Rotating = AsyncDisposable & {
   begin(): Promise<void>;
   readonly vault: RotationVault;
   /** The names of all deeds, in their order, and of the phases that they belong to. */
-  readonly deeds: readonly { readonly phase: string; readonly name: string }[];
+  readonly deeds: readonly {
+    readonly phase: string;
+    readonly name: string;
+    readonly readsOnly: boolean;
+    /** Has an application made anew. */
+    readonly deploys: boolean;
+  }[];
   /** Does everything up to this deed, and that one too; each as the frame does it. Gives back what they told. */
   doUntil(name: string): Promise<Facts>;
   doAll(): Promise<Facts>;
@@ -71,7 +77,13 @@ export function rotating(
   const { phases } = opened();
   const deedOf = (at: number): Deed => opened().phases.flatMap((phase) => phase.deeds)[at]!;
   const deeds = phases.flatMap((phase) =>
-    phase.deeds.map(({ name }) => ({ phase: phase.name, name })),
+    phase.deeds.map(({ name, readsOnly = false, whenCancelled }) => ({
+      phase: phase.name,
+      name,
+      readsOnly,
+      // Coolify goes on with what was asked for, whatever becomes of the run.
+      deploys: whenCancelled !== undefined,
+    })),
   );
   let done = 0;
   const doUntil = async (name: string): Promise<Facts> => {
