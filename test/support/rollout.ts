@@ -9,6 +9,7 @@ import { parseConfig, type ValidConfig } from "../../src/config/load-config.ts";
 import type { Entry } from "../../src/core/entry.ts";
 import { createLogger } from "../../src/logger.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
+import type { Clock } from "../../src/storage/database.ts";
 import { createTestDatabase } from "../database.ts";
 import { configText, FAST_ENGINE } from "./config.ts";
 import { query, readEntries } from "./records.ts";
@@ -57,6 +58,8 @@ export async function startRollout(
     /** Changes words of the sandbox's file. */
     readonly tune?: (text: string) => string;
     readonly watches?: boolean;
+    /** What time it is for the bot. */
+    readonly clock?: Clock;
   } = {},
 ): Promise<Rollout> {
   await using opened = new AsyncDisposableStack();
@@ -87,6 +90,7 @@ export async function startRollout(
       ),
       instance: "test-rollout",
       signal: new AbortController().signal,
+      ...(options.clock === undefined ? {} : { overrides: { clock: options.clock } }),
     }),
   );
   const kept = opened.move();
