@@ -350,6 +350,20 @@ describe("the gate lets secrets in from operators who are alone with us, and fro
     });
   });
 
+  test("of one that somebody types behind /rotate as little, in the group and its topics too", () => {
+    const text = `/rotate@flightdeck_bot supply todoist-token ${token}`;
+    expect(judged({ text })).toStrictEqual({ kind: "admitted", intake });
+    const chat = { id: OPS, type: "supergroup", title: "ops" };
+    const inTopic = { is_topic_message: true, message_thread_id: 4 };
+    expect(judged({ text: `/rotate ${token}`, chat, ...inTopic })).toStrictEqual({
+      kind: "admitted",
+      intake: { ...intake, chatId: OPS, topicId: 4 },
+    });
+    const long = `/rotate supply todoist-token ${"long ".repeat(200)}`;
+    expect(judged({ text: long, chat })).toMatchObject({ intake: { kind: "handed-over" } });
+    expect(judged({ text: `/rotate@other_bot supply x ${token}` }).kind).toBe("ignored");
+  });
+
   test.each([
     ["talk", { text: "I have made the new one, what now?" }, "ignored"],
     ["in the group", { chat: { id: OPS, type: "supergroup", title: "ops" } }, "ignored"],

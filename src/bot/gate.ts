@@ -2,7 +2,7 @@ import type { Message, Update } from "grammy/types";
 import { z } from "zod";
 
 import type { Operator } from "../core/operator.ts";
-import { armoredIn, looksLikeSecret } from "../core/pasted-secret.ts";
+import { armoredIn, looksLikeSecret, typesSecret } from "../core/pasted-secret.ts";
 
 const TEXT_LIMIT = 512;
 
@@ -33,6 +33,7 @@ export const intakeSchema = z.discriminatedUnion("kind", [
     kind: z.literal("handed-over"),
     userId: z.int(),
     chatId: z.int(),
+    topicId: z.int().optional(),
     messageId: z.int(),
     /** When it was sent, by Telegram's clock, seconds since 1970. */
     sentAt: z.int(),
@@ -103,9 +104,10 @@ function judgeMessage(message: Message, rules: GateRules): Judgement {
   if (message.is_from_offline) return refused("scheduled");
   if (message.edit_date !== undefined) return refused("edited");
   if (message.text?.startsWith("/") !== true) return judgeTalk(message);
-  if (message.text.length > TEXT_LIMIT) return refused("too-long");
   const text = ownCommand(message.text, rules.botUsername);
   if (text === undefined) return { kind: "ignored" };
+  if (typesSecret(text)) return handedOver(message);
+  if (message.text.length > TEXT_LIMIT) return refused("too-long");
   return {
     kind: "admitted",
     intake: {
@@ -121,18 +123,25 @@ function judgeMessage(message: Message, rules: GateRules): Judgement {
 }
 
 /** Of all that is no command only secrets count, and only where their owner is alone with us. */
-function judgeTalk({ chat, text, from, message_id, date }: Message): Judgement {
+function judgeTalk(message: Message): Judgement {
+  const { chat, text } = message;
   if (chat.type !== "private" || text === undefined) return { kind: "ignored" };
   const sealed = armoredIn(text);
   if (sealed === undefined && !looksLikeSecret(text)) return { kind: "ignored" };
+  return handedOver(message, sealed);
+}
+
+/** Of a secret in the clear nothing is let in but where it stands. */
+function handedOver(message: Message, sealed?: string): Judgement {
   return {
     kind: "admitted",
     intake: {
       kind: "handed-over",
-      userId: from?.id ?? 0,
-      chatId: chat.id,
-      messageId: message_id,
-      sentAt: date,
+      userId: message.from?.id ?? 0,
+      chatId: message.chat.id,
+      ...topic(message),
+      messageId: message.message_id,
+      sentAt: message.date,
       ...(sealed === undefined ? {} : { sealed }),
     },
   };

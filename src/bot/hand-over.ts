@@ -100,12 +100,15 @@ async function opening(sealed: string, identity: Secret): Promise<string | undef
 export function pastedCard(
   rotated: readonly { readonly target: string; readonly secret: string }[],
   recipient: string,
+  where: "private" | "group",
 ): Card {
   const isAddressed = new Set(rotated.map(({ target }) => target)).size > 1;
+  const isPrivate = where === "private";
   const card = plainCard(
-    "🚨 That looked like a secret: deleted and refused",
+    // In a group only an administrator may delete what others say, and whether this bot is one is the group's to decide.
+    `🚨 That looked like a secret: ${isPrivate ? "deleted and refused" : "refused, and deleted where I may"}`,
     "What was typed into a chat is known to Telegram and to every phone in it. It is compromised: it was used for nothing, and nobody should use it. Where you still see it, delete it.",
-    "If it was one of these, rotate it now. A new one is handed over at a terminal (flightdeck rotate supply SECRET), or pasted here once it is sealed:",
+    `If it was one of these, rotate it now. A new one is handed over at a terminal (flightdeck rotate supply SECRET), or pasted ${isPrivate ? "here" : "to me in private"} once it is sealed:`,
   );
   return {
     ...card,

@@ -187,7 +187,7 @@ const GUIDED_IN_PRIVATE = "A guide is for one person: type it to me in private."
 /** What is a command line, typed or behind a button. */
 type Typed = Exclude<Intake, { readonly kind: "handed-over" }>;
 
-/** What an operator pasted in private: sealed for us, or in the clear, which nobody may use any more. */
+/** What an operator pasted or typed: sealed for us, or in the clear, which nobody may use any more. */
 async function handleSecret(
   parts: RouterParts,
   given: {
@@ -198,7 +198,7 @@ async function handleSecret(
   },
 ): Promise<Aftermath | Unopened> {
   const { tx, now, due, intake } = given;
-  const { chatId, messageId, sealed, userId } = intake;
+  const { chatId, topicId, messageId, sealed, userId } = intake;
   const own: ServedTarget["context"][] = [];
   for (const { context } of parts.targets) {
     const isKnown = context.operators.some(({ telegram }) => telegram === userId);
@@ -208,12 +208,13 @@ async function handleSecret(
     parts.tally.count("locked");
     return sealed === undefined ? { now, erase: { chatId, messageId } } : { now };
   }
-  const place: Place = { chatId, topicId: undefined, replyTo: undefined };
+  const place: Place = { chatId, topicId, replyTo: undefined };
   if (sealed === undefined) {
     const rotated = own.flatMap(({ target, rotated }) =>
       Object.keys(rotated).map((secret) => ({ target, secret })),
     );
-    const card = pastedCard(rotated, await parts.handOver.recipient());
+    const where = chatId === userId ? "private" : "group";
+    const card = pastedCard(rotated, await parts.handOver.recipient(), where);
     await answer(tx, now, subjectOf(due), place, card);
     return { now, erase: { chatId, messageId } };
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { armoredIn, looksLikeSecret } from "./pasted-secret.ts";
+import { armoredIn, looksLikeSecret, typesSecret } from "./pasted-secret.ts";
 
 describe("what looks like a secret", () => {
   test.each([
@@ -22,6 +22,38 @@ describe("what looks like a secret", () => {
     "",
   ])("and what does not: %s", (text) => {
     expect(looksLikeSecret(text)).toBe(false);
+  });
+});
+
+describe("a secret that is typed behind /rotate", () => {
+  const token = "0123456789abcdef0123456789abcdef01234567";
+
+  test.each([
+    `/rotate supply todoist-token ${token}`,
+    "/rotate supply todoist-token hunter2",
+    `/rotate supply ${token}`,
+    `/rotate @production supply todoist-token hunter2`,
+    `/rotate todoist-token ${token}`,
+    `/rotate todoist-token exposed ${token}`,
+    `/rotate ${token}`,
+    `/rotate guide todoist-token ${token}`,
+    `/rotate supply\ntodoist-token\n${token}`,
+  ])("is one: %s", (command) => {
+    expect(typesSecret(command)).toBe(true);
+  });
+
+  test.each([
+    "/rotate",
+    "/rotate supply",
+    "/rotate supply todoist-token",
+    "/rotate api-tokens-of-2026-live exposed",
+    "/rotate @production todoist-token back",
+    "/rotate guide todoist-token",
+    "/rotate todoist-token please",
+    `/deploy ${token}`,
+    `/rotated ${token}`,
+  ])("and is none: %s", (command) => {
+    expect(typesSecret(command)).toBe(false);
   });
 });
 

@@ -23,6 +23,25 @@ export function looksLikeSecret(text: string): boolean {
   return text.split(/\s+/).some(isRandom);
 }
 
+/** What the name of a secret can be. */
+const NAME = /^[a-z][a-z0-9-]{0,23}$/;
+/** What is typed behind the name of a secret. */
+const MANNERS = ["exposed", "back"];
+
+/**
+ * Whether somebody has typed a secret behind `/rotate`, where a value is never taken: whatever stands behind `supply` and a
+ * name, and what looks like a secret elsewhere. A name alone is none, however random it looks.
+ */
+export function typesSecret(command: string): boolean {
+  const [name = "", ...words] = command.replace(/^\//, "").split(/\s+/);
+  if (name !== "rotate") return false;
+  const said = words.filter((word) => word !== "" && !word.startsWith("@"));
+  const [first = "", ...values] = said[0] === "supply" ? said.slice(1) : said;
+  const isSupplied = said[0] === "supply" && values.length > 0;
+  const isSecret = (word: string): boolean => !MANNERS.includes(word) && looksLikeSecret(word);
+  return isSupplied || (!NAME.test(first) && isSecret(first)) || values.some(isSecret);
+}
+
 /** A long word of letters and digits without a sentence's punctuation, which nobody would type by hand. */
 function isRandom(word: string): boolean {
   if (word.length < SHORTEST || /^https?:\/\//i.test(word)) return false;

@@ -71,6 +71,47 @@ describe("a secret that is pasted in private", () => {
     expect(rollout.log()).not.toContain(pasted);
   });
 
+  test.each([
+    ["private", "deleted too"],
+    // The bot is an administrator of the group, and one that may delete nothing of others.
+    ["group", "refused, and whoever typed it is told to delete it"],
+  ] as const)(
+    "typed behind /rotate supply in the %s chat is %s, and stands nowhere afterwards",
+    async (chat, _what) => {
+      const typed = randomBytes(20).toString("hex");
+      const otto = world.as("operator");
+      const before = new Set(otto.messages(chat).map(({ id }) => id));
+      const { messageId } = otto.say(`/rotate supply todoist-token ${typed}`, { chat });
+      const answer = await world.telegram.waitFor(
+        () =>
+          otto
+            .messages(chat)
+            .find(({ id, text }) => !before.has(id) && /That looked like a secret/.test(text)),
+        { timeoutMs: 30_000 },
+      );
+      expect(answer.text).toContain("compromised");
+      expect(answer.text).toContain("Where you still see it, delete it.");
+      await world.telegram.waitFor(
+        () =>
+          world.telegram
+            .calls()
+            .some(
+              ({ method, params }) =>
+                method === "deleteMessage" && params["message_id"] === messageId,
+            ) || undefined,
+        { timeoutMs: 20_000 },
+      );
+      const isLeft = otto.messages(chat).some(({ id }) => id === messageId);
+      expect(isLeft).toBe(chat === "group");
+      const { rows } = await query<{ text: string }>(
+        rollout.databaseUrl,
+        "select i::text as text from inbox i union all select o::text from outbox o",
+      );
+      expect(rows.filter(({ text }) => text.includes(typed))).toEqual([]);
+      expect(rollout.log()).not.toContain(typed);
+    },
+  );
+
   test("is deleted too when a viewer pastes it, and talk is left alone", async () => {
     world.as("viewer").say("is there anything new?", PRIVATE);
     await confide(randomBytes(20).toString("hex"), /That looked like a secret/, "viewer");
