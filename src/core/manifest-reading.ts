@@ -8,7 +8,7 @@ import {
   type Manifest,
 } from "./manifest.ts";
 
-/** What a manifest says, or why it says nothing to us; a later version's may be as sound as any. */
+/** What a manifest says, or why we cannot read it. One of a later version than ours is not damaged, only newer. */
 export type ManifestReading =
   | { readonly kind: "read"; readonly manifest: Manifest }
   | { readonly kind: "unreadable" | "later"; readonly reason: string };

@@ -22,7 +22,7 @@ export function tokensFor(variables: TokenVariables, old: string, minted: string
   return withToken(withToken(now, old, minted), minted, old);
 }
 
-/** The token beside all others, and the user of another one for it, if that one has any. */
+/** Adds a token to the list, and to the users, if there are any, as a token of the same user as `like`. */
 function withToken({ list, users }: Tokens, token: string, like: string): Tokens {
   const user = users?.find(([one]) => one === token || one === like)?.[1];
   const isKnown = users?.some(([one]) => one === token) ?? true;
