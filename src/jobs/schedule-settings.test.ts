@@ -35,7 +35,12 @@ describe("a schedule", () => {
     [
       "a day that never comes",
       { cron: "0 3 31 2 *" },
-      `nightly.cron: "0 3 31 2 *" is never due; expected ${FIVE}`,
+      `nightly.cron: this is never due; expected ${FIVE}`,
+    ],
+    [
+      "words, which are not repeated",
+      { cron: "correct horse battery staple secret" },
+      `nightly.cron: configuration entry 1; expected ${FIVE}`,
     ],
     [
       "a patience that outlasts a week",

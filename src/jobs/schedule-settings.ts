@@ -70,9 +70,10 @@ function patternProblem(pattern: string): string | undefined {
   if (pattern.trim().split(/ +/).length !== 5) return undefined;
   try {
     const [next] = createCalendar(pattern, "UTC").after(new Date(), 1);
-    return next === undefined ? `"${pattern}" is never due; expected ${EXPECTED}` : undefined;
+    return next === undefined ? `this is never due; expected ${EXPECTED}` : undefined;
   } catch (error) {
     const reason = error instanceof Error ? error.message.replace(/^CronPattern: /, "") : "";
-    return `${reason}; expected ${EXPECTED}`;
+    // Where its words go on with a quotation, they repeat what somebody typed: that could be a secret.
+    return `${reason.replace(/:?\s*[('][^]*$/, "")}; expected ${EXPECTED}`;
   }
 }

@@ -94,7 +94,7 @@ const context = {
   cause: "tg-1",
   tap: undefined,
   engine: anything,
-  handedOver: behind,
+  handedOver: ["xai-key"],
   start: behind,
   record: behind,
 } as unknown as CommandContext;
