@@ -3,11 +3,12 @@
  * bot writes of it in `comms`. The people are personas; what they say is all that this program does.
  */
 import { createWriteStream, readFileSync } from "node:fs";
-import { cp, mkdir, rm } from "node:fs/promises";
+import { cp, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { ChatMessage } from "../sandbox/telegram/server.ts";
 import { startWorld } from "../sandbox/world.ts";
+import type { Terminal } from "../src/cli-terminal.ts";
 import { runCommandLine } from "../src/cli.ts";
 import { createBell } from "../src/core/waiting.ts";
 import { temporaryDirectory } from "../src/servers/temporary-directory.ts";
@@ -28,6 +29,25 @@ tell("Starting a small world, and the bot in it …");
 const log = createWriteStream(join(data, "bot.log"));
 const world = opened.use(await startWorld({ signal: stopping.signal }));
 const { ask, say, tap, until } = createPeople(world, tell);
+/** What the bot knows of the machine; its name says nothing of the one on which somebody rehearses. */
+const terminal: Omit<Terminal, "argv"> = {
+  sources: {
+    environment: {
+      ...world.environment,
+      SANDBOX_DATA: data,
+      SANDBOX_LOG_ORIGIN: "flightdeck/rehearsal/sandbox",
+      SANDBOX_WATCH_LASTS: "20s",
+    },
+    readFile: (path) => readFileSync(path, "utf8"),
+  },
+  stdin: process.stdin,
+  osUser: "nobody",
+  instance: "rehearsal",
+  stdout: (text) => void process.stdout.write(text),
+  stderr: (text) => void process.stderr.write(text),
+  signal: stopping.signal,
+  hangUp: createBell(),
+};
 const bot = startBot();
 opened.defer(() => bot.stop());
 
@@ -40,27 +60,14 @@ await ask("viewer", "/evidence verify", /SOUND/);
 await bot.stop();
 await keep();
 
-/** The real bot with its real configuration. Its name says nothing of the machine on which somebody rehearses. */
+/** The real bot with its real configuration. */
 function startBot(): { stop(): Promise<void> } {
   const ending = new AbortController();
   const ended = runCommandLine({
+    ...terminal,
     argv: ["start", "ops/sandbox.yaml"],
-    sources: {
-      environment: {
-        ...world.environment,
-        SANDBOX_DATA: data,
-        SANDBOX_LOG_ORIGIN: "flightdeck/rehearsal/sandbox",
-        SANDBOX_WATCH_LASTS: "20s",
-      },
-      readFile: (path) => readFileSync(path, "utf8"),
-    },
-    stdin: process.stdin,
-    osUser: "nobody",
-    instance: "rehearsal",
     stdout: (line) => void log.write(line),
-    stderr: (text) => void process.stderr.write(text),
     signal: AbortSignal.any([ending.signal, stopping.signal]),
-    hangUp: createBell(),
   });
   void (async () => {
     const code = await ended;
@@ -154,9 +161,13 @@ function runOf(card: ChatMessage): string {
 
 /** Only the log and the key that proves it: nothing else of the bot's folder is for others. */
 async function keep(): Promise<void> {
+  const text = await readFile(join(data, "comms/log.md"), "utf8");
+  if (world.secrets.some((secret) => text.includes(secret))) {
+    throw new Error("The log holds a secret of the world; it is not kept.");
+  }
   await mkdir(join(comms, "keys"), { recursive: true });
-  await rm(join(comms, "log.md"), { force: true });
   for (const file of ["log.md", KEY]) await cp(join(data, "comms", file), join(comms, file));
-  tell("comms/log.md holds the rehearsal, and is verified by:");
-  tell(`  npm run -s flightdeck -- evidence verify comms/log.md --key comms/${KEY}`);
+  tell(`flightdeck evidence verify comms/log.md --key comms/${KEY}`);
+  const argv = ["evidence", "verify", join(comms, "log.md"), "--key", join(comms, KEY)];
+  process.exitCode = await runCommandLine({ ...terminal, argv });
 }

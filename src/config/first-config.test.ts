@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { assert, property, string } from "fast-check";
@@ -67,6 +67,11 @@ test("opens the door at which the image's health check asks", () => {
   const { listen } = loaded(learnt).http ?? {};
   const image = readFileSync(join(import.meta.dirname, "../../Dockerfile"), "utf8");
   expect(image).toContain(`http://${listen}/healthz`);
+});
+
+test("gives the log a folder of its own, for a checkout has the rehearsal's log where a log is by default", () => {
+  expect(loaded(learnt).evidence.directory).toBe("comms/production");
+  expect(existsSync(join(import.meta.dirname, "../../comms/log.md"))).toBe(true);
 });
 
 test("holds the first question about the product in a comment when nobody named an address", () => {

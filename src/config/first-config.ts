@@ -27,7 +27,7 @@ export function firstConfig(learnt: FirstConfig): string {
     telegram(learnt),
     operators(learnt),
     HEALTH,
-    STORAGE,
+    storage(learnt),
     checks(learnt),
   ].join("\n\n")}\n`;
 }
@@ -78,8 +78,14 @@ const HEALTH = `# How this process is, for this machine alone: 127.0.0.1:9464 an
 # is asked there.
 http: {}`;
 
-const STORAGE = `# Everything that must survive. Without \`database\` and \`redis\` Flightdeck runs its own PostgreSQL and Redis in here.
-data: data`;
+function storage({ target }: FirstConfig): string {
+  return `# Everything that must survive. Without \`database\` and \`redis\` Flightdeck runs its own PostgreSQL and Redis in here.
+data: data
+
+# The evidence log as a file: log.md, its closed parts and the public keys. No other log may lie there.
+evidence:
+  directory: ${quoted(`comms/${target}`)}`;
+}
 
 function checks({ healthUrl, tokenReference, apiRoot }: FirstConfig): string {
   return [
