@@ -39,13 +39,17 @@ const graceMs = 8_000;
 
 /** Runs the bot as a child and keeps it running, within bounds. It dies with us, even when we are killed. */
 export function startBotProcess(options: BotOptions): BotProcess {
-  const { say, pausesMs = usualPausesMs, onChange = () => undefined } = options;
+  const { pausesMs = usualPausesMs, onChange = () => undefined } = options;
   const log = createWriteStream(options.logFile, { flags: "w", mode: 0o600 });
   const ending = new AbortController();
   let restart = new AbortController();
   let state: BotState = "waiting";
   let child: GuardedChild | undefined;
 
+  // Whoever has ended everything expects that something breaks off; it is in the log.
+  const say = (line: string): void => {
+    if (!ending.signal.aborted) options.say(line);
+  };
   const enter = (next: BotState): void => {
     state = next;
     onChange();

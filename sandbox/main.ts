@@ -10,6 +10,7 @@ import { type SandboxOptions, startSandbox } from "./sandbox.ts";
 
 const directory = join(import.meta.dirname, "..");
 const usualPort = 4600;
+const BOT_WITHIN_MS = 30_000;
 
 const stopping = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -66,6 +67,11 @@ async function run(
     SANDBOX_PRODUCT_DATABASE_URL: sandbox.world.variables.api["DATABASE_URL"]!,
     SANDBOX_PRODUCT_REDIS_URL: sandbox.world.variables.api["REDIS_URL"]!,
   });
+  // From here on whoever asks is answered at once, in the chat and at a terminal.
+  await sandbox.world.telegram
+    .waitFor(() => sandbox.world.telegram.calls()[0], { timeoutMs: BOT_WITHIN_MS })
+    .catch(() => console.log("The bot takes its time; what you type meanwhile is answered then."));
+  if (stopping.signal.aborted) return;
   console.log(banner({ url: sandbox.url, dataDirectory, empty: wanted.empty }));
   openBrowser(sandbox.url);
   if (!stopping.signal.aborted) await once(stopping.signal, "abort");

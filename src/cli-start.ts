@@ -61,6 +61,10 @@ async function serve(terminal: Terminal, files: Files, service: Service): Promis
   try {
     app = await startApp({ config, logger, instance, signal, startAfresh: hangUp.ring });
   } catch (error) {
+    if (signal.aborted) {
+      logger.info({ target: config.settings.target }, "stopped before it had started");
+      return { kind: "stopped" };
+    }
     logger.error({ err: error }, "this configuration does not start");
     return { kind: "did-not-start", error };
   }

@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
+import { stripVTControlCharacters } from "node:util";
 
 import { expect, test } from "vitest";
 
@@ -26,13 +28,21 @@ test.each([
     const exit = once(child, "exit");
     let said = "";
     let url: string | undefined;
+    let log: string | undefined;
+    let database = false;
     for await (const line of createInterface(child.stdout)) {
       said += `${line}\n`;
       url ??= /The ops group\s+\S*?(http:\/\/127\.0\.0\.1:\d+)/.exec(line)?.[1];
-      if (line.includes("Ctrl-C")) child.kill("SIGINT");
+      log ??= /The bot.s log\s+(\/\S+\/bot\.log)/.exec(stripVTControlCharacters(line))?.[1];
+      if (line.includes("Ctrl-C")) {
+        database = existsSync(join(dirname(log ?? ""), "postgres/cluster/postmaster.pid"));
+        child.kill("SIGINT");
+      }
     }
     const [code] = await exit;
     expect(url).toBeDefined();
+    // Whoever follows it at once, at a terminal too, finds a bot that is there.
+    expect(database).toBe(true);
     expect(said).toContain(firstStep);
     expect(said).toContain("Stopping");
     expect(code).toBe(0);

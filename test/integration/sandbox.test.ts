@@ -126,6 +126,16 @@ describe("the bot of the sandbox", () => {
     expect([bot.state, isAlive(pid)]).toEqual(["stopped", false]);
   });
 
+  test("says nothing more on the terminal once it is to end, and goes on in its log", async () => {
+    const bot = start(
+      `process.on("SIGTERM", () => { console.log("broken off"); process.exit(0); }); console.log("up"); ${livesOn}`,
+    );
+    await expect.poll(() => said, { timeout: 5_000 }).toEqual(["bot: up"]);
+    await bot[Symbol.asyncDispose]();
+    expect(said).toEqual(["bot: up"]);
+    expect(readFileSync(join(directory, "bot.log"), "utf8")).toBe("up\nbroken off\n");
+  });
+
   test("is ended even when the sandbox ends before it has begun", async () => {
     const bot = start(livesOn);
     await bot[Symbol.asyncDispose]();
