@@ -21,7 +21,7 @@ export type BotOptions = {
   readonly watches?: boolean;
   /** `moment#n` or `moment@step#n`: where it is struck. */
   readonly killAt?: string;
-  readonly killWith?: "SIGKILL" | "SIGSTOP";
+  readonly killWith?: "SIGKILL" | "SIGSTOP" | "SIGTERM";
 };
 
 export type Bot = AsyncDisposable & {
