@@ -332,6 +332,20 @@ describe("faults", () => {
     await bot.api.sendMessage(bot.telegram.chatId, "a");
   });
 
+  test("an offence: 400, of words unless told otherwise", async () => {
+    await using bot = await startTestBot();
+    bot.telegram.faults.add({ kind: "offence", times: 1 });
+    bot.telegram.faults.add({ kind: "offence", because: "query is too old", times: 1 });
+    const description = "Bad Request: can't parse entities";
+    const sent = bot.api.sendMessage(bot.telegram.chatId, "a");
+    await expect(sent).rejects.toMatchObject({ error_code: 400, description });
+    await expect(bot.api.getMe()).rejects.toMatchObject({
+      error_code: 400,
+      description: "Bad Request: query is too old",
+    });
+    await bot.api.sendMessage(bot.telegram.chatId, "a");
+  });
+
   test("a hang: nothing happens until the fault ends, and then the connection breaks", async () => {
     await using bot = await startTestBot();
     const { telegram } = bot;

@@ -9,6 +9,7 @@ import type { ApiCall, Log } from "./journal.ts";
 import { findMethod } from "./methods/index.ts";
 import {
   Refusal,
+  badRequest,
   forbidden,
   methodNotFound,
   restarting,
@@ -49,6 +50,7 @@ const FAULT_REFUSALS = {
     forbidden(
       chatId > 0 ? "bot was blocked by the user" : "bot was kicked from the supergroup chat",
     ),
+  offence: (fault) => badRequest(fault.because ?? "can't parse entities"),
   revoke: () => unauthorized(),
 } satisfies Partial<Record<Fault["kind"], (fault: Fault, chatId?: number) => Refusal>>;
 

@@ -10,6 +10,8 @@ type FaultKind =
   | "hang"
   /** 403: the bot was thrown out of the group, or blocked by the person. */
   | "refuse"
+  /** 400: it takes offence at this very request. */
+  | "offence"
   /** 401: BotFather has made the token void. */
   | "revoke";
 
@@ -23,6 +25,8 @@ export type Fault = {
   readonly times?: number;
   /** Seconds, for `rate-limit`; 1 when left out. */
   readonly retryAfter?: number;
+  /** What it takes offence at, for `offence`; entities that it cannot parse when left out. */
+  readonly because?: string;
 };
 
 export type ActiveFault = {
