@@ -19,6 +19,15 @@ const PATH = new RegExp(
 const links = (document: string): string[] =>
   [...proseOf(document).matchAll(/\]\(([^)\s]+)[^)]*\)/g)].map((match) => match[1] ?? "");
 
+/** The names under which a page's headings are linked to. */
+const anchorsOf = (document: string): readonly string[] =>
+  [...proseOf(document).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} -]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+
 type Excerpt = { readonly document: string; readonly file: string; readonly code: string };
 
 /** Blocks that name the file they are taken from: three backticks, the language, the path. */
@@ -61,6 +70,24 @@ describe("the documents", () => {
     const changed = excerpts.filter(({ file, code }) => !read(file).includes(code));
     expect(excerpts.length).toBeGreaterThan(2);
     expect(changed).toEqual([]);
+  });
+
+  test.each(documents)("%s leads to no heading that is not there", (document) => {
+    const lost = links(document)
+      .filter((link) => !/^https?:/.test(link) && link.includes("#"))
+      .filter((link) => {
+        const [file = "", anchor = ""] = link.split("#");
+        return !anchorsOf(file === "" ? document : join(dirname(document), file)).includes(anchor);
+      });
+    expect(lost).toEqual([]);
+  });
+
+  test("are all to be found from docs/README.md, the runbooks of checks by their folder", () => {
+    const listed = links("docs/README.md").map((link) => join("docs", link));
+    const lost = documents
+      .filter((document) => !listed.includes(document) && !listed.includes(dirname(document)))
+      .filter((document) => document !== "docs/README.md");
+    expect(lost).toEqual([]);
   });
 
   test("list every decision in docs/README.md", () => {
