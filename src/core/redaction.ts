@@ -33,6 +33,10 @@ const PATTERNS: readonly RegExp[] = [
 
 /** The last net: masks whatever looks like a credential. Types and allow-lists come first; this catches what slipped. */
 export function scrub(text: string): string {
+  return settled(text, maskForms);
+}
+
+function maskForms(text: string): string {
   return PATTERNS.reduce(
     (scrubbed, pattern) =>
       scrubbed.replace(pattern, (_match, kept: unknown) =>
@@ -40,6 +44,20 @@ export function scrub(text: string): string {
       ),
     text,
   );
+}
+
+/** Far more often than masks ever made something look like a credential that did not before. */
+const PASSES_AT_MOST = 8;
+
+/** Masks until there is nothing left to mask, so that what was scrubbed stays as it is wherever it is scrubbed again. */
+function settled(text: string, mask: (text: string) => string): string {
+  let scrubbed = text;
+  for (let passes = 0; passes < PASSES_AT_MOST; passes += 1) {
+    const next = mask(scrubbed);
+    if (next === scrubbed) break;
+    scrubbed = next;
+  }
+  return scrubbed;
 }
 
 /** A scrubber that also knows the very values that this process holds. */
@@ -57,13 +75,22 @@ export function createLearningScrubber(secrets: readonly Secret[]): LearningScru
   const known = new Set(secrets.map((secret) => secret.reveal()));
   let values = spelt(known);
   return {
-    scrub: (text) => scrub(values.reduce((rest, value) => rest.replaceAll(value, MASK), text)),
+    scrub: (text) => settled(text, (rest) => maskForms(values.reduce(withoutValue, rest))),
     learn(secret) {
       if (known.has(secret.reveal())) return;
       known.add(secret.reveal());
       values = spelt(known);
     },
   };
+}
+
+/** Between the masks, for somebody's password may be a part of that word. */
+function withoutValue(text: string, value: string): string {
+  if (!text.includes(value)) return text;
+  return text
+    .split(MASK)
+    .map((part) => part.replaceAll(value, MASK))
+    .join(MASK);
 }
 
 function spelt(values: ReadonlySet<string>): readonly string[] {
