@@ -1,9 +1,10 @@
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { schemaOf } from "../sandbox/product/migrations.ts";
 import { startPostgres, type PostgresServer } from "../src/servers/postgres.ts";
 import { temporaryDirectory } from "../src/servers/temporary-directory.ts";
-import { blocksOf } from "./support/documents.ts";
+import { blocksOf, codeWordsOf, documents } from "./support/documents.ts";
 import { query } from "./support/records.ts";
 
 const [roles] = blocksOf("ops/SECRETS_ROTATION_RUNBOOK.md").filter(
@@ -60,5 +61,27 @@ describe("the roles of the runbook of rotations", () => {
     expect(rows).toEqual([{ ended: 1 }]);
     await expect(query(asUser("app_a"), "select 1")).rejects.toThrow("not permitted to log in");
     await holding.end().catch(() => undefined);
+  });
+});
+
+/** What a person looks up by hand, where it is told in passing. */
+const looks = documents
+  .flatMap((document) => codeWordsOf(document))
+  .filter(({ text }) => text.startsWith("select "))
+  .map(({ document, line, text }) => [`${document}:${line}`, text] as const);
+
+describe("what is to be looked up by hand", () => {
+  beforeAll(async () => {
+    await query(server.url(), "create database product");
+    const schema = await schemaOf("A");
+    for (const text of schema) await query(server.url("product"), text);
+  }, 60_000);
+
+  test("is told in several runbooks", () => {
+    expect(looks.length).toBeGreaterThan(5);
+  });
+
+  test.each(looks)("can be asked of the product's database: %s", async (_place, text) => {
+    await expect(query(server.url("product"), text.replaceAll("…", "1"))).resolves.toBeDefined();
   });
 });
