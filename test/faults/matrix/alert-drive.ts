@@ -48,8 +48,9 @@ export async function raiseAlert({ world, databaseUrl, log }: Scene): Promise<Un
         const texts = told().map(({ text }) => text);
         throw new Error(`Nothing reads ${reads}:\n${texts.join("\n--\n")}\n${log()}`, { cause });
       });
-  const reaches = async (wanted: string): Promise<void> =>
-    expect.poll(state, { ...WITHIN, message: `the alert is ${wanted}` }).toBe(wanted);
+  const reaches = async (wanted: string): Promise<void> => {
+    await expect.poll(state, { ...WITHIN, message: `the alert is ${wanted}` }).toBe(wanted);
+  };
 
   await world.break(FAULT);
   return {
@@ -66,6 +67,7 @@ export async function raiseAlert({ world, databaseUrl, log }: Scene): Promise<Un
     },
     async expectOnce() {
       const kinds = (await readEntries(databaseUrl))
+        .filter((entry) => JSON.stringify(entry).includes(CHECK))
         .map(({ kind }) => kind)
         .filter((kind) => kind.startsWith("alert."));
       expect(kinds).toEqual(["alert.fired", "alert.resolved"]);

@@ -4,7 +4,7 @@ import { families, type Family } from "./families.ts";
 export type Cell =
   /** A test of another suite, by its file and its title as they stand there. */
   | { readonly kind: "held"; readonly holds: string; readonly by: readonly NamedTest[] }
-  /** Tried in this folder, by the title `<fault> / <family>: <holds>`. */
+  /** Tried in this folder, under the fault's name as `<family>: <holds>`. */
   | { readonly kind: "tried"; readonly holds: string }
   | { readonly kind: "does not apply"; readonly because: string };
 
@@ -494,6 +494,7 @@ export function rowOf(fault: Fault): Row {
   return row;
 }
 
-export function titleOf(fault: string, family: Family, holds: string): string {
-  return `${fault} / ${family}: ${holds}`;
+/** What a test of this folder is called, under the name of its fault. */
+export function titleOf(family: Family, cell: Cell): string {
+  return cell.kind === "does not apply" ? family : `${family}: ${cell.holds}`;
 }

@@ -160,7 +160,7 @@ export const drives: Readonly<Record<Exclude<Family, "alerts">, Drive>> = {
 
 /** Says what begins it. What is done from then on is counted. */
 export async function drive(
-  { begins, midst, ends, effects, ...driven }: Drive,
+  { begins, ends, effects, expectDone }: Drive,
   { world, databaseUrl, log }: Scene,
 ): Promise<Undertaking> {
   const counted = await world.effects();
@@ -188,7 +188,7 @@ export async function drive(
     },
     async expectOnce() {
       expect(await grown()).toEqual(effects);
-      await driven.expectDone(world);
+      await expectDone(world);
       await expectOneRun(databaseUrl);
       expectToldOnce(answers(), ends);
     },

@@ -4,14 +4,16 @@ import { readFileSync } from "node:fs";
 import { inject } from "vitest";
 
 import type { World } from "../../../sandbox/world.ts";
-import { startApp } from "../../../src/app.ts";
+import { startApp, type App } from "../../../src/app.ts";
 import { parseConfig } from "../../../src/config/load-config.ts";
 import type { Moment } from "../../../src/core/trace.ts";
 import { createLogger } from "../../../src/logger.ts";
 import { temporaryDirectory } from "../../../src/servers/temporary-directory.ts";
 import { createTestDatabase } from "../../database.ts";
+import { SEAL_KEY, startBotIn } from "../../support/bot-in-world.ts";
 import { configText, FAST_ENGINE } from "../../support/config.ts";
 import { HASTE } from "../../support/rollout.ts";
+import type { Bot, BotOptions as SpawnBotOptions } from "../../support/spawn-bot.ts";
 
 /** A world with stores of Flightdeck's own in it, in which bots come and go. */
 export type Scene = AsyncDisposable & {
@@ -22,11 +24,15 @@ export type Scene = AsyncDisposable & {
   readonly data: string;
   /** Starts a bot in this process, where its moments can be heard. */
   startBot(options?: BotOptions): Promise<SceneBot>;
+  /** Starts one as a process of its own, to be killed or paused. */
+  spawnBot(options?: SpawnOptions): Promise<Bot>;
   /** What all bots have said to their operators' logs so far. */
   log(): string;
 };
 
 export type SceneBot = AsyncDisposable & {
+  /** As it is now, for it may start afresh. */
+  app(): Promise<App>;
   /** As SIGTERM does: takes in no more, hands over what it has, ends. */
   stop(): Promise<void>;
 };
@@ -39,6 +45,11 @@ type BotOptions = {
   readonly clock?: (now: Date) => Date;
 };
 
+type SpawnOptions = Pick<SpawnBotOptions, "killAt" | "killWith" | "watches"> & {
+  /** Said to it beside what the world says. */
+  readonly environment?: Readonly<Record<string, string>>;
+};
+
 export type SceneOptions = {
   /** Lines of configuration behind those of the sandbox. */
   readonly more?: string;
@@ -46,10 +57,9 @@ export type SceneOptions = {
   readonly tune?: (text: string) => string;
 };
 
-/** All bots of a scene seal by the same key, or a next one could not read what this one has sealed. */
-export const SEAL_KEY = Buffer.alloc(32, 7).toString("base64");
+const READY_WITHIN_MS = 40_000;
 
-export const OWN_STORES = [
+const OWN_STORES = [
   "database: ${env:OWN_DATABASE}",
   "redis: ${env:OWN_REDIS}",
   "sealKey: ${env:SEAL_KEY}",
@@ -82,26 +92,50 @@ export async function openScene(
       readFile: (file) => readFileSync(file, "utf8"),
     });
     if (!config.ok) throw new Error(config.problems.map(({ message }) => message).join("\n"));
+    const valid = config;
     const stopping = new AbortController();
     started += 1;
-    const app = await startApp({
-      config,
-      logger: createLogger(
-        (line) => (log += line),
-        (line) => line,
-      ),
-      instance: `matrix-${started}`,
-      signal: stopping.signal,
-      overrides: options.clock === undefined ? {} : { clock: options.clock },
-    });
+    const instance = `matrix-${started}`;
+    const start = async (): Promise<App> =>
+      startApp({
+        config: valid,
+        logger: createLogger(
+          (line) => (log += line),
+          (line) => line,
+        ),
+        instance,
+        signal: stopping.signal,
+        startAfresh: () => {
+          app = app.then(async (running) => {
+            await running[Symbol.asyncDispose]();
+            return stopping.signal.aborted ? running : start();
+          });
+        },
+        overrides: options.clock === undefined ? {} : { clock: options.clock },
+      });
+    let app = start();
+    await app;
     let ended: Promise<void> | undefined;
     const stop = async (): Promise<void> => {
       stopping.abort();
-      ended ??= Promise.resolve(app[Symbol.asyncDispose]());
+      ended ??= app.then(async (running) => running[Symbol.asyncDispose]());
       return ended;
     };
     bots.defer(stop);
-    return { stop, [Symbol.asyncDispose]: stop };
+    return { app: async () => app, stop, [Symbol.asyncDispose]: stop };
+  }
+
+  async function spawnBot({ environment = {}, ...options }: SpawnOptions = {}): Promise<Bot> {
+    return bots.use(
+      await startBotIn(world, {
+        databaseUrl: database.url,
+        data: path,
+        environment: { ...HASTE, ...environment },
+        more,
+        readyWithinMs: READY_WITHIN_MS,
+        ...options,
+      }),
+    );
   }
 
   const kept = opened.move();
@@ -110,6 +144,7 @@ export async function openScene(
     databaseUrl: database.url,
     data: path,
     startBot,
+    spawnBot,
     log: () => log,
     [Symbol.asyncDispose]: async () => kept.disposeAsync(),
   };
