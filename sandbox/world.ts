@@ -21,6 +21,7 @@ import { type ReleaseName, releases } from "./releases.ts";
 import { newBackupKeys, type BackupKeys } from "./s3/backup-keys.ts";
 import { type S3Server, startS3 } from "./s3/server.ts";
 import { type SecondPath, startSecondPath } from "./second-path.ts";
+import { writeSecretFiles } from "./secret-files.ts";
 import { writeSourceRepository } from "./source-repository.ts";
 import { createTelegramEffects } from "./telegram-effects.ts";
 import { createChanges } from "./telegram/changes.ts";
@@ -234,6 +235,13 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     await startContainers(containers, coolify.state);
   }
   const frontDoor = opened.use(await startFrontDoor(directory.path, product.url));
+  const secretFiles = join(directory.path, "secrets");
+  await writeSecretFiles(secretFiles, {
+    "api-token": secrets.apiToken,
+    "webhook-secret": secrets.webhookSecret,
+    "todoist-token": secrets.todoistToken,
+    "xai-key": secrets.xaiKey,
+  });
   const pgDump = await createPgDumpProgram(directory.path, secrets.pgDumpOutput);
   const secondPath = opened.use(await startSecondPath());
   const backupKeys = await newBackupKeys();
@@ -279,7 +287,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       FLIGHTDECK_BOT_TOKEN: secrets.botToken,
       SANDBOX_TELEGRAM_URL: telegram.url,
       SANDBOX_API_URL: product.url,
-      SANDBOX_API_TOKEN: secrets.apiToken,
+      SANDBOX_SECRETS: secretFiles,
       SANDBOX_STAGING_API_TOKEN: secrets.stagingApiToken,
       SANDBOX_DATABASE_URL: postgres.readerUrl,
       SANDBOX_REDIS_URL: redis.readerUrl,
@@ -299,11 +307,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       SANDBOX_AUTHORITY: frontDoor.authority,
       SANDBOX_PG_DUMP: pgDump.path,
       SANDBOX_PRODUCT_BOT_TOKEN: secrets.productBotToken,
-      SANDBOX_WEBHOOK_SECRET: secrets.webhookSecret,
       SANDBOX_TODOIST_URL: todoist.url,
-      SANDBOX_TODOIST_TOKEN: secrets.todoistToken,
       SANDBOX_XAI_URL: xai.url,
-      SANDBOX_XAI_KEY: secrets.xaiKey,
       SANDBOX_XAI_MANAGEMENT_URL: xai.managementUrl,
       SANDBOX_XAI_MANAGEMENT_KEY: secrets.xaiManagementKey,
       SANDBOX_REPOSITORY: repository.path,

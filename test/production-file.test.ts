@@ -100,6 +100,32 @@ describe("the file of production", () => {
     },
   );
 
+  test("replaces what is rehearsed in the sandbox, by the same procedures for the same applications", () => {
+    const replaced = (file: string) =>
+      Object.entries(load(file).settings.secrets).map(([name, { kind, applications }]) => ({
+        name,
+        kind,
+        applications,
+      }));
+    expect(replaced("production.yaml")).toHaveLength(6);
+    expect(replaced("production.yaml")).toEqual(replaced("sandbox.yaml"));
+  });
+
+  test("has a new secret put there from where it reads it itself, and claims no age that nobody knows", () => {
+    const text = textOf("production.yaml");
+    const read = new Map([
+      ["api-tokens", "/run/secrets/api-token"],
+      ["webhook-secret", "/run/secrets/product-webhook-secret"],
+      ["todoist-token", "/run/secrets/todoist-token"],
+      ["xai-key", "/run/secrets/xai-key"],
+    ]);
+    for (const [name, { common }] of Object.entries(production.settings.secrets)) {
+      expect([name, common.keep]).toEqual([name, read.get(name)]);
+      expect([name, common.since]).toEqual([name, undefined]);
+    }
+    for (const path of read.values()) expect(text).toContain(`\${file:${path}}`);
+  });
+
   test("takes every secret from a file, for the environment of a container is shown to many", () => {
     const fromEnvironment = new Set(namesIn("production.yaml").map(sample));
     const secrets = production.secrets.map((secret) => secret.reveal());

@@ -12,7 +12,7 @@ function problemsOf(changed: string) {
   const environment = Object.fromEntries(
     [...changed.matchAll(/\$\{env:([A-Z_]+)\}/g)].map(([, name = ""]) => [name, sample(name)]),
   );
-  const config = parseConfig(changed, { environment, readFile: () => "" });
+  const config = parseConfig(changed, { environment, readFile: () => "a-secret" });
   if (config.ok) return [];
   return config.problems.filter(({ path }) => path.startsWith("smoke"));
 }
@@ -56,7 +56,7 @@ describe("a mistake in a flow is told before anything is called, with its line",
     ],
     [
       "a token in clear",
-      "bearer: ${env:SANDBOX_TODOIST_TOKEN}\n          effect",
+      "bearer: ${file:${env:SANDBOX_SECRETS}/todoist-token}\n          effect",
       "bearer: abcdefgh12345678\n          effect",
       "smoke.flows.todoist.steps[7].bearer: expected a reference to a secret such as ${env:NAME}, or the word wrong",
     ],

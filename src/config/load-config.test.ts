@@ -78,6 +78,23 @@ describe("a valid file", () => {
     expect(revealed).toContain("key from a file");
   });
 
+  test("finds a file by a path that stands in a variable", () => {
+    const text = MINIMAL.replace("url: https", "bearer: ${file:${env:FOLDER}/key}\n    url: https");
+    const found = { ...sources, environment: { ...environment, FOLDER: "/run/secrets" } };
+    const { secrets } = valid(parseConfig(text, found));
+    expect(secrets.map((secret) => secret.reveal())).toContain("from a file");
+    expect(problemsOf(text)).toEqual([
+      expect.stringContaining("the environment variable FOLDER is not set"),
+    ]);
+    const none = parseConfig(text, {
+      ...sources,
+      environment: { ...environment, FOLDER: "/none" },
+    });
+    expect(none.ok ? "" : formatProblems(none.problems, "test.yaml")).toContain(
+      "cannot read the file /none/key (ENOENT)",
+    );
+  });
+
   test("uses the default of a reference when the variable is not set or empty", () => {
     for (const name of ["MISSING", "EMPTY"]) {
       const text = MINIMAL.replace("name: Ada", `name: Ada\n    os: \${env:${name}:-root}`);
@@ -324,7 +341,7 @@ const SANDBOX_ENVIRONMENT = {
   ),
   FLIGHTDECK_BOT_TOKEN: environment.BOT_TOKEN,
   SANDBOX_PRODUCT_BOT_TOKEN: environment.BOT_TOKEN,
-  SANDBOX_WEBHOOK_SECRET: "a-secret-of-letters",
+  SANDBOX_SECRETS: "/secrets",
   SANDBOX_FRONT_DOOR: "127.0.0.1:8443",
   SANDBOX_AUTHORITY: "-----BEGIN CERTIFICATE-----",
   SANDBOX_CALL_SECRET: "a-signing-secret-of-a-test",
@@ -347,8 +364,8 @@ const SANDBOX_ENVIRONMENT = {
 describe("the configuration of the sandbox", () => {
   const { settings } = valid(
     parseConfig(SANDBOX, {
-      ...sources,
       environment: SANDBOX_ENVIRONMENT,
+      readFile: () => "a-secret-of-letters",
     }),
   );
 
@@ -391,7 +408,7 @@ describe("several files", () => {
   const load = (files: Readonly<Record<string, string>>) => {
     return loadConfigs(Object.keys(files) as [string, ...string[]], {
       environment: SANDBOX_ENVIRONMENT,
-      readFile: (path) => files[path] ?? "",
+      readFile: (path) => files[path] ?? "a-secret-of-letters",
     });
   };
 

@@ -8,7 +8,8 @@ export type ReferenceSources = {
   readonly readFile: (path: string) => string;
 };
 
-const REFERENCE = /\$\{([^}]*)\}/g;
+/** The path of a file may hold references to variables: ${file:${env:SECRETS}/api-token}. */
+const REFERENCE = /\$\{((?:\$\{[^}]*\}|[^}])*)\}/g;
 const ENVIRONMENT = /^env:([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s;
 const FILE = /^file:(.+)$/s;
 
@@ -64,7 +65,7 @@ function resolve(inner: string, sources: ReferenceSources): Resolved {
   const [, name, fallback] = ENVIRONMENT.exec(inner) ?? [];
   if (name !== undefined) return resolveVariable(name, fallback, sources);
   const path = FILE.exec(inner)?.[1];
-  if (path !== undefined) return resolveFile(path, sources);
+  if (path !== undefined) return resolvePath(path, sources);
   return {
     ok: false,
     message: "expected a reference of the form ${env:NAME} or ${file:path}",
@@ -88,6 +89,18 @@ function resolveVariable(
     message: `the environment variable ${name} is ${state}; expected it to hold the value`,
     example: `export ${name}=…`,
   };
+}
+
+function resolvePath(text: string, sources: ReferenceSources): Resolved {
+  let problem: Resolved | undefined;
+  const path = text.replaceAll(REFERENCE, (whole, inner: string) => {
+    const [, name, fallback] = ENVIRONMENT.exec(inner) ?? [];
+    if (name === undefined) return whole;
+    const variable = resolveVariable(name, fallback, sources);
+    if (!variable.ok) problem = variable;
+    return variable.ok ? variable.value : "";
+  });
+  return problem ?? resolveFile(path, sources);
 }
 
 function resolveFile(path: string, { readFile }: ReferenceSources): Resolved {

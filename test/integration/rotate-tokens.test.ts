@@ -1,10 +1,9 @@
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
 import type { World } from "../../sandbox/world.ts";
-import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import { query } from "../support/records.ts";
 import { startRollout, type Rollout } from "../support/rollout.ts";
 import { approveByCode, askedAnew, rotated, startLoad, variableIn } from "../support/rotation.ts";
@@ -16,16 +15,9 @@ let world: World;
 let copy: string;
 
 beforeAll(async () => {
-  // A folder of the world's, where a secret may lie.
-  const folder = opened.use(await temporaryDirectory("world-secrets"));
-  copy = join(folder.path, "api-token");
-  rollout = opened.use(
-    await startRollout({
-      tune: (text) => text.replace(/^( {4})redeployed: \[api\]$/m, `$&\n$1keep: ${copy}`),
-    }),
-  );
+  rollout = opened.use(await startRollout());
   ({ world } = rollout);
-  await writeFile(copy, `${world.product.apiToken}\n`, { mode: 0o644 });
+  copy = join(world.environment["SANDBOX_SECRETS"]!, "api-token");
 });
 afterAll(async () => {
   await opened.disposeAsync();

@@ -120,7 +120,7 @@ describe("a world", () => {
   const api = (path: string, token?: string) => statusOf(`${world.product.apiUrl}${path}`, token);
   const ready = () => api("/health/ready");
   const models = () =>
-    statusOf(`${environment("SANDBOX_XAI_URL")}/models`, environment("SANDBOX_XAI_KEY"));
+    statusOf(`${environment("SANDBOX_XAI_URL")}/models`, world.namedSecrets["xaiKey"]);
   const database = (text = "select version_num from alembic_version") =>
     askPostgres(environment("SANDBOX_DATABASE_URL"), text);
   const queue = (name: string) => askRedis(environment("SANDBOX_REDIS_URL"), "llen", name);
@@ -203,7 +203,7 @@ describe("a world", () => {
   /** The answers to an update with the right secret and with none. */
   const knock = async (): Promise<number[]> => {
     const url = `${world.product.apiUrl}/v1/integrations/telegram/webhook`;
-    const secret = { "x-telegram-bot-api-secret-token": environment("SANDBOX_WEBHOOK_SECRET") };
+    const secret = { "x-telegram-bot-api-secret-token": world.product.webhookSecret };
     const body = JSON.stringify({ update_id: 1 });
     const answers = [secret, {}].map((headers) => fetch(url, { method: "POST", headers, body }));
     return (await Promise.all(answers)).map((answer) => answer.status);
@@ -315,20 +315,12 @@ describe("a world", () => {
       broken: true,
     },
     "todoist-token-revoked": {
-      look: () =>
-        statusOf(
-          `${environment("SANDBOX_TODOIST_URL")}/projects`,
-          environment("SANDBOX_TODOIST_TOKEN"),
-        ),
+      look: () => statusOf(`${environment("SANDBOX_TODOIST_URL")}/projects`, world.todoist.token),
       well: 200,
       broken: 401,
     },
     "todoist-answers-500": {
-      look: () =>
-        statusOf(
-          `${environment("SANDBOX_TODOIST_URL")}/projects`,
-          environment("SANDBOX_TODOIST_TOKEN"),
-        ),
+      look: () => statusOf(`${environment("SANDBOX_TODOIST_URL")}/projects`, world.todoist.token),
       well: 200,
       broken: 500,
     },

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
@@ -39,10 +40,10 @@ function fileText(): string {
   });
   return text
     .replace(
-      'APP_AUTH_BEARER_TOKENS: { applications: [api, worker], secret: "${env:SANDBOX_API_TOKEN}" }',
+      'APP_AUTH_BEARER_TOKENS: { applications: [api, worker], secret: "${file:${env:SANDBOX_SECRETS}/api-token}" }',
       `APP_AUTH_BEARER_TOKENS: { applications: [api, worker], generate: token, keep: ${kept} }`,
     )
-    .replaceAll("bearer: ${env:SANDBOX_API_TOKEN}", `bearer: \${file:${kept}}`);
+    .replaceAll("bearer: ${file:${env:SANDBOX_SECRETS}/api-token}", `bearer: \${file:${kept}}`);
 }
 
 beforeAll(async () => {
@@ -172,12 +173,12 @@ describe("flightdeck secrets init on an empty production", () => {
       ...typed,
       APP_ENV: "production",
       APP_AUTH_BEARER_TOKENS: made.trim(),
-      LLM_API_KEY: world.environment["SANDBOX_XAI_KEY"],
-      TELEGRAM_WEBHOOK_SECRET: world.environment["SANDBOX_WEBHOOK_SECRET"],
+      LLM_API_KEY: world.namedSecrets["xaiKey"],
+      TELEGRAM_WEBHOOK_SECRET: world.namedSecrets["webhookSecret"],
     });
     expect(worker).toMatchObject({
       ...typed,
-      TODOIST_TOKEN: world.environment["SANDBOX_TODOIST_TOKEN"],
+      TODOIST_TOKEN: world.namedSecrets["todoistToken"],
       APP_AUTH_BEARER_TOKENS: made.trim(),
     });
     expect(Object.keys(worker)).not.toContain("TELEGRAM_BOT_TOKEN");
@@ -215,7 +216,7 @@ describe("flightdeck secrets init on an empty production", () => {
     expect(held("worker")["LLM_API_KEY"]).toBe("somebody-typed-another");
     row!.value = before;
     expect((await flightdeck(["secrets", "init"])).code).toBe(0);
-    expect(held("worker")["TODOIST_TOKEN"]).toBe(world.environment["SANDBOX_TODOIST_TOKEN"]);
+    expect(held("worker")["TODOIST_TOKEN"]).toBe(world.namedSecrets["todoistToken"]);
   });
 
   test("is recorded step by step, by names alone", async () => {
@@ -258,7 +259,7 @@ describe("flightdeck secrets init on an empty production", () => {
 async function startBot() {
   const config = parseConfig(await readFile(file, "utf8"), {
     environment: environment(),
-    readFile: (path) => (path === kept ? "in-the-file" : ""),
+    readFile: (path) => (path === kept ? "in-the-file" : readFileSync(path, "utf8")),
   });
   if (!config.ok) throw new Error(JSON.stringify(config.problems));
   return startApp({
