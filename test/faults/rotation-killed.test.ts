@@ -87,7 +87,9 @@ async function killedAt(moments: readonly Moment[], messageId: number): Promise<
       await Promise.race([pressing(messageId, struck, undefined), deploymentWaits()]);
       struck.kill("SIGKILL");
     } else {
-      await pressing(messageId, struck, undefined);
+      await pressing(messageId, struck, undefined).catch((cause: unknown) => {
+        throw new Error(`It never passes ${killAt}.`, { cause });
+      });
     }
     await untilStruck(struck, RECOVERY_MS);
     await searchDatabase(database.url);
@@ -104,7 +106,8 @@ type Moment = {
 const at = (killAt: string): Moment => ({ killAt, isHeld: false });
 const acting = (step: string): readonly Moment[] => [
   at(`act.begins@${step}`),
-  at(`act.returned@${step}`),
+  // What holds already when the next one looks is not done any more.
+  at(`act.returned@${step}|step.closed@${step}`),
 ];
 
 /** From the first yes to the end, around every deed of the procedure, and how many deployments it comes to. */
@@ -121,8 +124,9 @@ async function momentsOf(
   const moments = (of: typeof deeds): readonly Moment[] =>
     of.flatMap(({ name, readsOnly, deploys }) => {
       if (readsOnly) return [at(`step.opened@${name}`)];
-      const [begins, returned] = acting(name);
-      return [begins!, ...(deploys ? [{ killAt: name, isHeld: true }] : []), returned!];
+      if (!deploys) return acting(name);
+      // Whoever finds that deployment does not act any more, and only closes the step.
+      return [at(`act.begins@${name}`), { killAt: name, isHeld: true }, at(`step.closed@${name}`)];
     });
   return {
     deployed: deeds.filter(({ deploys }) => deploys).length,
@@ -150,7 +154,7 @@ const ON_THE_WAY_BACK = [
   "act.returned@the old one alone is in the environment again of api",
   "act.begins@the rotation is over, and nothing of it is left",
   "act.returned@the rotation is over, and nothing of it is left",
-].map(at);
+].map((moment) => at(moment));
 
 describe("killed with SIGKILL while it leads back", () => {
   test(
