@@ -32,7 +32,10 @@ export default defineConfig({
           name: "integration",
           setupFiles: ["test/seed.ts", "test/support/canary-setup.ts"],
           sequence: { groupOrder: 1 },
-          include: ["test/{integration,faults}/**/*.test.ts", "test/nemesis/nemesis.test.ts"],
+          include: [
+            "test/{integration,faults,fuzz/stores}/**/*.test.ts",
+            "test/nemesis/nemesis.test.ts",
+          ],
           pool: "forks",
           // Most of a test is waiting for somebody else, so there may be more of them than cores.
           maxWorkers: 3,
