@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { chmod, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, readdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
@@ -11,9 +11,9 @@ const STOOD_IN = ["docker", "sudo", "git", "age", "npm", "npx", "flightdeck"] as
 /** What a reader has at hand, and what is read from the checkout. */
 const LINKED = ["ops", "scripts", "compose.yaml", "package.json"];
 
-/** Notes its arguments, one a line behind its name, and answers what the next program in a pipe waits for. */
+/** Notes its name and arguments in a file of its own, for the ends of a pipe do so at once, and answers what the next program in a pipe waits for. */
 const STAND_IN = `#!/bin/bash
-{ printf '%s\\0' "\${0##*/}" "$@"; printf '\\n'; } >> "$CALLS"
+printf '%s\\0' "\${0##*/}" "$@" > "$CALLS/$$"
 [ "\${0##*/}" = sudo ] && case " $* " in *" /dev/stdin "*|*" tee "*) cat > /dev/null ;; esac
 case " $* " in
   *" age-keygen"*) echo AGE-SECRET-KEY-1SAMPLE ;;
@@ -40,7 +40,7 @@ export async function runBlock(
   const calls = join(directory.path, "calls");
   await mkdir(programs);
   await mkdir(place);
-  await writeFile(calls, "");
+  await mkdir(calls);
   for (const name of LINKED) await symlink(join(root, name), join(place, name));
   for (const name of STOOD_IN) {
     await writeFile(join(programs, name), STAND_IN);
@@ -57,12 +57,14 @@ export async function runBlock(
     stream.on("data", (data: Buffer) => (said += data.toString()));
   }
   const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
-  const noted = (await readFile(calls, "utf8")).split("\0\n").filter((line) => line !== "");
+  const noted = await Promise.all(
+    (await readdir(calls)).map((name) => readFile(join(calls, name), "utf8")),
+  );
   return {
     code,
     said,
-    calls: noted.map((line) => {
-      const [program = "", ...argv] = line.split("\0");
+    calls: noted.map((note) => {
+      const [program = "", ...argv] = note.split("\0").slice(0, -1);
       return { program, argv };
     }),
   };
