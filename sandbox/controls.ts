@@ -1,4 +1,5 @@
 import type { BotProcess } from "./bot-process.ts";
+import { createOutsidePages } from "./outside-pages.ts";
 import type { Controls } from "./page/page.ts";
 import type { Changes } from "./telegram/changes.ts";
 import type { World } from "./world.ts";
@@ -7,12 +8,13 @@ import type { World } from "./world.ts";
 export function createControls(options: {
   readonly world: Pick<
     World,
-    "faults" | "isFault" | "break" | "heal" | "healAll" | "effects" | "push"
+    "faults" | "isFault" | "break" | "heal" | "healAll" | "effects" | "push" | "todoist" | "xai"
   >;
   readonly bot: Pick<BotProcess, "kill" | "restart">;
-  readonly changes: Pick<Changes, "onChange">;
+  readonly changes: Pick<Changes, "onChange" | "announce">;
 }): Controls {
   const { world, bot, changes } = options;
+  const outside = createOutsidePages(world);
   const actions = [
     { name: "kill-bot", title: "Kill the bot (kill -9)", run: async () => bot.kill() },
     { name: "restart-bot", title: "Restart the bot", run: () => bot.restart() },
@@ -32,7 +34,9 @@ export function createControls(options: {
     },
     effects: () => world.effects(),
     actions: () => actions.map(({ name, title }) => ({ name, title })),
+    outside: () => outside.pages(),
     run: async (name) => {
+      if (outside.press(name)) return changes.announce();
       const action = actions.find((action) => action.name === name);
       if (action === undefined) throw new Error(`There is no action "${name}".`);
       await action.run();

@@ -26,6 +26,19 @@ export type Xai = AsyncDisposable & {
   /** A person makes one in the console, with every permission; gives back the key. */
   makeByHand(name: string): string;
   disableByHand(key: string): void;
+  /** The page on which a person sees and makes the keys of the team. */
+  readonly console: {
+    list(): readonly {
+      readonly id: string;
+      readonly name: string;
+      readonly ending: string;
+      readonly isDisabled: boolean;
+    }[];
+    /** With every permission; gives back the key, which is shown once. */
+    create(name: string): string;
+    setDisabled(id: string, disabled: boolean): void;
+    remove(id: string): void;
+  };
   readonly team: string;
   /** New keys do not come to be known everywhere, or at last they do. */
   setSlow(slow: boolean): void;
@@ -100,6 +113,8 @@ export async function startXai(options: {
 
   if (managementKey !== undefined) app.route("/auth", xaiManagement(managementKey, keys));
 
+  const create = (name: string): string =>
+    keys.make({ name, acls: ["api-key:model:*", "api-key:endpoint:*"], limits: {} }).key;
   const server = await startHttpServer(app.fetch);
   return {
     url: `${server.url}/v1`,
@@ -111,11 +126,22 @@ export async function startXai(options: {
       return key && { acls: key.acls, limits: key.limits };
     },
     made: () => keys.made(),
-    makeByHand: (name) =>
-      keys.make({ name, acls: ["api-key:model:*", "api-key:endpoint:*"], limits: {} }).key,
+    makeByHand: create,
     disableByHand(key) {
       const found = keys.list().find((one) => one.key === key);
       if (found) keys.setDisabled(found.id, true);
+    },
+    console: {
+      list: () =>
+        keys.list().map(({ id, name, key, disabled }) => ({
+          id,
+          name,
+          ending: key.slice(-4),
+          isDisabled: disabled,
+        })),
+      create,
+      setDisabled: (id, disabled) => void keys.setDisabled(id, disabled),
+      remove: (id) => void keys.remove(id),
     },
     team: TEAM,
     setSlow: (value) => keys.setSlow(value),

@@ -73,7 +73,10 @@ export function createApi({
   });
   api.post("/actions/:name", async (context) => {
     const name = context.req.param("name");
-    refuseUnknown("action", name, controls.actions());
+    const outside = controls
+      .outside()
+      .flatMap(({ rows, actions }) => [...rows.flatMap((row) => row.actions), ...actions]);
+    refuseUnknown("action", name, [...controls.actions(), ...outside]);
     await controls.run(name);
     return context.json({ done: name });
   });

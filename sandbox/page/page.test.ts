@@ -19,6 +19,15 @@ function openPage(bot: TestBot) {
     },
     effects: async () => ({ messagesSent: 2 }),
     actions: () => [{ name: "heal-all", title: "Heal everything" }],
+    outside: () => [
+      {
+        name: "keys",
+        title: "A console of keys",
+        issued: undefined,
+        rows: [{ text: "the first", actions: [{ name: "disable 1", title: "Disable" }] }],
+        actions: [{ name: "create", title: "Create a key" }],
+      },
+    ],
     run: async (name) => {
       ran.push(name);
     },
@@ -134,6 +143,7 @@ describe("the page's API", () => {
       answers: [{ text: "Seen" }],
       faults: [{ name: "api-hangs", on: false }],
       actions: [{ name: "heal-all" }],
+      outside: [{ name: "keys", rows: [{ text: "the first" }] }],
       effects: { messagesSent: 2 },
       violations: 0,
     });
@@ -148,7 +158,9 @@ describe("the page's API", () => {
     await post("/api/faults/api-hangs", { on: true });
     expect([...on]).toEqual(["api-hangs"]);
     await post("/api/actions/heal-all", {});
-    expect(ran).toEqual(["heal-all"]);
+    await post("/api/actions/create", {});
+    await post(`/api/actions/${encodeURIComponent("disable 1")}`, {});
+    expect(ran).toEqual(["heal-all", "create", "disable 1"]);
     expect(await (await get("/api/effects")).json()).toEqual({ messagesSent: 2 });
     await bot.api.sendMessage(bot.telegram.chatId, "a", { colour: "red" } as never);
     expect(await (await get("/api/calls")).json()).toMatchObject([

@@ -5,7 +5,7 @@ import type {
   TelegramServer,
 } from "../telegram/server.ts";
 import { personaNames, personas } from "../telegram/server.ts";
-import type { Action, Controls, FaultSwitch } from "./controls.ts";
+import type { Action, Controls, FaultSwitch, OutsidePage } from "./controls.ts";
 
 const MESSAGES_SHOWN = 300;
 const ANSWERS_SHOWN = 20;
@@ -27,6 +27,7 @@ export type PageState = {
   readonly newestAnswerId: number;
   readonly faults: readonly FaultSwitch[];
   readonly actions: readonly Action[];
+  readonly outside: readonly OutsidePage[];
   readonly effects: Readonly<Record<string, number>>;
   readonly violations: number;
 };
@@ -56,6 +57,7 @@ export async function describeState(
     newestAnswerId: answers.at(-1)?.id ?? 0,
     faults: controls.faults(),
     actions: controls.actions(),
+    outside: controls.outside(),
     effects: await controls.effects(),
     violations: telegram.violations().length,
   };

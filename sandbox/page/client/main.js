@@ -31,6 +31,7 @@ const composer = createComposer(byId("composer"), { send: say });
 const pane = createPane(byId("pane"), {
   setFault: (name, on, button) => busy(button, () => server.setFault(name, on)),
   runAction: (name, button) => busy(button, () => server.runAction(name)),
+  copy,
   loadCalls: async () => {
     const [calls, violations] = await Promise.all([server.getCalls(), server.getViolations()]);
     return { calls, violations };

@@ -7,7 +7,7 @@ const TABS = [
 ];
 
 /** Behind the chat: what can be broken, what the bot has really done, and what it asked of Telegram. */
-export function createPane(pane, { setFault, runAction, loadCalls, onClose }) {
+export function createPane(pane, { setFault, runAction, copy, loadCalls, onClose }) {
   let tab = "world";
   let showsPolls = false;
   let calls = [];
@@ -45,12 +45,14 @@ export function createPane(pane, { setFault, runAction, loadCalls, onClose }) {
   );
   const faultList = element("div", { class: "faults" });
   const actionList = element("div", { class: "actions" });
+  const outsideList = element("div", { class: "outside" });
   const effectList = element("dl", { class: "effects" });
   const world = element(
     "div",
     { id: "panel-world", role: "tabpanel", "aria-labelledby": "tab-world", class: "panel" },
     section("Break something", "One click each; another click heals it.", faultList),
     section("Do something", undefined, actionList),
+    section("Elsewhere", "Pages of others, where you are signed in.", outsideList),
     section("What really happened", "Counted by the sandbox, not by the bot.", effectList),
   );
   const violationList = element("ul", { class: "violations" });
@@ -106,10 +108,12 @@ export function createPane(pane, { setFault, runAction, loadCalls, onClose }) {
   function render(state) {
     renderSwitches(faultList, state.faults, setFault);
     renderButtons(actionList, state.actions, runAction);
+    renderOutside(outsideList, state.outside, { runAction, copy });
     renderEffects(effectList, state.effects);
     badge(pane.querySelector("#tab-world .badge"), state.faults.filter(({ on }) => on).length);
     badge(pane.querySelector("#tab-calls .badge"), state.violations);
     actionList.parentElement.hidden = state.actions.length === 0;
+    outsideList.parentElement.hidden = state.outside.length === 0;
     if (tab === "calls" && pane.checkVisibility()) void refreshCalls();
   }
 
@@ -167,16 +171,63 @@ function renderButtons(list, actions, runAction) {
   const names = actions.map(({ name }) => name).join(" ");
   if (list.dataset.names === names) return;
   list.dataset.names = names;
+  list.replaceChildren(...actions.map((action) => actionButton(action, runAction)));
+}
+
+function actionButton({ name, title }, runAction) {
+  return element(
+    "button",
+    {
+      type: "button",
+      class: "action",
+      onclick: (event) => void runAction(name, event.currentTarget),
+    },
+    title,
+  );
+}
+
+/** What a person sees on the pages of others; a new secret stands there for him to copy, as it would. */
+function renderOutside(list, pages, { runAction, copy }) {
+  const data = JSON.stringify(pages);
+  if (list.dataset.pages === data) return;
+  list.dataset.pages = data;
   list.replaceChildren(
-    ...actions.map(({ name, title }) =>
+    ...pages.map(({ name, title, issued, rows, actions }) =>
       element(
-        "button",
-        {
-          type: "button",
-          class: "action",
-          onclick: (event) => void runAction(name, event.currentTarget),
-        },
-        title,
+        "article",
+        { "data-name": name },
+        element("h3", {}, title),
+        issued !== undefined &&
+          element(
+            "div",
+            { class: "issued" },
+            element("span", {}, `Your new ${issued.what}`),
+            element("code", {}, issued.secret),
+            element(
+              "button",
+              {
+                type: "button",
+                class: "plain",
+                "aria-label": `Copy the new ${issued.what}`,
+                title: "Copy",
+                onclick: () => void copy(issued.secret),
+              },
+              icon("copy"),
+            ),
+          ),
+        rows.map((row) =>
+          element(
+            "div",
+            { class: "row" },
+            element("span", {}, row.text),
+            row.actions.map((action) => actionButton(action, runAction)),
+          ),
+        ),
+        element(
+          "div",
+          { class: "actions" },
+          actions.map((action) => actionButton(action, runAction)),
+        ),
       ),
     ),
   );
