@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { createBell, pause, untilAborted } from "./waiting.ts";
+import { createBell, growingPauses, pause, untilAborted } from "./waiting.ts";
 
 const never = new AbortController().signal;
 /** Far beyond what a test waits for: whoever waits this long has not been woken. */
@@ -119,4 +119,9 @@ describe("a bell", () => {
     await consumer;
     expect(done).toBe(rounds);
   });
+});
+
+test("pauses grow until they are as long as they may be, and stay so", () => {
+  const nextMs = growingPauses(800);
+  expect([1, 2, 3, 4, 5].map(() => nextMs())).toEqual([100, 200, 400, 800, 800]);
 });

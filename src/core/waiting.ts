@@ -6,6 +6,19 @@ export async function pause(durationMs: number, signal: AbortSignal): Promise<vo
 }
 
 /**
+ * Says before each next look at something that takes its time how long to wait: little at first, because what fails at
+ * once should be told at once, and then as long as was said.
+ */
+export function growingPauses(atMostMs: number): () => number {
+  let nextMs = atMostMs / 8;
+  return () => {
+    const pauseMs = nextMs;
+    nextMs = Math.min(2 * pauseMs, atMostMs);
+    return pauseMs;
+  };
+}
+
+/**
  * Settles with the work, or rejects with the signal's reason as soon as it aborts, even if the work ignores its signal.
  */
 export async function untilAborted<Result>(

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import type { Json } from "../core/json.ts";
-import { pause } from "../core/waiting.ts";
+import { growingPauses, pause } from "../core/waiting.ts";
 import { type Coolify, isActiveDeployment } from "../systems/coolify.ts";
 import { NotConfiguredError } from "../systems/not-configured-error.ts";
 import { SystemError } from "../systems/system-error.ts";
@@ -234,8 +234,9 @@ async function waitForEnd(
   const patience = AbortSignal.any([signal, AbortSignal.timeout(withinMs)]);
   let progress: DeploymentProgress | undefined;
   let misses = 0;
+  const nextPauseMs = growingPauses(everyMs);
   for (;;) {
-    let pauseMs = everyMs;
+    let pauseMs = nextPauseMs();
     let trouble: SystemError | undefined;
     try {
       const each = AbortSignal.any([signal, AbortSignal.timeout(EACH_LOOK_MS)]);
@@ -247,6 +248,8 @@ async function waitForEnd(
       }
       misses = sight.kind === "missing" ? misses + 1 : 0;
       if (misses >= MISSES_BELIEVED) throw new Error(vanished(awaited));
+      // A list that changes is not read again while the same change is under way.
+      if (misses > 0) pauseMs = everyMs;
       if (sight.kind === "under-way") {
         ({ progress } = sight);
         report(progress);
@@ -254,7 +257,7 @@ async function waitForEnd(
     } catch (error) {
       if (!isPassing(error)) throw error;
       trouble = error;
-      if (error.kind === "rate-limited") pauseMs *= SLOWER;
+      if (error.kind === "rate-limited") pauseMs = SLOWER * everyMs;
     }
     signal.throwIfAborted();
     if (patience.aborted) {

@@ -4,7 +4,7 @@ import { formatDuration } from "../core/duration.ts";
 import { migrationOutputSchema, readMigrationOutput } from "../core/migration-output.ts";
 import type { Secret } from "../core/secret.ts";
 import { shortened, visibleText } from "../core/visible-text.ts";
-import { pause } from "../core/waiting.ts";
+import { growingPauses, pause } from "../core/waiting.ts";
 import type { CoolifyExecution, CoolifyTask, TaskPlan } from "../systems/coolify-tasks.ts";
 import type { Systems } from "../systems/index.ts";
 import { NotConfiguredError } from "../systems/not-configured-error.ts";
@@ -216,11 +216,12 @@ async function newExecution(
   parts: MigrationParts,
   { baseline, results, signal }: Doubtful,
 ): Promise<CoolifyExecution | undefined> {
-  const { everyMs, appearsWithinMs } = parts;
+  const { everyMs = EVERY_MS, appearsWithinMs } = parts;
   const { executions: before } = baselineSchema.parse(baseline);
   const patience = AbortSignal.timeout(appearsWithinMs ?? APPEARS_WITHIN_MS);
   const until = AbortSignal.any([signal, patience]);
   const task = taskIn(results);
+  const nextPauseMs = growingPauses(everyMs);
   for (;;) {
     const isLast = patience.aborted;
     const executions = await executionsOf(parts, task, signal);
@@ -229,7 +230,7 @@ async function newExecution(
       throw new Error("somebody else has executed the same task, so nobody can tell which is ours");
     }
     if (begun || isLast) return begun;
-    await pause(everyMs ?? EVERY_MS, until);
+    await pause(nextPauseMs(), until);
     signal.throwIfAborted();
   }
 }
@@ -240,15 +241,16 @@ async function outcomeOf(
   begun: CoolifyExecution,
   { results, signal }: StepContext,
 ): Promise<Extract<Upgrade, { readonly kind: "ended" }>> {
-  const { everyMs, scrub, migration } = parts;
+  const { everyMs = EVERY_MS, scrub, migration } = parts;
   const task = taskIn(results);
+  const nextPauseMs = growingPauses(everyMs);
   for (let now: CoolifyExecution | undefined = begun; ;) {
     if (now === undefined) throw new Error(`the execution ${begun.uuid} has vanished from Coolify`);
     if (now.status !== "running") {
       const { said, ...read } = readMigrationOutput(now.output);
       return { kind: "ended", execution: now.uuid, ...read, said: shownSaid(said, scrub) };
     }
-    await pause(everyMs ?? EVERY_MS, signal);
+    await pause(nextPauseMs(), signal);
     signal.throwIfAborted();
     // A Coolify that does not answer for a while says nothing about what runs elsewhere.
     const executions = await executionsOf(parts, task, signal, migration.within);
