@@ -19,11 +19,9 @@ import { someOf } from "../support/long-run.ts";
 import { startMarkServer, type MarkServer } from "../support/mark.ts";
 import { query, readEntries } from "../support/records.ts";
 import type { Bot } from "../support/spawn-bot.ts";
-import { tapAfterReading, tapped } from "../support/tapping.ts";
+import { letBeRead, tapAfterReading, tapped } from "../support/tapping.ts";
 
 const RECOVERY_MS = 45_000;
-/** Nobody is heard before a question could have been read. */
-const READING_MS = 2_500;
 
 const opened = new AsyncDisposableStack();
 let world: World;
@@ -87,7 +85,12 @@ describe("killed with SIGKILL while it asks", () => {
       await using survivor = await startBot();
       const card = await question(messageId, survivor);
       expect(mark.marks().size).toBe(0);
-      await tapAfterReading(world, "approver", { messageId: card.id, label: "Approve" });
+      await tapAfterReading(
+        world,
+        "approver",
+        { messageId: card.id, label: "Approve" },
+        database.url,
+      );
       await reads(messageId, /CHANGED/, survivor);
       await expectUsedOnce();
     },
@@ -99,7 +102,7 @@ describe("killed with SIGKILL after somebody has said yes", () => {
     await using struck = await startBot({ killAt: moment });
     const { messageId } = world.as("operator").say("/change");
     const card = await question(messageId, struck);
-    await sleep(READING_MS);
+    await letBeRead(database.url);
     world.as("approver").tap({ messageId: card.id, label: "Approve" });
     await untilStruck(struck, RECOVERY_MS);
     await using survivor = await startBot();
@@ -130,11 +133,16 @@ describe("a message that was sent but never noted", () => {
         messages().find(({ text, id }) => id > orphan.id && text.includes("(resent)")),
       { timeoutMs: RECOVERY_MS },
     );
-    await sleep(READING_MS);
+    await letBeRead(database.url);
     const onOrphan = await tapped(world, "approver", { messageId: orphan.id, label: "Approve" });
     expect(onOrphan).toMatch(/older message/);
     expect(mark.marks().size).toBe(0);
-    await tapAfterReading(world, "approver", { messageId: anew.id, label: "Approve" });
+    await tapAfterReading(
+      world,
+      "approver",
+      { messageId: anew.id, label: "Approve" },
+      database.url,
+    );
     await reads(messageId, /CHANGED/, bot);
     await expectUsedOnce();
   });
@@ -151,7 +159,7 @@ describe("a tap while PostgreSQL is down", () => {
     await using bot = await startBot({ databaseUrl: url });
     const { messageId } = world.as("operator").say("/change");
     const card = await question(messageId, bot);
-    await sleep(READING_MS);
+    await letBeRead(url);
     await postgres.stop();
     world.as("approver").tap({ messageId: card.id, label: "Approve" });
     await sleep(1_000);

@@ -121,7 +121,12 @@ describe("killed with SIGKILL in the middle of a deployment", () => {
       await using survivor = await startBot();
       const card = await question(messageId, survivor);
       expect(Object.values(await grown()).every((count) => count === 0)).toBe(true);
-      await tapAfterReading(world, "approver", { messageId: card.id, label: "Confirm" });
+      await tapAfterReading(
+        world,
+        "approver",
+        { messageId: card.id, label: "Confirm" },
+        database.url,
+      );
       await reads(messageId, /to be signed/, survivor);
       await expectOnce(grown);
     },
@@ -150,7 +155,7 @@ describe("killed with SIGKILL in the middle of a deployment", () => {
       expect(doubt.text).toContain("no new execution of flightdeck-migration");
       expect((await grown())["tasksExecuted"]).toBe(0);
       const label = "It did not: retry";
-      await tapAfterReading(world, "approver", { messageId: card.id, label });
+      await tapAfterReading(world, "approver", { messageId: card.id, label }, database.url);
       await reads(messageId, /to be signed/, survivor);
       await expectOnce(grown);
     },
@@ -228,7 +233,11 @@ async function startBot(killAt?: string): Promise<Bot> {
 }
 
 async function confirm(bot: Bot, card: ChatMessage): Promise<void> {
-  return tapUntilHeard(world, bot, { messageId: card.id, label: "Confirm" });
+  return tapUntilHeard(world, bot, {
+    messageId: card.id,
+    label: "Confirm",
+    databaseUrl: database.url,
+  });
 }
 
 async function question(messageId: number, bot: Bot): Promise<ChatMessage> {

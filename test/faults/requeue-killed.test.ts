@@ -96,7 +96,7 @@ async function approveUnlessDone(asked: number): Promise<void> {
     { timeoutMs: RECOVERY_MS },
   );
   if (!isAsked()) return;
-  await tapAfterReading(world, "approver", { messageId: id, label: "Approve" }).catch(
+  await tapAfterReading(world, "approver", { messageId: id, label: "Approve" }, database.url).catch(
     (error: unknown) => {
       if (isAsked()) throw error;
     },

@@ -19,7 +19,7 @@ import {
 import { someOf } from "../support/long-run.ts";
 import { query, readEntries } from "../support/records.ts";
 import type { Bot } from "../support/spawn-bot.ts";
-import { tapAfterReading, tapped } from "../support/tapping.ts";
+import { letBeRead, tapAfterReading, tapped } from "../support/tapping.ts";
 
 const RECOVERY_MS = 45_000;
 /** A bot that is struck, another one that goes on, and a rollback between them. */
@@ -81,7 +81,11 @@ describe("killed with SIGKILL in the middle of a rollback", () => {
       await using struck = await startBot({ killAt: moment });
       const { messageId } = say("operator");
       const card = await question(messageId, struck);
-      await tapUntilHeard(world, struck, { messageId: card.id, label: "Approve" });
+      await tapUntilHeard(world, struck, {
+        messageId: card.id,
+        label: "Approve",
+        databaseUrl: database.url,
+      });
       await untilStruck(struck, RECOVERY_MS);
       await using survivor = await startBot();
       await reads(messageId, /🟢 .* rolled back to/, survivor);
@@ -101,7 +105,12 @@ describe("killed with SIGKILL in the middle of a rollback", () => {
       await using survivor = await startBot();
       const card = await question(messageId, survivor);
       expect(await grown()).toEqual([0, 0]);
-      await tapAfterReading(world, "approver", { messageId: card.id, label: "Approve" });
+      await tapAfterReading(
+        world,
+        "approver",
+        { messageId: card.id, label: "Approve" },
+        database.url,
+      );
       await reads(messageId, /🟢 .* rolled back to/, survivor);
       await expectOnce(grown);
     },
@@ -117,17 +126,26 @@ describe("killed with SIGKILL while it tells everybody that somebody acts alone"
       await using struck = await startBot({ killAt: moment });
       const { messageId } = say("approver", ' --break-glass "Otto does not answer his phone"');
       const card = await question(messageId, struck);
-      const told = await tapAfterReading(world, "approver", {
-        messageId: card.id,
-        label: "Confirm",
-      });
+      const told = await tapAfterReading(
+        world,
+        "approver",
+        {
+          messageId: card.id,
+          label: "Confirm",
+        },
+        database.url,
+      );
       const code = /Tap (\w{4})/.exec(told)?.[1] ?? "";
       await world.telegram.waitFor(
         () =>
           answersTo(world, messageId).find(({ buttons }) => JSON.stringify(buttons).includes(code)),
         { timeoutMs: RECOVERY_MS },
       );
-      await tapUntilHeard(world, struck, { messageId: card.id, label: code });
+      await tapUntilHeard(world, struck, {
+        messageId: card.id,
+        label: code,
+        databaseUrl: database.url,
+      });
       await untilStruck(struck, RECOVERY_MS);
       await using survivor = await startBot();
       await reads(messageId, /🟢 .* rolled back to/, survivor);
@@ -159,8 +177,7 @@ describe("two processes", () => {
       const { messageId } = say("operator");
       const card = await question(messageId, one);
       const approve = { messageId: card.id, label: "Approve" };
-      // Nobody is heard before the card could have been read.
-      await sleep(2_500);
+      await letBeRead(database.url);
       const taps = Array.from({ length: 4 }, async () => tapped(world, "approver", approve));
       const told = await Promise.all(taps);
       expect(told.filter((said) => said === "")).toHaveLength(1);
@@ -186,7 +203,11 @@ describe("two processes", () => {
       });
       const { messageId } = say("operator");
       const card = await question(messageId, paused);
-      await tapUntilHeard(world, paused, { messageId: card.id, label: "Approve" });
+      await tapUntilHeard(world, paused, {
+        messageId: card.id,
+        label: "Approve",
+        databaseUrl: database.url,
+      });
       await expect
         .poll(async () => (await query(database.url, STUCK)).rows.length, { timeout: RECOVERY_MS })
         .toBe(1);

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 
@@ -16,7 +15,7 @@ import { createChangeCommand, createChangeOperation } from "../support/change.ts
 import { configText, FAST_ENGINE } from "../support/config.ts";
 import { startMarkServer, type MarkServer } from "../support/mark.ts";
 import { readEntries } from "../support/records.ts";
-import { tapAfterReading } from "../support/tapping.ts";
+import { letBeRead, tapAfterReading } from "../support/tapping.ts";
 
 const WAIT_MS = 20_000;
 const opened = new AsyncDisposableStack();
@@ -101,10 +100,10 @@ describe("of several targets", () => {
       const card = await asked(line, inTopic ? topicId : undefined);
       expect(card.text).toContain("staging");
       // Ada approves for the sandbox, and is nobody to staging, however long she has read.
-      await sleep(2_500);
+      await letBeRead(database.url);
       world.as("approver").tap({ messageId: card.id, label: "Approve" });
       const tap = { messageId: card.id, label: "Approve" };
-      expect(await tapAfterReading(world, "viewer", tap)).toBe("");
+      expect(await tapAfterReading(world, "viewer", tap, database.url)).toBe("");
       await done(card);
       const used = (await readEntries(database.url, "staging")).findLast(
         ({ kind }) => kind === "approval.used",

@@ -186,7 +186,12 @@ describe("/webhook set", () => {
       /somebody else/,
     );
     expect((await flightdeck(["webhook"])).code).toBe(1);
-    await tapAfterReading(world, "approver", { messageId: card.id, label: "Approve" });
+    await tapAfterReading(
+      world,
+      "approver",
+      { messageId: card.id, label: "Approve" },
+      database.url,
+    );
     await world.telegram.waitFor(
       (telegram) =>
         telegram

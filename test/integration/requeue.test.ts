@@ -85,11 +85,21 @@ describe("a dead letter that is put back", () => {
     const { messageId, card } = await ask();
     expect(card.text).toContain(newest.slice(0, 8));
     expect(card.text).toContain("2 others stay in dead_letter_queue.");
-    const own = await tapAfterReading(world, "operator", { messageId: card.id, label: "Approve" });
+    const own = await tapAfterReading(
+      world,
+      "operator",
+      { messageId: card.id, label: "Approve" },
+      database.url,
+    );
     expect(own).not.toBe("");
     expect(await letters()).toEqual(before);
 
-    await tapAfterReading(world, "approver", { messageId: card.id, label: "Approve" });
+    await tapAfterReading(
+      world,
+      "approver",
+      { messageId: card.id, label: "Approve" },
+      database.url,
+    );
     const end = await cardOf(messageId, /the job completed/);
     expect(end.id).toBe(card.id);
     expect(await letters()).toEqual(before.slice(0, -1));
@@ -116,7 +126,12 @@ describe("a dead letter that is put back", () => {
     await redis.lpush("dead_letter_queue", JSON.stringify({ ...job, attempt: 5 }));
     const { messageId, card } = await ask(`/requeue ${job.job_id.slice(0, 8)}`);
     expect(card.text).toContain(`plan.refresh ${job.job_id.slice(0, 8)}`);
-    await tapAfterReading(world, "approver", { messageId: card.id, label: "Approve" });
+    await tapAfterReading(
+      world,
+      "approver",
+      { messageId: card.id, label: "Approve" },
+      database.url,
+    );
     const end = await cardOf(messageId, /the job died again/);
     expect(end.text.split("\n")[0]).toMatch(/^🔴/);
     expect(end.text).toContain("TypeError. It lies among the dead letters again.");
@@ -128,7 +143,12 @@ describe("a dead letter that is put back", () => {
     const before = await letters();
     const { messageId, card } = await ask();
     await redis.rpop("dead_letter_queue");
-    await tapAfterReading(world, "approver", { messageId: card.id, label: "Approve" });
+    await tapAfterReading(
+      world,
+      "approver",
+      { messageId: card.id, label: "Approve" },
+      database.url,
+    );
     const end = await cardOf(messageId, /things changed/);
     expect(end.text).toContain("Nothing was done.");
     expect(await letters()).toEqual(before.slice(0, -1));

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
 import { startRollout, type Rollout } from "../support/rollout.ts";
+import { letBeRead } from "../support/tapping.ts";
 
 /** Its uuid in the sandbox's Coolify. */
 const WORKER = "m4wcs0gkw8ko4sc0gok8wc4s";
@@ -56,7 +56,7 @@ describe("the worker started anew", () => {
       const card = await say("operator", "/restart worker", /restart worker\?/);
       // It fails at once with an open task, and is in the worker's hands while it waits for its next attempt.
       const job = { job_id: randomUUID(), topic: "plan.refresh", payload: { user_id: "usr_dev" } };
-      await sleep(2_500);
+      await letBeRead(rollout.databaseUrl);
       await redis.rpush("default_queue", JSON.stringify(job));
       await tap("approver", card, "Approve");
       await until(card, /jobs in hand/);

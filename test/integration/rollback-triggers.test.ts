@@ -71,7 +71,7 @@ async function startWatched(rulesOf: (rules: Rules) => Rules = (rules) => rules)
         });
       });
   const tap = async (who: PersonaName, { id }: ChatMessage, label: string): Promise<string> =>
-    tapAfterReading(world, who, { messageId: id, label });
+    tapAfterReading(world, who, { messageId: id, label }, database.url);
 
   world.as("operator").say("/smoke");
   await seen(/smoke GO/);

@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
-
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 import { ids } from "../../sandbox/coolify/ids.ts";
@@ -9,7 +7,7 @@ import type { World } from "../../sandbox/world.ts";
 import { someOf } from "../support/long-run.ts";
 import { query } from "../support/records.ts";
 import { startRollout, type Rollout } from "../support/rollout.ts";
-import { tapped } from "../support/tapping.ts";
+import { letBeRead, tapped } from "../support/tapping.ts";
 
 const opened = new AsyncDisposableStack();
 let rollout: Rollout;
@@ -264,8 +262,7 @@ describe("a yes that is tapped twice at once", () => {
     await place("good");
     const grown = await counting();
     const card = await ask(`/rollback ${short("current")}`);
-    // Nobody is heard before the card could have been read.
-    await sleep(2_500);
+    await letBeRead(rollout.databaseUrl);
     const approve = { messageId: card.id, label: "Approve" };
     const told = await Promise.all([1, 2].map(async () => tapped(world, "approver", approve)));
     expect(told.toSorted()).toEqual(["", expect.stringMatching(/approved already|under way/)]);

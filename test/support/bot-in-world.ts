@@ -6,7 +6,7 @@ import type { ChatMessage } from "../../sandbox/telegram/server.ts";
 import type { World } from "../../sandbox/world.ts";
 import { FAST_ENGINE } from "./config.ts";
 import { spawnBot, type Bot, type BotOptions } from "./spawn-bot.ts";
-import { tapped } from "./tapping.ts";
+import { tapAfterReading } from "./tapping.ts";
 
 type BotInWorldOptions = Omit<BotOptions, "environment" | "more"> & {
   readonly databaseUrl: string;
@@ -104,19 +104,15 @@ export async function untilAnswered(
   );
 }
 
-/**
- * An approver's tap until it counts: nobody is heard before the question could have been read, and whoever was heard may
- * have struck the bot by it.
- */
+/** An approver's tap on what he has read, by which the bot may be struck. */
 export async function tapUntilHeard(
   world: World,
   bot: Bot,
-  target: { readonly messageId: number; readonly label: string },
+  {
+    databaseUrl,
+    ...target
+  }: { readonly messageId: number; readonly label: string; readonly databaseUrl: string },
 ): Promise<void> {
-  const exited = bot.exited.then(() => "");
-  for (;;) {
-    const tapping = tapped(world, "approver", target).catch(() => "");
-    if (!/faster than anybody reads/.test(await Promise.race([tapping, exited]))) return;
-    await sleep(300);
-  }
+  const tapping = tapAfterReading(world, "approver", target, databaseUrl).catch(() => undefined);
+  await Promise.race([tapping, bot.exited]);
 }

@@ -125,7 +125,7 @@ export async function startRollout(
         `message ${message.id}`,
       ),
     tap: async (who, message, label) =>
-      tapAfterReading(world, who, { messageId: message.id, label }),
+      tapAfterReading(world, who, { messageId: message.id, label }, database.url),
     async tapFor(who, message, label, reads) {
       const before = new Set(world.telegram.messages().map(({ id }) => id));
       world.as(who).tap({ messageId: message.id, label });

@@ -1,3 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { vi } from "vitest";
+
 import type { PersonaName, Persona } from "../../sandbox/telegram/server.ts";
 import type { World } from "../../sandbox/world.ts";
 import { query } from "./records.ts";
@@ -28,11 +32,25 @@ export async function tapped(
   return answer.text ?? "";
 }
 
-/** Taps as people do who have read what they tap on: once the button is there, and not at once. */
+/** Lets what is asked in the chat have stood there for as long as people read, once it stands there. */
+export async function letBeRead(databaseUrl: string): Promise<void> {
+  await vi.waitUntil(async () => standsLonger(databaseUrl), { timeout: 20_000, interval: 100 });
+}
+
+async function standsLonger(databaseUrl: string): Promise<boolean> {
+  const sql = `update approval set posted_at = posted_at - interval '5 seconds' where state = 'posted'`;
+  return ((await query(databaseUrl, sql)).rowCount ?? 0) > 0;
+}
+
+/**
+ * Taps as people do who have read what they tap on: once the button is there, and not at once. With the database of the
+ * bot nobody waits for them to read.
+ */
 export async function tapAfterReading(
   world: World,
   who: PersonaName | Persona,
   target: { readonly messageId: number; readonly label: string },
+  databaseUrl?: string,
 ): Promise<string> {
   const deadline = AbortSignal.timeout(30_000);
   for (;;) {
@@ -43,6 +61,6 @@ export async function tapAfterReading(
     if (said !== undefined && !TOO_FAST.test(said)) return said;
     if (deadline.aborted)
       throw new Error(`"${target.label}" could not be tapped: ${said ?? "no button"}`);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    if (databaseUrl === undefined || !(await standsLonger(databaseUrl))) await sleep(300);
   }
 }
