@@ -227,11 +227,16 @@ export async function dueChats(tx: Transaction, now: Date): Promise<readonly num
 /** What alerts tell by themselves: their cards and words, and those that stand for many of them. */
 const IS_ALERT = `(o.alert_id is not null or o.subject ~ '^(word:)?(storm|away):')`;
 
+/** So long does a page let people be answered before it; who asks without end must not keep everybody from hearing it. */
+const PAGE_WAITS_SECONDS = 10;
+
 /**
  * Whoever asked is answered first. Then come pages that nobody knows of, each card with its word behind it, then the
  * ends of pages and what stands for many, then warnings and whatever merely makes progress.
  */
 const RANK = `case
+  when o.message_id is null and a.severity = 'page' and a.state <> 'resolved'
+    and o.created_at < $2::timestamptz - interval '${PAGE_WAITS_SECONDS} seconds' then 0
   when not ${IS_ALERT} then case when o.priority = ${PRIORITY.progress} then 4 else 1 end
   when o.message_id is null and o.alert_id is null then 2
   when o.message_id is null and a.severity = 'page' and a.state <> 'resolved' then 2

@@ -113,6 +113,19 @@ describe("what is more important", () => {
     expect(order).toEqual([...subjects, `alert:${warning}`]);
   });
 
+  test("is a page that has let others go before it for a while, however many go on asking", async () => {
+    const page = await openAt(-9, "page");
+    await openAt(-9, "warn");
+    await say("reply:first", -9);
+    expect((await next(-9))?.subject).toBe("reply:first");
+    await query(
+      url,
+      "update outbox set created_at = created_at - interval '11 seconds' where chat_id = -9",
+    );
+    expect(await sent(-9)).toBe(`alert:${page}`);
+    expect(await sent(-9)).toBe("reply:first");
+  });
+
   test("may leave alerts out, when only answers are borne", async () => {
     const page = await openAt(-7, "page");
     const due = async (alertsToo: boolean) =>
