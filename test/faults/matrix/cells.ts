@@ -37,7 +37,7 @@ const killed = {
   ),
   rotate: test(
     `${faults}/rotation-killed.test.ts`,
-    "at %s: one new token, two deployments, and nobody is refused on the way",
+    "$name becomes one new secret all the same, whose old one is dead, and nothing of its use is lost",
   ),
   deploy: test(
     `${faults}/deploy-killed.test.ts`,
@@ -207,7 +207,7 @@ export const rows = [
     cells: { ...all(once), alerts: noCommand },
   },
   {
-    fault: "six hours of outage, and three hundred updates in the queue",
+    fault: "six hours of outage, and a long queue of updates",
     cells: {
       ...all(tried("none of them is run, everybody is told, and a fresh one is run once")),
       alerts: held(

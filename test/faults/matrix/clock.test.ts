@@ -1,12 +1,9 @@
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-
 import type { Family } from "./families.ts";
 import { openStages } from "./stage.ts";
 import { tryCells } from "./try-cells.ts";
 
 const HOUR_MS = 60 * 60_000;
-const wrongClock = pathToFileURL(join(import.meta.dirname, "wrong-clock.ts")).href;
+const wrongClock = new URL("./wrong-clock.ts", import.meta.url).href;
 
 const openStage = openStages();
 

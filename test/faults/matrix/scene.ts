@@ -11,9 +11,10 @@ import { createLogger } from "../../../src/logger.ts";
 import { temporaryDirectory } from "../../../src/servers/temporary-directory.ts";
 import { createTestDatabase } from "../../database.ts";
 import { SEAL_KEY, startBotIn } from "../../support/bot-in-world.ts";
-import { configText, FAST_ENGINE } from "../../support/config.ts";
+import { configText } from "../../support/config.ts";
 import { HASTE } from "../../support/rollout.ts";
 import type { Bot, BotOptions as SpawnBotOptions } from "../../support/spawn-bot.ts";
+import { OWN_STORES } from "./own-stores.ts";
 
 /** A world with stores of Flightdeck's own in it, in which bots come and go. */
 export type Scene = AsyncDisposable & {
@@ -58,13 +59,6 @@ export type SceneOptions = {
 };
 
 const READY_WITHIN_MS = 40_000;
-
-const OWN_STORES = [
-  "database: ${env:OWN_DATABASE}",
-  "redis: ${env:OWN_REDIS}",
-  "sealKey: ${env:SEAL_KEY}",
-  FAST_ENGINE,
-].join("\n");
 
 export async function openScene(
   world: World,

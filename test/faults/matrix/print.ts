@@ -1,0 +1,3 @@
+import { matrixDocument } from "./document.ts";
+
+console.log(matrixDocument().trimEnd());
