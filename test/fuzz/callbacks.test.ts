@@ -12,7 +12,7 @@ import {
   type TokenAction,
   type TokenScope,
 } from "../../src/core/approval-token.ts";
-import { cases, FUZZ_TIMEOUT_MS } from "./cases.ts";
+import { breath, cases, FUZZ_TIMEOUT_MS } from "./cases.ts";
 import { hostileJson, hostileText } from "./hostile-text.ts";
 
 const bytes = (length: number): fc.Arbitrary<Buffer> =>
@@ -40,12 +40,14 @@ const sealed = fc
 
 test(
   "every token is read back as it was sealed, and holds where it was sealed for",
-  () => {
-    fc.assert(
-      fc.property(sealed, ({ key, token, scope, action, nonce, expiresAt }) => {
-        expect(readToken(token)).toEqual({ action, nonce, expiresAt });
-        expect(isGenuineToken(key, token, scope)).toBe(true);
-      }),
+  async () => {
+    await fc.assert(
+      fc
+        .asyncProperty(sealed, async ({ key, token, scope, action, nonce, expiresAt }) => {
+          expect(readToken(token)).toEqual({ action, nonce, expiresAt });
+          expect(isGenuineToken(key, token, scope)).toBe(true);
+        })
+        .beforeEach(breath),
       cases(300),
     );
   },
@@ -106,12 +108,14 @@ function forged(token: string, how: Forgery): string {
 
 test(
   "whatever is made of a token by hand is none of ours, unless it is the token itself",
-  () => {
-    fc.assert(
-      fc.property(sealed, forgery, ({ key, token, scope }, how) => {
-        const made = forged(token, how);
-        expect(isGenuineToken(key, made, scope)).toBe(made === token);
-      }),
+  async () => {
+    await fc.assert(
+      fc
+        .asyncProperty(sealed, forgery, async ({ key, token, scope }, how) => {
+          const made = forged(token, how);
+          expect(isGenuineToken(key, made, scope)).toBe(made === token);
+        })
+        .beforeEach(breath),
       cases(1_000),
     );
   },
@@ -120,18 +124,20 @@ test(
 
 test(
   "a token of another place, question or key holds nowhere else",
-  () => {
-    fc.assert(
-      fc.property(sealed, scope, bytes(32), ({ key, token, scope }, other, otherKey) => {
-        for (const [name, value] of Object.entries(other)) {
-          const moved = { ...scope, [name]: value };
-          const isSame = Object.entries(scope).every(
-            ([member, own]) => own === moved[member as keyof TokenScope],
-          );
-          expect(isGenuineToken(key, token, moved)).toBe(isSame);
-        }
-        expect(isGenuineToken(otherKey, token, scope)).toBe(otherKey.equals(key));
-      }),
+  async () => {
+    await fc.assert(
+      fc
+        .asyncProperty(sealed, scope, bytes(32), async ({ key, token, scope }, other, otherKey) => {
+          for (const [name, value] of Object.entries(other)) {
+            const moved = { ...scope, [name]: value };
+            const isSame = Object.entries(scope).every(
+              ([member, own]) => own === moved[member as keyof TokenScope],
+            );
+            expect(isGenuineToken(key, token, moved)).toBe(isSame);
+          }
+          expect(isGenuineToken(otherKey, token, scope)).toBe(otherKey.equals(key));
+        })
+        .beforeEach(breath),
       cases(300),
     );
   },
@@ -259,28 +265,30 @@ test(
   async () => {
     let admitted = 0;
     await fc.assert(
-      fc.asyncProperty(
-        fc.oneof(
-          { weight: 5, arbitrary: update },
-          {
-            weight: 1,
-            arbitrary: hostileJson.map((rest) => ({ ...Object(rest), update_id: 1 }) as object),
+      fc
+        .asyncProperty(
+          fc.oneof(
+            { weight: 5, arbitrary: update },
+            {
+              weight: 1,
+              arbitrary: hostileJson.map((rest) => ({ ...Object(rest), update_id: 1 }) as object),
+            },
+          ),
+          async (built) => {
+            const { bodies, take } = intake();
+            await take(built);
+            admitted += bodies.length;
+            for (const body of bodies) {
+              const came = intakeSchema.parse(JSON.parse(body));
+              expect(came.userId).toBe(ADA);
+              expect([OPS, ADA]).toContain(came.chatId);
+              const text = came.kind === "command" ? came.text : "/";
+              expect(text.startsWith("/")).toBe(true);
+              expect(text.length).toBeLessThanOrEqual(512);
+            }
           },
-        ),
-        async (built) => {
-          const { bodies, take } = intake();
-          await take(built);
-          admitted += bodies.length;
-          for (const body of bodies) {
-            const came = intakeSchema.parse(JSON.parse(body));
-            expect(came.userId).toBe(ADA);
-            expect([OPS, ADA]).toContain(came.chatId);
-            const text = came.kind === "command" ? came.text : "/";
-            expect(text.startsWith("/")).toBe(true);
-            expect(text.length).toBeLessThanOrEqual(512);
-          }
-        },
-      ),
+        )
+        .beforeEach(breath),
       cases(1_000),
     );
     expect(admitted).toBeGreaterThan(100);

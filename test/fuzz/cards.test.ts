@@ -9,7 +9,7 @@ import { line, type Card, type CardPart, type CardWord } from "../../src/core/ca
 import { createScrubber } from "../../src/core/redaction.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { visibleBlock, visibleText } from "../../src/core/visible-text.ts";
-import { cases, FUZZ_TIMEOUT_MS } from "./cases.ts";
+import { breath, cases, FUZZ_TIMEOUT_MS } from "./cases.ts";
 import { hostileText } from "./hostile-text.ts";
 
 const PASSWORD = "correct-horse-battery";
@@ -51,24 +51,26 @@ test.each([
   ["a caption", CAPTION_LIMIT],
 ])(
   "whatever a card says, %s of it is one that Telegram takes as it is",
-  (_what, limit) => {
-    fc.assert(
-      fc.property(anyCard, fc.boolean(), (card, resent) => {
-        const { text, entities, keyboard, whole } = renderCard(card, { limit, resent, scrub });
-        expect(text.length).toBeLessThanOrEqual(limit);
-        expect(entities.length).toBeLessThanOrEqual(100);
-        for (const shown of [text, whole ?? ""]) {
-          expect(shown.isWellFormed()).toBe(true);
-          expect(shown).not.toMatch(STEERING);
-          expect(shown).not.toContain(PASSWORD);
-        }
-        for (const entity of entities) {
-          const parsed = entitySchema.parse(entity);
-          expect(misplacement(text, parsed)).toBeUndefined();
-        }
-        expect(inlineKeyboardSchema.safeParse(keyboard).success).toBe(true);
-        expect(JSON.stringify(keyboard)).not.toContain(PASSWORD);
-      }),
+  async (_what, limit) => {
+    await fc.assert(
+      fc
+        .asyncProperty(anyCard, fc.boolean(), async (card, resent) => {
+          const { text, entities, keyboard, whole } = renderCard(card, { limit, resent, scrub });
+          expect(text.length).toBeLessThanOrEqual(limit);
+          expect(entities.length).toBeLessThanOrEqual(100);
+          for (const shown of [text, whole ?? ""]) {
+            expect(shown.isWellFormed()).toBe(true);
+            expect(shown).not.toMatch(STEERING);
+            expect(shown).not.toContain(PASSWORD);
+          }
+          for (const entity of entities) {
+            const parsed = entitySchema.parse(entity);
+            expect(misplacement(text, parsed)).toBeUndefined();
+          }
+          expect(inlineKeyboardSchema.safeParse(keyboard).success).toBe(true);
+          expect(JSON.stringify(keyboard)).not.toContain(PASSWORD);
+        })
+        .beforeEach(breath),
       cases(300, 50_000),
     );
   },
@@ -106,33 +108,37 @@ function said(word: CardWord, words: (text: string) => string): [kind: string, t
 
 test(
   "its words are what was said, with the manner that was meant and no other; no text brings one of its own",
-  () => {
+  async () => {
     let compared = 0;
-    fc.assert(
-      fc.property(anyCard, (card) => {
-        const { text, entities, whole } = renderCard(card, { limit: 10_000_000, scrub });
-        // Of a long title only the beginning is shown; entities have a limit of their own.
-        fc.pre(whole === undefined);
-        compared += 1;
-        const expected = meant(card);
-        expect(text).toBe(expected.text);
-        const shown = entities.map(({ type, offset, length }) => [
-          type,
-          text.slice(offset, offset + length),
-        ]);
-        expect(shown).toEqual(expected.stretches);
-        const rung = entities.flatMap((entity) => (entity.type === "text_mention" ? [entity] : []));
-        const named = card.parts.flatMap((part) =>
-          part.kind === "line"
-            ? part.words.flatMap((one) =>
-                typeof one === "object" && "mention" in one && one.mention !== ""
-                  ? [one.telegram]
-                  : [],
-              )
-            : [],
-        );
-        expect(rung.map(({ user }) => user.id)).toEqual(named);
-      }),
+    await fc.assert(
+      fc
+        .asyncProperty(anyCard, async (card) => {
+          const { text, entities, whole } = renderCard(card, { limit: 10_000_000, scrub });
+          // Of a long title only the beginning is shown; entities have a limit of their own.
+          fc.pre(whole === undefined);
+          compared += 1;
+          const expected = meant(card);
+          expect(text).toBe(expected.text);
+          const shown = entities.map(({ type, offset, length }) => [
+            type,
+            text.slice(offset, offset + length),
+          ]);
+          expect(shown).toEqual(expected.stretches);
+          const rung = entities.flatMap((entity) =>
+            entity.type === "text_mention" ? [entity] : [],
+          );
+          const named = card.parts.flatMap((part) =>
+            part.kind === "line"
+              ? part.words.flatMap((one) =>
+                  typeof one === "object" && "mention" in one && one.mention !== ""
+                    ? [one.telegram]
+                    : [],
+                )
+              : [],
+          );
+          expect(rung.map(({ user }) => user.id)).toEqual(named);
+        })
+        .beforeEach(breath),
       cases(300, 50_000),
     );
     expect(compared).toBeGreaterThan(100);
@@ -142,21 +148,23 @@ test(
 
 test(
   "at a terminal a card steers nothing and breaks no line",
-  () => {
-    fc.assert(
-      fc.property(anyCard, (card) => {
-        const text = cardText(card);
-        expect(text).not.toMatch(STEERING);
-        const breaks = card.parts.reduce(
-          (sum, part) =>
-            sum +
-            1 +
-            (part.kind === "folded" ? Math.max(0, part.lines.length - 1) : 0) +
-            (part.kind === "code" ? part.text.split("\n").length - 1 : 0),
-          0,
-        );
-        expect(text.split("\n")).toHaveLength(breaks + 1);
-      }),
+  async () => {
+    await fc.assert(
+      fc
+        .asyncProperty(anyCard, async (card) => {
+          const text = cardText(card);
+          expect(text).not.toMatch(STEERING);
+          const breaks = card.parts.reduce(
+            (sum, part) =>
+              sum +
+              1 +
+              (part.kind === "folded" ? Math.max(0, part.lines.length - 1) : 0) +
+              (part.kind === "code" ? part.text.split("\n").length - 1 : 0),
+            0,
+          );
+          expect(text.split("\n")).toHaveLength(breaks + 1);
+        })
+        .beforeEach(breath),
       cases(200, 20_000),
     );
   },

@@ -6,7 +6,7 @@ import { commands } from "../../src/commands/index.ts";
 import { targetMeant, type ServedTarget } from "../../src/commands/served-target.ts";
 import { parseCommandLine, splitLine } from "../../src/core/command-line.ts";
 import { ROLES } from "../../src/core/operator.ts";
-import { cases, FUZZ_TIMEOUT_MS } from "./cases.ts";
+import { breath, cases, FUZZ_TIMEOUT_MS } from "./cases.ts";
 import { hostileText } from "./hostile-text.ts";
 
 const plainWord = fc
@@ -31,28 +31,30 @@ const blank = fc.constantFrom(" ", "  ", "\n", "\t", "\u00a0", " \r\n ");
 
 test(
   "a line that people mean is read as they mean it, whatever their phone makes of dashes, quotes and blanks",
-  () => {
-    fc.assert(
-      fc.property(
-        plainWord,
-        fc.array(fc.tuple(part, quotes, dash, blank), { maxLength: 10 }),
-        (name, parts) => {
-          const spelt = parts.map(([said, [open, close], dashes, before]) => {
-            if (said.kind === "word") return `${before}${said.word}`;
-            if (said.kind === "quoted") return `${before}${open}${said.word}${close}`;
-            return `${before}${dashes}${said.name}${before}${said.value}`;
-          });
-          const words = parts.flatMap(([said]) => (said.kind === "flag" ? [] : [said.word]));
-          const flags = parts.flatMap(([said]) =>
-            said.kind === "flag" ? [[said.name, said.value] as const] : [],
-          );
-          expect(parseCommandLine(splitLine(`${name}${spelt.join("")}`))).toEqual({
-            name,
-            words,
-            flags: Object.fromEntries(flags),
-          });
-        },
-      ),
+  async () => {
+    await fc.assert(
+      fc
+        .asyncProperty(
+          plainWord,
+          fc.array(fc.tuple(part, quotes, dash, blank), { maxLength: 10 }),
+          async (name, parts) => {
+            const spelt = parts.map(([said, [open, close], dashes, before]) => {
+              if (said.kind === "word") return `${before}${said.word}`;
+              if (said.kind === "quoted") return `${before}${open}${said.word}${close}`;
+              return `${before}${dashes}${said.name}${before}${said.value}`;
+            });
+            const words = parts.flatMap(([said]) => (said.kind === "flag" ? [] : [said.word]));
+            const flags = parts.flatMap(([said]) =>
+              said.kind === "flag" ? [[said.name, said.value] as const] : [],
+            );
+            expect(parseCommandLine(splitLine(`${name}${spelt.join("")}`))).toEqual({
+              name,
+              words,
+              flags: Object.fromEntries(flags),
+            });
+          },
+        )
+        .beforeEach(breath),
       cases(400),
     );
   },
@@ -137,23 +139,25 @@ test(
   async () => {
     const outcomes = new Map<string, number>();
     await fc.assert(
-      fc.asyncProperty(
-        fc.constantFrom(...commands),
-        fc.array(argument, { maxLength: 6 }),
-        fc.constantFrom(...ROLES),
-        async (command, args, role) => {
-          const line = parseCommandLine(splitLine(`${command.name} ${args.join(" ")}`));
-          const meant = targetMeant(targets, line, { chatId: -1001 });
-          const actor = { ...context.actor, role } as CommandContext["actor"];
-          const answer = meant.ok
-            ? await command.answer({ ...context, actor }, meant.line).catch(reached)
-            : { kind: "refused" as const, message: meant.message };
-          outcomes.set(answer.kind, (outcomes.get(answer.kind) ?? 0) + 1);
-          expect(["card", "reached", "refused", "subject", "told"]).toContain(answer.kind);
-          const said = answer.kind === "refused" ? answer.message : "nothing";
-          expect(said).toMatch(/\S/);
-        },
-      ),
+      fc
+        .asyncProperty(
+          fc.constantFrom(...commands),
+          fc.array(argument, { maxLength: 6 }),
+          fc.constantFrom(...ROLES),
+          async (command, args, role) => {
+            const line = parseCommandLine(splitLine(`${command.name} ${args.join(" ")}`));
+            const meant = targetMeant(targets, line, { chatId: -1001 });
+            const actor = { ...context.actor, role } as CommandContext["actor"];
+            const answer = meant.ok
+              ? await command.answer({ ...context, actor }, meant.line).catch(reached)
+              : { kind: "refused" as const, message: meant.message };
+            outcomes.set(answer.kind, (outcomes.get(answer.kind) ?? 0) + 1);
+            expect(["card", "reached", "refused", "subject", "told"]).toContain(answer.kind);
+            const said = answer.kind === "refused" ? answer.message : "nothing";
+            expect(said).toMatch(/\S/);
+          },
+        )
+        .beforeEach(breath),
       cases(1_000),
     );
     // Both happen, or nothing was tried.

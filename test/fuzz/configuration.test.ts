@@ -4,7 +4,7 @@ import { parse, stringify } from "yaml";
 
 import { parseConfig } from "../../src/config/load-config.ts";
 import { formatProblems } from "../../src/config/problem.ts";
-import { cases, FUZZ_TIMEOUT_MS } from "./cases.ts";
+import { breath, cases, FUZZ_TIMEOUT_MS } from "./cases.ts";
 import { changed, hostileJson, hostileText } from "./hostile-text.ts";
 
 /** What only references lead to; no problem may repeat any of it. */
@@ -80,10 +80,10 @@ const STEERING = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 
 /** Holds what is told to its promises: each problem on a line with its place, and no value among the words. */
 function expectTold(text: string, lines: string | undefined): void {
-  const told = lines?.split("\n") ?? [];
+  const each = lines?.split("\n") ?? [];
   const last = text.split(/\r\n|\r|\n/).length;
   expect(lines).not.toBe("");
-  for (const line of told) {
+  for (const line of each) {
     expect(line).toMatch(LINE);
     expect(line).not.toMatch(STEERING);
     expect(Number(line.split(":")[1])).toBeLessThanOrEqual(last);
@@ -107,18 +107,20 @@ const edits = fc.array(
 
 test(
   "the text of a file, whatever was done to it, is a configuration or is told what is wrong, line by line",
-  () => {
+  async () => {
     const ends = { valid: 0, refused: 0 };
-    fc.assert(
-      fc.property(edits, (all) => {
-        const text = all.reduce(
-          (whole, { at, cut, put }) => whole.slice(0, at) + put + whole.slice(at + cut),
-          FILE,
-        );
-        const lines = told(text);
-        ends[lines === undefined ? "valid" : "refused"] += 1;
-        expectTold(text, lines);
-      }),
+    await fc.assert(
+      fc
+        .asyncProperty(edits, async (all) => {
+          const text = all.reduce(
+            (whole, { at, cut, put }) => whole.slice(0, at) + put + whole.slice(at + cut),
+            FILE,
+          );
+          const lines = told(text);
+          ends[lines === undefined ? "valid" : "refused"] += 1;
+          expectTold(text, lines);
+        })
+        .beforeEach(breath),
       cases(250, 40_000),
     );
     expect(Math.min(ends.valid, ends.refused)).toBeGreaterThan(5);
@@ -130,14 +132,20 @@ const otherTree = fc.oneof({ weight: 4, arbitrary: changed(TREE) }, hostileJson)
 
 test(
   "any values in any of its places are settings or told, each with its line",
-  () => {
-    fc.assert(
-      fc.property(otherTree, (tree) => {
-        const text = stringify(tree) ?? "";
-        expectTold(text, told(text));
-      }),
+  async () => {
+    let refused = 0;
+    await fc.assert(
+      fc
+        .asyncProperty(otherTree, async (tree) => {
+          const text = stringify(tree) ?? "";
+          const lines = told(text);
+          refused += lines === undefined ? 0 : 1;
+          expectTold(text, lines);
+        })
+        .beforeEach(breath),
       cases(150, 40_000),
     );
+    expect(refused).toBeGreaterThan(50);
   },
   FUZZ_TIMEOUT_MS,
 );
@@ -147,19 +155,21 @@ const places = leaves(TREE).filter((place) => place.at(-1) !== "run");
 
 test(
   "what somebody typed into any place of the file is repeated by no problem",
-  () => {
+  async () => {
     let refused = 0;
-    fc.assert(
-      fc.property(
-        fc.constantFrom(...places),
-        fc.constantFrom(TYPED, TYPED_BY_FIELDS, `${TYPED}\n${TYPED}`, `https://${TYPED}@x`),
-        (place, typed) => {
-          const text = stringify(withLeaf(TREE, place, typed));
-          const lines = told(text) ?? "";
-          refused += lines === "" ? 0 : 1;
-          for (const word of ["correct", "horse", "battery"]) expect(lines).not.toContain(word);
-        },
-      ),
+    await fc.assert(
+      fc
+        .asyncProperty(
+          fc.constantFrom(...places),
+          fc.constantFrom(TYPED, TYPED_BY_FIELDS, `${TYPED}\n${TYPED}`, `https://${TYPED}@x`),
+          async (place, typed) => {
+            const text = stringify(withLeaf(TREE, place, typed));
+            const lines = told(text) ?? "";
+            refused += lines === "" ? 0 : 1;
+            for (const word of ["correct", "horse", "battery"]) expect(lines).not.toContain(word);
+          },
+        )
+        .beforeEach(breath),
       cases(150, 20_000),
     );
     expect(refused).toBeGreaterThan(50);

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { createHealthApp } from "../../src/bot/health-app.ts";
 import { createWebhookApp } from "../../src/bot/webhook-app.ts";
 import { Secret } from "../../src/core/secret.ts";
-import { cases, FUZZ_TIMEOUT_MS } from "./cases.ts";
+import { breath, cases, FUZZ_TIMEOUT_MS } from "./cases.ts";
 import { changed, hostileJson, hostileText } from "./hostile-text.ts";
 
 const SECRET = "a-webhook-secret-of-nobody-0123456789";
@@ -60,30 +60,34 @@ test(
   async () => {
     const ends = { in: 0, out: 0 };
     await fc.assert(
-      fc.asyncProperty(method, path, secret, body, async (method, path, secret, body) => {
-        const accepted: unknown[] = [];
-        const errors: unknown[] = [];
-        const app = createWebhookApp({
-          path: PATH,
-          secret: new Secret(SECRET),
-          accept: async (one) => void accepted.push(one),
-          onError: (error) => errors.push(error),
-        });
-        const hasBody = method !== "GET" && method !== "HEAD";
-        const answer = await app.request(`${PLACE}${path}`, {
-          method,
-          headers: { [HEADER]: secret },
-          ...(hasBody ? { body } : {}),
-        });
-        const isRight = method === "POST" && placeOf(path) === PATH && secret === SECRET;
-        const fits = Buffer.byteLength(body.toWellFormed()) <= 256 * 1024;
-        const comesIn = isRight && fits && isUpdate(body.toWellFormed());
-        ends[comesIn ? "in" : "out"] += 1;
-        expect([accepted.length, answer.status === 200]).toEqual(comesIn ? [1, true] : [0, false]);
-        expect([200, 400, 401, 404, 405, 413]).toContain(answer.status);
-        expect(await answer.text()).toBe("");
-        expect(errors).toEqual([]);
-      }),
+      fc
+        .asyncProperty(method, path, secret, body, async (method, path, secret, body) => {
+          const accepted: unknown[] = [];
+          const errors: unknown[] = [];
+          const app = createWebhookApp({
+            path: PATH,
+            secret: new Secret(SECRET),
+            accept: async (one) => void accepted.push(one),
+            onError: (error) => errors.push(error),
+          });
+          const hasBody = method !== "GET" && method !== "HEAD";
+          const answer = await app.request(`${PLACE}${path}`, {
+            method,
+            headers: { [HEADER]: secret },
+            ...(hasBody ? { body } : {}),
+          });
+          const isRight = method === "POST" && placeOf(path) === PATH && secret === SECRET;
+          const fits = Buffer.byteLength(body.toWellFormed()) <= 256 * 1024;
+          const comesIn = isRight && fits && isUpdate(body.toWellFormed());
+          ends[comesIn ? "in" : "out"] += 1;
+          expect([accepted.length, answer.status === 200]).toEqual(
+            comesIn ? [1, true] : [0, false],
+          );
+          expect([200, 400, 401, 404, 405, 413]).toContain(answer.status);
+          expect(await answer.text()).toBe("");
+          expect(errors).toEqual([]);
+        })
+        .beforeEach(breath),
       cases(600),
     );
     expect(Math.min(ends.in, ends.out)).toBeGreaterThan(20);
@@ -114,28 +118,33 @@ test(
       headerText,
     );
     await fc.assert(
-      fc.asyncProperty(method, place, login, async (method, path, authorization) => {
-        const answer = await app.request(`${PLACE}${path}`, { method, headers: { authorization } });
-        const reads = method === "GET" || method === "HEAD";
-        const { pathname } = new URL(`${PLACE}${path}`);
-        const hasToken =
-          /^bearer +\S+$/i.test(authorization) && authorization.endsWith(` ${SECRET}`);
-        const expected =
-          reads && ["/healthz", "/readyz"].includes(pathname)
-            ? 200
-            : reads && pathname === "/metrics"
-              ? hasToken
-                ? 200
-                : 401
-              : 404;
-        expect([method, pathname, authorization, answer.status]).toEqual([
-          method,
-          pathname,
-          authorization,
-          expected,
-        ]);
-        expect((await answer.text()).includes(SECRET)).toBe(false);
-      }),
+      fc
+        .asyncProperty(method, place, login, async (method, path, authorization) => {
+          const answer = await app.request(`${PLACE}${path}`, {
+            method,
+            headers: { authorization },
+          });
+          const reads = method === "GET" || method === "HEAD";
+          const { pathname } = new URL(`${PLACE}${path}`);
+          const hasToken =
+            /^bearer +\S+$/i.test(authorization) && authorization.endsWith(` ${SECRET}`);
+          const expected =
+            reads && ["/healthz", "/readyz"].includes(pathname)
+              ? 200
+              : reads && pathname === "/metrics"
+                ? hasToken
+                  ? 200
+                  : 401
+                : 404;
+          expect([method, pathname, authorization, answer.status]).toEqual([
+            method,
+            pathname,
+            authorization,
+            expected,
+          ]);
+          expect((await answer.text()).includes(SECRET)).toBe(false);
+        })
+        .beforeEach(breath),
       cases(300),
     );
   },

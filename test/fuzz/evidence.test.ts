@@ -5,7 +5,7 @@ import { canonicalForm, entryHash, entrySchema, type Entry } from "../../src/cor
 import { blockText, readBlock, type LogBlock } from "../../src/core/log-block.ts";
 import { rawBlocks } from "../../src/core/log-reader.ts";
 import { checkpointBlock, entryBlock, logHeader } from "../../src/core/log-text.ts";
-import { cases, FUZZ_TIMEOUT_MS } from "./cases.ts";
+import { breath, cases, FUZZ_TIMEOUT_MS } from "./cases.ts";
 import { hostileText } from "./hostile-text.ts";
 
 /** The database keeps no half of a character, so no entry has one. */
@@ -91,16 +91,18 @@ test(
   "a log is read as it was written, whatever its entries say and wherever the reading is cut",
   async () => {
     await fc.assert(
-      fc.asyncProperty(
-        fc.array(anyBlock, { minLength: 1, maxLength: 6 }),
-        fc.array(fc.integer({ min: 1, max: 900 }), { maxLength: 8 }),
-        async (blocks, pieces) => {
-          const file = blocks.map(blockText).join("");
-          const found = await read(Buffer.from(file), pieces);
-          expect(found.map(({ text }) => readBlock(text))).toEqual(blocks);
-          expect(found.map(({ text }) => text).join("")).toBe(file);
-        },
-      ),
+      fc
+        .asyncProperty(
+          fc.array(anyBlock, { minLength: 1, maxLength: 6 }),
+          fc.array(fc.integer({ min: 1, max: 900 }), { maxLength: 8 }),
+          async (blocks, pieces) => {
+            const file = blocks.map(blockText).join("");
+            const found = await read(Buffer.from(file), pieces);
+            expect(found.map(({ text }) => readBlock(text))).toEqual(blocks);
+            expect(found.map(({ text }) => text).join("")).toBe(file);
+          },
+        )
+        .beforeEach(breath),
       cases(200, 30_000),
     );
   },
@@ -109,19 +111,21 @@ test(
 
 test(
   "no entry says anything outside of its own heading and its own line of JSON",
-  () => {
-    fc.assert(
-      fc.property(anyEntry, (entry) => {
-        const canonical = canonicalForm(entry);
-        const block = entryBlock({ entry, canonical, hash: entryHash(canonical) });
-        const lines = block.split(/\r\n|\r|\n/);
-        const outside = lines.filter((one) => one !== canonical);
-        expect(block.split("\n")).toHaveLength(12);
-        expect(outside.join("")).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u);
-        expect(outside.filter((one) => one.startsWith("#"))).toHaveLength(1);
-        expect(outside.filter((one) => one.startsWith("```"))).toEqual(["```json", "```"]);
-        expect(outside.filter((one) => one.includes("<!--"))).toHaveLength(1);
-      }),
+  async () => {
+    await fc.assert(
+      fc
+        .asyncProperty(anyEntry, async (entry) => {
+          const canonical = canonicalForm(entry);
+          const block = entryBlock({ entry, canonical, hash: entryHash(canonical) });
+          const lines = block.split(/\r\n|\r|\n/);
+          const outside = lines.filter((one) => one !== canonical);
+          expect(block.split("\n")).toHaveLength(12);
+          expect(outside.join("")).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u);
+          expect(outside.filter((one) => one.startsWith("#"))).toHaveLength(1);
+          expect(outside.filter((one) => one.startsWith("```"))).toEqual(["```json", "```"]);
+          expect(outside.filter((one) => one.includes("<!--"))).toHaveLength(1);
+        })
+        .beforeEach(breath),
       cases(300, 60_000),
     );
   },
@@ -137,32 +141,34 @@ test(
   "a file that somebody has been at is read to its end, and no piece of it is taken for what it is not",
   async () => {
     await fc.assert(
-      fc.asyncProperty(
-        fc.array(anyBlock, { maxLength: 3 }),
-        fc.array(
-          fc.record({ at: fc.nat({ max: 4_000 }), cut: fc.nat({ max: 80 }), put: hostileText }),
-          {
-            maxLength: 4,
+      fc
+        .asyncProperty(
+          fc.array(anyBlock, { maxLength: 3 }),
+          fc.array(
+            fc.record({ at: fc.nat({ max: 4_000 }), cut: fc.nat({ max: 80 }), put: hostileText }),
+            {
+              maxLength: 4,
+            },
+          ),
+          async (blocks, edits) => {
+            const file = [...base, ...blocks.map(blockText)].join("");
+            const edited = edits.reduce(
+              (text, { at, cut, put }) => text.slice(0, at) + put + text.slice(at + cut),
+              file,
+            );
+            const bytes = Buffer.from(edited);
+            const found = await read(bytes, [bytes.length >> 1]);
+            expect(found.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0)).toBe(
+              bytes.length,
+            );
+            for (const { text } of found) {
+              const block = readBlock(text);
+              // Whatever is believed can be written again; what is not the same text is called changed by the verifier.
+              expect(block === undefined || blockText(block).length > 0).toBe(true);
+            }
           },
-        ),
-        async (blocks, edits) => {
-          const file = [...base, ...blocks.map(blockText)].join("");
-          const edited = edits.reduce(
-            (text, { at, cut, put }) => text.slice(0, at) + put + text.slice(at + cut),
-            file,
-          );
-          const bytes = Buffer.from(edited);
-          const found = await read(bytes, [bytes.length >> 1]);
-          expect(found.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0)).toBe(
-            bytes.length,
-          );
-          for (const { text } of found) {
-            const block = readBlock(text);
-            // Whatever is believed can be written again; what is not the same text is called changed by the verifier.
-            expect(block === undefined || blockText(block).length > 0).toBe(true);
-          }
-        },
-      ),
+        )
+        .beforeEach(breath),
       cases(200, 30_000),
     );
   },

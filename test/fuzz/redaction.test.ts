@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 
 import { createScrubber, scrub } from "../../src/core/redaction.ts";
 import { Secret } from "../../src/core/secret.ts";
-import { cases, FUZZ_TIMEOUT_MS } from "./cases.ts";
+import { breath, cases, FUZZ_TIMEOUT_MS } from "./cases.ts";
 import { hostileText } from "./hostile-text.ts";
 
 const LETTERS = Array.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
@@ -38,14 +38,16 @@ const SPELLINGS: Readonly<Record<string, (value: string) => string>> = {
 
 test.each(Object.entries(SPELLINGS))(
   "a known value, spelt %s, survives nowhere, whatever stands around it",
-  (_how, spell) => {
-    fc.assert(
-      fc.property(value, hostileText, hostileText, (known, before, after) => {
-        fc.pre(known.isWellFormed());
-        const spelt = spell(known);
-        const scrubKnown = createScrubber([new Secret(known)]);
-        expect(scrubKnown(`${before}${spelt}${after}`)).not.toContain(spelt);
-      }),
+  async (_how, spell) => {
+    await fc.assert(
+      fc
+        .asyncProperty(value, hostileText, hostileText, async (known, before, after) => {
+          fc.pre(known.isWellFormed());
+          const spelt = spell(known);
+          const scrubKnown = createScrubber([new Secret(known)]);
+          expect(scrubKnown(`${before}${spelt}${after}`)).not.toContain(spelt);
+        })
+        .beforeEach(breath),
       cases(150, 25_000),
     );
   },
@@ -54,19 +56,21 @@ test.each(Object.entries(SPELLINGS))(
 
 test(
   "of an address and of a login the password is known too, however it is written",
-  () => {
-    fc.assert(
-      fc.property(value, hostileText, (password, around) => {
-        fc.pre(password.isWellFormed());
-        const encoded = encodeURIComponent(password);
-        const scrubKnown = createScrubber([
-          new Secret(`postgresql://app:${encoded}@db.example.com/app`),
-          new Secret(`Bearer ${encoded}`),
-        ]);
-        for (const spelt of [password, encoded]) {
-          expect(scrubKnown(`${around}${spelt}${around}`)).not.toContain(spelt);
-        }
-      }),
+  async () => {
+    await fc.assert(
+      fc
+        .asyncProperty(value, hostileText, async (password, around) => {
+          fc.pre(password.isWellFormed());
+          const encoded = encodeURIComponent(password);
+          const scrubKnown = createScrubber([
+            new Secret(`postgresql://app:${encoded}@db.example.com/app`),
+            new Secret(`Bearer ${encoded}`),
+          ]);
+          for (const spelt of [password, encoded]) {
+            expect(scrubKnown(`${around}${spelt}${around}`)).not.toContain(spelt);
+          }
+        })
+        .beforeEach(breath),
       cases(150, 50_000),
     );
   },
@@ -97,11 +101,20 @@ const beside = fc.constantFrom(" ", "\n", "\t", '"', "'", "(", ",", "\0", "\u202
 
 test.each(Object.entries(UNKNOWN))(
   "%s, by its form alone, survives nowhere in a text",
-  (_what, made) => {
-    fc.assert(
-      fc.property(made, hostileText, hostileText, beside, beside, ([whole, secret], a, b, c, d) => {
-        expect(scrub(`${a}${c}${whole}${d}${b}`)).not.toContain(secret);
-      }),
+  async (_what, made) => {
+    await fc.assert(
+      fc
+        .asyncProperty(
+          made,
+          hostileText,
+          hostileText,
+          beside,
+          beside,
+          async ([whole, secret], a, b, c, d) => {
+            expect(scrub(`${a}${c}${whole}${d}${b}`)).not.toContain(secret);
+          },
+        )
+        .beforeEach(breath),
       cases(100, 12_000),
     );
   },
@@ -138,13 +151,15 @@ const nearly = fc
 
 test(
   "what was scrubbed once is scrubbed: a second time changes nothing",
-  () => {
-    fc.assert(
-      fc.property(nearly, value, (text, known) => {
-        const scrubKnown = createScrubber([new Secret(known)]);
-        const once = scrubKnown(text);
-        expect(scrubKnown(once)).toBe(once);
-      }),
+  async () => {
+    await fc.assert(
+      fc
+        .asyncProperty(nearly, value, async (text, known) => {
+          const scrubKnown = createScrubber([new Secret(known)]);
+          const once = scrubKnown(text);
+          expect(scrubKnown(once)).toBe(once);
+        })
+        .beforeEach(breath),
       cases(500),
     );
   },
@@ -166,18 +181,20 @@ const WORDS = [
 
 test(
   "around a secret every word stays as it was",
-  () => {
-    fc.assert(
-      fc.property(
-        letters(24).map((word) => `${word}!`),
-        fc.array(fc.constantFrom(...WORDS), { maxLength: 5 }),
-        fc.array(fc.constantFrom(...WORDS), { maxLength: 5 }),
-        (known, before, after) => {
-          const scrubKnown = createScrubber([new Secret(known)]);
-          const around = (middle: string): string => [...before, middle, ...after].join(" ");
-          expect(scrubKnown(around(known))).toBe(around("[secret]"));
-        },
-      ),
+  async () => {
+    await fc.assert(
+      fc
+        .asyncProperty(
+          letters(24).map((word) => `${word}!`),
+          fc.array(fc.constantFrom(...WORDS), { maxLength: 5 }),
+          fc.array(fc.constantFrom(...WORDS), { maxLength: 5 }),
+          async (known, before, after) => {
+            const scrubKnown = createScrubber([new Secret(known)]);
+            const around = (middle: string): string => [...before, middle, ...after].join(" ");
+            expect(scrubKnown(around(known))).toBe(around("[secret]"));
+          },
+        )
+        .beforeEach(breath),
       cases(300),
     );
   },

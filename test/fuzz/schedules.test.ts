@@ -5,7 +5,7 @@ import { formatDuration, parseDuration } from "../../src/core/duration.ts";
 import { dueSlots } from "../../src/core/schedule.ts";
 import { createCalendar } from "../../src/jobs/schedule-calendar.ts";
 import { createSchedules, schedulesSetting } from "../../src/jobs/schedule-settings.ts";
-import { cases, FUZZ_TIMEOUT_MS } from "./cases.ts";
+import { breath, cases, FUZZ_TIMEOUT_MS } from "./cases.ts";
 import { hostileText } from "./hostile-text.ts";
 
 const number = fc.oneof(
@@ -36,22 +36,25 @@ const moment = fc.date({
 
 test(
   "any pattern is refused, or is due again and again in order",
-  () => {
+  async () => {
     const ends = { due: 0, refused: 0 };
-    fc.assert(
-      fc.property(pattern, zone, moment, (cron, timeZone, after) => {
-        const parsed = schedulesSetting.safeParse({ nightly: { cron, run: "preflight" } });
-        ends[parsed.success ? "due" : "refused"] += 1;
-        const [schedule] = parsed.success ? createSchedules(parsed.data, timeZone) : [];
-        const slots = schedule?.calendar.after(after, 3) ?? [];
-        const times = slots.map((slot) => slot.getTime());
-        expect(times.every((time, index) => time > (times[index - 1] ?? after.getTime()))).toBe(
-          true,
-        );
-        expect(times.every((time) => time % 1_000 === 0)).toBe(true);
-        const [last] = slots.length === 0 ? [] : (schedule?.calendar.upTo(slots.at(-1)!, 1) ?? []);
-        expect(last?.getTime()).toBe(times.at(-1));
-      }),
+    await fc.assert(
+      fc
+        .asyncProperty(pattern, zone, moment, async (cron, timeZone, after) => {
+          const parsed = schedulesSetting.safeParse({ nightly: { cron, run: "preflight" } });
+          ends[parsed.success ? "due" : "refused"] += 1;
+          const [schedule] = parsed.success ? createSchedules(parsed.data, timeZone) : [];
+          const slots = schedule?.calendar.after(after, 3) ?? [];
+          const times = slots.map((slot) => slot.getTime());
+          expect(times.every((time, index) => time > (times[index - 1] ?? after.getTime()))).toBe(
+            true,
+          );
+          expect(times.every((time) => time % 1_000 === 0)).toBe(true);
+          const [last] =
+            slots.length === 0 ? [] : (schedule?.calendar.upTo(slots.at(-1)!, 1) ?? []);
+          expect(last?.getTime()).toBe(times.at(-1));
+        })
+        .beforeEach(breath),
       cases(400, 20_000),
     );
     expect(Math.min(ends.due, ends.refused)).toBeGreaterThan(20);
@@ -63,28 +66,30 @@ const EVERY = ["*/15 * * * *", "0 3 * * *", "30 2 * * 1-5", "0 2,14 * * *", "0 0
 
 test(
   "of all slots that came due since the last one each is run or missed once, and at most one is run",
-  () => {
-    fc.assert(
-      fc.property(
-        fc.constantFrom(...EVERY),
-        zone,
-        moment,
-        fc.integer({ min: 0, max: 30 * 60 }),
-        fc.integer({ min: 1, max: 40 * 60 }),
-        (cron, timeZone, last, laterMinutes, patienceMinutes) => {
-          const calendar = createCalendar(cron, timeZone);
-          const now = new Date(last.getTime() + laterMinutes * 60_000);
-          const notLaterThanMs = patienceMinutes * 60_000;
-          const { run, missed } = dueSlots({ calendar, notLaterThanMs }, last, now);
-          const expected: Date[] = [];
-          for (const slot of calendar.after(last, 130)) if (slot <= now) expected.push(slot);
-          const all = [...missed, ...(run === undefined ? [] : [run])];
-          expect(all).toEqual(expected);
-          const newest = expected.at(-1);
-          const isInTime = newest && now.getTime() - newest.getTime() <= notLaterThanMs;
-          expect(run).toEqual(isInTime ? newest : undefined);
-        },
-      ),
+  async () => {
+    await fc.assert(
+      fc
+        .asyncProperty(
+          fc.constantFrom(...EVERY),
+          zone,
+          moment,
+          fc.integer({ min: 0, max: 30 * 60 }),
+          fc.integer({ min: 1, max: 40 * 60 }),
+          async (cron, timeZone, last, laterMinutes, patienceMinutes) => {
+            const calendar = createCalendar(cron, timeZone);
+            const now = new Date(last.getTime() + laterMinutes * 60_000);
+            const notLaterThanMs = patienceMinutes * 60_000;
+            const { run, missed } = dueSlots({ calendar, notLaterThanMs }, last, now);
+            const expected: Date[] = [];
+            for (const slot of calendar.after(last, 130)) if (slot <= now) expected.push(slot);
+            const all = [...missed, ...(run === undefined ? [] : [run])];
+            expect(all).toEqual(expected);
+            const newest = expected.at(-1);
+            const isInTime = newest && now.getTime() - newest.getTime() <= notLaterThanMs;
+            expect(run).toEqual(isInTime ? newest : undefined);
+          },
+        )
+        .beforeEach(breath),
       cases(15, 1_000),
     );
   },
@@ -93,19 +98,21 @@ test(
 
 test(
   "any text is a duration or none; what is one is counted in whole milliseconds",
-  () => {
+  async () => {
     const piece = fc.tuple(fc.nat({ max: 9_999 }), fc.constantFrom("ms", "s", "m", "h", "d"));
     const spelt = fc
       .array(piece, { minLength: 1, maxLength: 4 })
       .map((all) => all.map(([count, unit]) => `${count}${unit}`).join(""));
-    fc.assert(
-      fc.property(fc.oneof(spelt, hostileText, fc.string({ maxLength: 6 })), (text) => {
-        const durationMs = parseDuration(text);
-        const isOne = /^(?:\d{1,9}(?:ms|s|m|h|d))+$/.test(text);
-        expect(durationMs !== undefined).toBe(isOne);
-        expect(Number.isSafeInteger(durationMs ?? 0)).toBe(true);
-        expect(formatDuration(durationMs ?? 0)).toMatch(/^\d/);
-      }),
+    await fc.assert(
+      fc
+        .asyncProperty(fc.oneof(spelt, hostileText, fc.string({ maxLength: 6 })), async (text) => {
+          const durationMs = parseDuration(text);
+          const isOne = /^(?:\d{1,9}(?:ms|s|m|h|d))+$/.test(text);
+          expect(durationMs !== undefined).toBe(isOne);
+          expect(Number.isSafeInteger(durationMs ?? 0)).toBe(true);
+          expect(formatDuration(durationMs ?? 0)).toMatch(/^\d/);
+        })
+        .beforeEach(breath),
       cases(400, 20_000),
     );
   },
