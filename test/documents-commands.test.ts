@@ -1,3 +1,5 @@
+import { spawnSync } from "node:child_process";
+
 import { describe, expect, test } from "vitest";
 
 import { complaintOfCall } from "./support/called-program.ts";
@@ -129,6 +131,8 @@ const NOT_OURS: Readonly<Record<string, readonly string[]>> = {
 const isRowOfCommands = ({ document, line }: Word): boolean =>
   document === "README.md" && (read(document).split("\n")[line - 1] ?? "").startsWith("| `/");
 
+const SHELL_LINE = /^(?:curl|docker|openssl|umask|df|du|ls|git|age-keygen|alembic|npm|node) \S/;
+
 const words = documents.flatMap(codeWordsOf);
 
 const typedInChat = words.filter(
@@ -157,6 +161,18 @@ describe("every command that a document names", () => {
       const argv = tokensOf(withSamples(word.text)).slice(1);
       const complaint = isNameAlone(argv) ? undefined : await complaintOfTerminal(argv);
       if (complaint !== undefined) complaints.push(`${placeOf(word)} ${word.text}: ${complaint}`);
+    }
+    expect(complaints).toEqual([]);
+  });
+
+  test("and every line for a shell, told in passing, is one that a shell takes apart", async () => {
+    const lines = words.filter(({ text }) => SHELL_LINE.test(text));
+    expect(lines.length).toBeGreaterThan(15);
+    const complaints: string[] = [];
+    for (const word of lines) {
+      const line = word.text.replaceAll(/<[a-z ]+>/g, "sample").replaceAll("…", "sample");
+      const { status, stderr } = spawnSync("bash", ["-n", "-c", line], { encoding: "utf8" });
+      if (status !== 0) complaints.push(`${placeOf(word)} ${word.text}: ${stderr}`);
     }
     expect(complaints).toEqual([]);
   });
