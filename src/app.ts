@@ -260,6 +260,15 @@ export async function startApp(parts: Parts): Promise<App> {
     }),
   );
 
+  if (parts.startAfresh) {
+    const closing = new AbortController();
+    const watched = flightdeck.watchOwnCopies(closing.signal);
+    starting.defer(async () => {
+      closing.abort();
+      await watched;
+    });
+  }
+
   const started = starting.move();
   return {
     flightdeck,

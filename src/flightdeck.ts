@@ -10,6 +10,7 @@ import type { TargetConfig, ValidConfig } from "./config/load-config.ts";
 import { deriveApprovalKeys, type ApprovalKeys } from "./core/approval-bond.ts";
 import { createLearningScrubber } from "./core/redaction.ts";
 import type { Secret } from "./core/secret.ts";
+import { together } from "./core/waiting.ts";
 import { createCaller, type Caller } from "./jobs/calling.ts";
 import { createEngine, type Engine } from "./jobs/engine.ts";
 import type { Operation } from "./jobs/operation.ts";
@@ -68,6 +69,8 @@ export type Flightdeck = AsyncDisposable & {
   readonly triggers: readonly TriggerTarget[];
   /** Takes new secrets that people have made, by the name of the target. */
   readonly supplies: ReadonlyMap<string, Supply>;
+  /** Notices that another process has replaced a file of a secret that this one has read. */
+  watchOwnCopies(until: AbortSignal): Promise<void>;
   /** How a subject looks now, for whoever shows it. */
   readonly draw: DrawSubject;
   readonly scrub: (text: string) => string;
@@ -159,6 +162,11 @@ export async function openFlightdeck(
     logs: targets.map(({ log }) => log),
     triggers: targets.map(({ triggers }) => triggers),
     supplies: new Map(targets.map(({ context, supply }) => [context.target, supply])),
+    watchOwnCopies: async (until) =>
+      together(
+        until,
+        targets.map((target) => target.watchOwnCopies),
+      ),
     draw: createSubjects(engine, targets),
     scrub,
     report,

@@ -26,6 +26,7 @@ import { createBreakGlassWord } from "./jobs/rollback-break-glass.ts";
 import type { RollbackParts } from "./jobs/rollback-steps.ts";
 import { createRollbackRules } from "./jobs/rollback-trigger-settings.ts";
 import { findReleaseBefore, type TriggerTarget } from "./jobs/rollback-triggers.ts";
+import { watchOwnCopies } from "./jobs/rotation-own-copy.ts";
 import type { RotationParts } from "./jobs/rotation-steps.ts";
 import { createSupply, handedOverSecrets, type Supply } from "./jobs/rotation-supply.ts";
 import { secretsKept } from "./jobs/rotations.ts";
@@ -82,6 +83,8 @@ export type Target = AsyncDisposable &
     readonly log: TargetLog;
     /** Takes a new secret that a person has made. */
     readonly supply: Supply;
+    /** Notices that another process has replaced what this one has read at its start. */
+    watchOwnCopies(until: AbortSignal): Promise<void>;
   };
 
 /**
@@ -200,6 +203,16 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
       releaseBefore: async (signal) => rollback && findReleaseBefore(rollback, signal),
     },
     log,
+    watchOwnCopies: async (until) =>
+      watchOwnCopies(
+        {
+          paths: Object.values(settings.secrets).flatMap(({ common: { keep = [] } }) => keep),
+          holdsItself: rotation.holdsItself,
+          readAnew: rotation.readAnew,
+          onError: parts.report,
+        },
+        until,
+      ),
     supply: createSupply({
       rotation,
       record: async (tx, now, done) =>

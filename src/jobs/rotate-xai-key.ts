@@ -23,7 +23,6 @@ import { presentVariable } from "./rotation-variable.ts";
 import { stayGoodDeed } from "./rotation-watch.ts";
 
 const CALL_TIMEOUT_MS = 90_000;
-const PROVED_WITHIN_MS = 3 * 60_000;
 /** Language models think before they answer. */
 const EACH_LOOK_MS = 60_000;
 /** What a key may do of which nothing else is known. */
@@ -54,7 +53,10 @@ const settings = {
   }),
   acceptedWithin: durationSetting({ maximumMs: 30 * 60_000 })
     .default(3 * 60_000)
-    .meta({ description: "How long a key that was just made may take until xAI accepts it" }),
+    .meta({
+      description:
+        "How long xAI may take until it accepts a new key, or refuses an old one, and the product with it",
+    }),
   proofs: z.array(questionSetting).default([]).meta({
     description: "Requests that show that the product reaches its model",
   }),
@@ -194,7 +196,7 @@ function shared(context: Context): readonly Phase[] {
       deeds: [
         proofDeed({
           name: "the new key works, and the product with it",
-          withinMs: PROVED_WITHIN_MS,
+          withinMs: context.settings.acceptedWithin,
           eachMs: EACH_LOOK_MS,
           problem: async (signal) => trouble(context, signal),
         }),
@@ -210,7 +212,7 @@ function provedDead(context: Context): Phase {
     deeds: [
       proofDeed({
         name: "the old one is refused, and the new one is not",
-        withinMs: PROVED_WITHIN_MS,
+        withinMs: context.settings.acceptedWithin,
         eachMs: EACH_LOOK_MS,
         inARow: 2,
         problem: async (signal) =>

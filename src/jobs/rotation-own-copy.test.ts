@@ -1,11 +1,12 @@
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { Secret } from "../core/secret.ts";
-import { ownCopyPhases } from "./rotation-own-copy.ts";
+import { ownCopyPhases, watchOwnCopies } from "./rotation-own-copy.ts";
 import type { Deed, RotationVault } from "./rotation-procedure.ts";
 
 let folder: string;
@@ -71,5 +72,47 @@ describe("Flightdeck's own copy", () => {
 
   test("is none where the configuration names no file", () => {
     expect(deeds(undefined)).toEqual([]);
+  });
+});
+
+describe("a copy that another process replaces", () => {
+  const watching = async (held: string, until: AbortSignal): Promise<void> =>
+    watchOwnCopies(
+      {
+        paths: [path, join(folder, "gone")],
+        holdsItself: (secret) => secret.reveal() === held,
+        readAnew: () => void (reread += 1),
+        onError: () => {},
+        everyMs: 5,
+      },
+      until,
+    );
+
+  test("is read anew, once, by whoever goes on with what it read at its start", async () => {
+    await writeFile(path, "old\n");
+    const watched = watching("old", AbortSignal.timeout(20_000));
+    await sleep(100);
+    expect(reread).toBe(0);
+    await writeFile(path, "new\n");
+    await watched;
+    expect(reread).toBe(1);
+  });
+
+  test("is nobody's business that is none of his own: he would read anew for ever", async () => {
+    await writeFile(path, "another\n");
+    await watching("old", AbortSignal.timeout(20_000));
+    expect(reread).toBe(0);
+  });
+
+  test("is not believed while it is half written", async () => {
+    await writeFile(path, "old\n");
+    const over = new AbortController();
+    const watched = watching("old", over.signal);
+    await sleep(100);
+    await writeFile(path, "");
+    await sleep(100);
+    over.abort();
+    await watched;
+    expect(reread).toBe(0);
   });
 });
