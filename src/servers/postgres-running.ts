@@ -5,6 +5,8 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { isRunning, ownPid, worksIn } from "./machine.ts";
 import { POSTGRES_OWNER, clusterOf, majorOfCluster } from "./postgres-cluster.ts";
+import { ensureDatabase } from "./postgres-database.ts";
+import { findPostgresPrograms } from "./postgres-programs.ts";
 import { ServerError } from "./server-error.ts";
 
 /** Lines of postmaster.pid, counted from 0. */
@@ -23,6 +25,8 @@ export type RunningPostgres = {
   readonly pid: number;
   readonly major: number;
   url(database?: string): string;
+  /** Makes the database unless it is there: who has just started the server may not have come to it. */
+  ensureDatabase(name: string): Promise<void>;
 };
 
 // A server whose parent has just been killed is still writing its last checkpoint.
@@ -37,11 +41,24 @@ export async function findRunningPostgres(directory: string): Promise<RunningPos
   const cluster = clusterOf(resolved);
   const postmaster = await livePostmaster(cluster);
   if (postmaster === undefined || !(await answers(postmaster))) return undefined;
+  const major = (await majorOfCluster(cluster)) ?? 0;
+  const { socketDirectory, port, pid } = postmaster;
   return {
-    pid: postmaster.pid,
-    major: (await majorOfCluster(cluster)) ?? 0,
-    url: (database) => socketUrl(postmaster.socketDirectory, postmaster.port, database),
+    pid,
+    major,
+    url: (database) => socketUrl(socketDirectory, port, database),
+    async ensureDatabase(name) {
+      const programs = await findPostgresPrograms(major, cluster);
+      const maintenance = socketUrl(socketDirectory, port);
+      await ensureDatabase({ name, maintenance, programs: programs.directory });
+    },
   };
+}
+
+/** Whether a server lives there, also one that does not answer yet. */
+export async function hasLivePostgres(directory: string): Promise<boolean> {
+  const resolved = await realpath(directory).catch(() => undefined);
+  return resolved !== undefined && (await livePostmaster(clusterOf(resolved))) !== undefined;
 }
 
 /** A form that node-postgres, libpq's programs and `new URL` all understand; the last refuses a user without a host. */

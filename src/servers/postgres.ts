@@ -1,13 +1,12 @@
-import { execFile } from "node:child_process";
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { promisify } from "node:util";
 
 import { startGuarded } from "./guarded-child.ts";
 import type { Exit, GuardedChild } from "./guarded-child.ts";
 import { serverEnvironment } from "./machine.ts";
 import { clusterOf, createCluster, majorOfCluster } from "./postgres-cluster.ts";
+import { ensureDatabase } from "./postgres-database.ts";
 import { findPostgresPrograms } from "./postgres-programs.ts";
 import type { PostgresPrograms } from "./postgres-programs.ts";
 import { claimCluster, readPostmaster, socketUrl } from "./postgres-running.ts";
@@ -110,7 +109,13 @@ async function start(options: PostgresOptions, signal: AbortSignal): Promise<Pos
       }
       return `postgresql://${encodeURIComponent(login.user)}:${encodeURIComponent(login.password)}@127.0.0.1:${port}/${encodeURIComponent(login.database)}`;
     },
-    ensureDatabase: (name) => ensureDatabase(launch, name),
+    ensureDatabase: async (name) =>
+      ensureDatabase({
+        name,
+        maintenance: socketUrl(socketDirectory, port),
+        programs: programs.directory,
+        signal: options.signal,
+      }),
     stop,
     [Symbol.asyncDispose]: stop,
   };
@@ -213,21 +218,4 @@ function settingsFor(options: PostgresOptions): Readonly<Record<string, string>>
     log_error_verbosity: "terse",
     log_checkpoints: "off",
   };
-}
-
-async function ensureDatabase(launch: Launch, name: string): Promise<void> {
-  const maintenance = socketUrl(launch.socketDirectory, launch.port);
-  const program = join(launch.programs.directory, "createdb");
-  await promisify(execFile)(program, [`--maintenance-db=${maintenance}`, "--", name], {
-    env: serverEnvironment,
-    cwd: "/",
-    signal: launch.options.signal,
-    timeout: 60_000,
-  }).catch((error: unknown) => {
-    const said = (error as { stderr?: string }).stderr ?? "";
-    if (said.includes("already exists")) return;
-    throw new ServerError(`The database ${name} could not be made: ${said.trim()}`, {
-      cause: error,
-    });
-  });
 }
