@@ -45,7 +45,10 @@ export function guideCard(parts: GuideParts, view: GuideView): Card {
   }
   const command = `guide ${secret} ${view.at + 1}`;
   const isLast = view.at === steps.length - 1;
-  const fails = { label: "What if it fails", command: `${command} fails` };
+  const others = [
+    ...(view.fails ? [] : [{ label: "What if it fails", command: `${command} fails` }]),
+    ...(isLast ? [] : [{ label: "Stop", command: `${command} stop` }]),
+  ];
   return addressedTo(target, {
     title: `🧭 ${name}, ${place}: ${step.title}`,
     parts: [
@@ -54,11 +57,8 @@ export function guideCard(parts: GuideParts, view: GuideView): Card {
       ...(view.fails ? [line({ bold: "If it fails" }), ...listed(step.ifItFails)] : []),
     ],
     actions: [
-      [
-        { label: isLast ? "Done" : "Done, next", command: `${command} next`, style: "primary" },
-        ...(view.fails ? [] : [fails]),
-        ...(isLast ? [] : [{ label: "Stop", command: `${command} stop` }]),
-      ],
+      [{ label: isLast ? "Done" : "Done, next", command: `${command} next`, style: "primary" }],
+      ...(others.length === 0 ? [] : [others]),
     ],
   });
 }

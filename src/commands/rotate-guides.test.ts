@@ -56,6 +56,7 @@ describe.each(Object.entries(rotationGuides))("the guide to a %s", (kind, stepsO
         expect(Buffer.byteLength(command)).toBeLessThanOrEqual(62);
         expect(command).toContain(` ${at + 1} `);
       }
+      expect(actions.every((row) => row.length > 0)).toBe(true);
       const labels = actions.flat().map(({ label }) => label);
       const isLast = at === steps.length - 1;
       expect(labels).toEqual(
@@ -68,7 +69,9 @@ describe.each(Object.entries(rotationGuides))("the guide to a %s", (kind, stepsO
     const parts = { target: "alpha", secret: "the-secret", steps, recipient: "age1recipient" };
     const whole = cardText(wholeGuideCard(parts));
     for (const [at, step] of steps.entries()) {
-      const shown = cardText(guideCard(parts, { kind: "step", at, fails: true }));
+      const card = guideCard(parts, { kind: "step", at, fails: true });
+      expect(card.actions.every((row) => row.length > 0)).toBe(true);
+      const shown = cardText(card);
       expect(shown).toContain(`step ${at + 1} of ${steps.length}: ${step.title}`);
       for (const text of [...step.lines, ...step.ifItFails]) {
         expect(shown).toContain(text);

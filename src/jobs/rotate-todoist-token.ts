@@ -245,7 +245,7 @@ function handedOverDeed(context: Context): Deed {
     name: "a person has handed over a new one that Todoist accepts",
     readsOnly: true,
     timeoutMs: of.handedOverWithin + CALL_TIMEOUT_MS,
-    asksPerson: `Todoist → Settings → Integrations → Developer: issue a new API token, and hand it over within ${within}: flightdeck rotate supply ${secret}. What was handed over and is not accepted is forgotten again.`,
+    asksPerson: `Todoist → Settings → Integrations → Developer: issue a new API token, and hand it over within ${within}. Step by step, in private: /rotate guide ${secret}`,
     probe: async () => ((await vault.mintedYet()) ? "holds" : "absent"),
     async apply({ signal, report }) {
       const patience = AbortSignal.any([signal, AbortSignal.timeout(of.handedOverWithin)]);

@@ -152,7 +152,7 @@ function guided(context: Context): readonly Phase[] {
           name: "a person has handed over a new one",
           vault,
           withinMs,
-          asksPerson: `Make a key with the same permissions in xAI's console, and hand it over within ${within}: flightdeck rotate supply ${secret}`,
+          asksPerson: `Make a key with the same permissions in xAI's console, and hand it over within ${within}. Step by step, in private: /rotate guide ${secret}`,
         }),
       ],
     },
