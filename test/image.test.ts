@@ -251,15 +251,28 @@ describe("compose.yaml", () => {
   });
 
   test.each(named)("gives %s its secrets as files, and no socket of Docker", (_name, service) => {
-    const secrets = service.volumes.filter(({ target }) => target === "/run/secrets");
-    expect(secrets).toMatchObject([{ type: "bind", read_only: true }]);
     const binds = service.volumes.filter(({ type }) => type === "bind");
-    expect(binds.every(({ read_only: isReadOnly, bind }) => isReadOnly && bind)).toBe(true);
+    expect(binds.every(({ bind }) => bind)).toBe(true);
+    const secrets = binds.filter(({ target }) => target === "/run/secrets");
+    expect(secrets).toHaveLength(1);
+    const written = binds.filter(({ read_only: isReadOnly }) => isReadOnly !== true);
+    // What Flightdeck makes for its own checks is kept among them; a store makes nothing.
+    expect(written).toEqual(service.build === undefined ? [] : secrets);
     expect(binds.filter(({ source, target }) => /docker/.test(source + target))).toEqual([]);
     const values = Object.entries(service.environment);
     expect(
       values.filter(([name, value]) => SECRET.test(name) && !value.startsWith("/run/secrets/")),
     ).toEqual([]);
+  });
+
+  test("lets Flightdeck write wherever production's file has it keep what it made", () => {
+    const kept = [...read("ops/production.yaml").matchAll(/^ +keep: (\/\S+)\/[^/\s]+$/gm)];
+    expect(kept.length).toBeGreaterThan(3);
+    const writable = services["flightdeck"]?.volumes.filter(
+      ({ read_only: isReadOnly }) => !isReadOnly,
+    );
+    const targets = writable?.map(({ target }) => target);
+    for (const [, folder] of kept) expect(targets).toContain(folder);
   });
 
   test("keeps each volume of the image, and lets the stores reach nothing outside", () => {
