@@ -1,4 +1,7 @@
+import { z } from "zod";
+
 import { ids } from "../../sandbox/coolify/ids.ts";
+import type { DeploymentRow } from "../../sandbox/coolify/rows.ts";
 import { runName } from "../../src/core/run-name.ts";
 import { query } from "../support/records.ts";
 import type { Effect, RunRow } from "./record.ts";
@@ -30,9 +33,9 @@ export async function countEffects(
   runs: readonly RunRow[],
 ): Promise<CountedEffects> {
   const counted = [
-    marks(stage, acts),
-    deployments(stage, begunAt, acts),
-    backups(stage, acts),
+    markEffects(stage.mark.marks(), acts),
+    deploymentEffects(stage.world.coolify.state.deployments, begunAt, acts),
+    await backups(stage, acts),
     await thoughts(stage, acts),
     returnedJobs(acts, runs, await completions(stage)),
   ];
@@ -43,14 +46,15 @@ export async function countEffects(
 }
 
 /** One mark for each key, counted by a server that knows no idempotency. */
-function marks({ mark }: Stage, acts: readonly Act[]): CountedEffects {
+export function markEffects(
+  marks: ReadonlyMap<string, number>,
+  acts: readonly Act[],
+): CountedEffects {
   const own = acts.filter(({ name }) => name === "mark");
   const keys = new Set(own.map(({ key }) => key));
   return {
-    effects: own.map((act) => effectOf(act, mark.marks().get(act.key) ?? 0, act.state === "done")),
-    strays: [...mark.marks().keys()]
-      .filter((key) => !keys.has(key))
-      .map((key) => `a mark by ${key}`),
+    effects: own.map((act) => effectOf(act, marks.get(act.key) ?? 0, act.state === "done")),
+    strays: [...marks.keys()].filter((key) => !keys.has(key)).map((key) => `a mark by ${key}`),
   };
 }
 
@@ -63,10 +67,14 @@ const APPLICATIONS: Readonly<Record<string, string>> = {
 const SLACK_MS = 2_000;
 
 /** A deployment belongs to the act that names it, else to the act of its application in whose time it was begun. */
-function deployments({ world }: Stage, begunAt: Date, acts: readonly Act[]): CountedEffects {
+export function deploymentEffects(
+  all: readonly DeploymentRow[],
+  begunAt: Date,
+  acts: readonly Act[],
+): CountedEffects {
   const own = acts.filter(({ name }) => APPLICATIONS[name] !== undefined);
   const named = new Set(own.map(({ result }) => deploymentOf(result)));
-  const rows = world.coolify.state.deployments.filter(
+  const rows = all.filter(
     (row) => row.is_api && row.pull_request_id === 0 && new Date(row.created_at) >= begunAt,
   );
   const claimed = new Set<string>();
@@ -92,27 +100,29 @@ function deploymentOf(result: unknown): string | undefined {
   return deployment;
 }
 
-/** Without its manifest a backup never happened, and the manifest says which run made it. */
-function backups({ world }: Stage, acts: readonly Act[]): CountedEffects {
+/** Without its manifest a backup never happened, and the manifest says which run made it; some were thinned out since. */
+async function backups({ world, stores }: Stage, acts: readonly Act[]): Promise<CountedEffects> {
   const own = acts.filter(({ name }) => name === "commit");
-  const made = world.s3
+  const kept = world.s3
     .keys()
     .filter((key) => key.endsWith(".json"))
-    .map(
-      (key) => JSON.parse(world.s3.object(key)?.toString() ?? "{}") as { readonly run?: string },
-    );
+    .map((key) => manifestSchema.parse(JSON.parse(world.s3.object(key)?.toString() ?? "")).run);
+  const { rows: deleted } = await query<{ run: string }>(
+    stores.databaseUrl,
+    "select run from backup where deleted_at is not null",
+  );
+  const made = [...kept, ...deleted.map(({ run }) => run)];
   const names = new Set(own.map(({ runId }) => runName(runId)));
   return {
-    effects: own.map((act) =>
-      effectOf(
-        act,
-        made.filter(({ run }) => run === runName(act.runId)).length,
-        act.state === "done",
-      ),
-    ),
-    strays: made.filter(({ run = "" }) => !names.has(run)).map(({ run }) => `a backup by ${run}`),
+    effects: own.map((act) => {
+      const count = made.filter((run) => run === runName(act.runId)).length;
+      return effectOf(act, count, act.state === "done");
+    }),
+    strays: made.filter((run) => !names.has(run)).map((run) => `a backup by ${run}`),
   };
 }
+
+const manifestSchema = z.object({ run: z.string() });
 
 /** What a smoke flow has captured in the product says which run it was. */
 async function thoughts(stage: Stage, acts: readonly Act[]): Promise<CountedEffects> {

@@ -277,6 +277,14 @@ describe("I3 is violated by", () => {
     expect(violated(change)["I3"]?.join("\n")).toMatch(words);
   });
 
+  test("not by a card that shows a list in place of a verdict, once it is no longer under way", () => {
+    const list = { ...run, operation: "checklist", verdict: "NO-GO" };
+    const reads = (text: string) =>
+      violated({ runs: [list], messages: [{ ...message, text }, alertMessage] });
+    expect(reads("🔴 sandbox · daily checklist · 3 of 8")).toEqual({});
+    expect(reads("⏳ sandbox · daily checklist")).toHaveProperty("I3");
+  });
+
   test("not by a repeat that says so, after a kill", () => {
     const change = {
       messages: [resent, alertMessage, repeat],

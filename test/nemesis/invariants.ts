@@ -213,12 +213,22 @@ const WORDS: Readonly<Record<string, RegExp>> = {
   cancelled: /cancel|stopped/i,
 };
 
-function isEndOf({ state, verdict }: RunRow, text: string): boolean {
-  if (state === "ok") {
-    const words = verdict === "READ" ? ["log of"] : (verdict ?? "").split(" ");
-    return words.every((word) => text.toLowerCase().includes(word.toLowerCase()));
-  }
-  return WORDS[state]?.test(text) ?? false;
+/** What they come to is no word of theirs: they show a list, a log, or how many items are done. */
+const SHOWS: ReadonlySet<string> = new Set([
+  "checklist",
+  "releases",
+  "application-log",
+  "deployment-log",
+  "alert-details",
+]);
+const UNDER_WAY = "⏳";
+
+function isEndOf({ operation, state, verdict }: RunRow, text: string): boolean {
+  if (text.startsWith(UNDER_WAY)) return false;
+  if (state !== "ok") return WORDS[state]?.test(text) ?? false;
+  if (SHOWS.has(operation)) return true;
+  const words = (verdict ?? "").toLowerCase().split(" ");
+  return words.every((word) => text.toLowerCase().includes(word));
 }
 
 function evidenceIsSound({ evidence, entries, runs }: Recorded): Judgement {

@@ -50,7 +50,7 @@ async function perform(stage: Stage, what: Mischief): Promise<void> {
     case "empty-redis":
       return emptyRedis(stage.stores.redisUrl);
     case "restart-redis":
-      return inTurn("redis", async () => stage.stores.restartRedis(lastsMs));
+      return inTurn("redis", async () => stage.restartRedis(lastsMs));
     case "restart-database":
       return inTurn("database", async () => stage.stores.restartDatabase("SIGTERM", lastsMs));
     case "kill-database":

@@ -31,6 +31,8 @@ export type Stage = AsyncDisposable & {
   readonly comms: string;
   /** Fills the disk that the file lies on, and empties it; undefined where nobody may make a small disk. */
   readonly disk: { fill(): Promise<void>; empty(): Promise<void> } | undefined;
+  /** Who listens in on it for secrets goes on listening afterwards. */
+  restartRedis(downMs: number): Promise<void>;
   /** Everywhere where a secret could have come out, as far as it does not go through this process by itself. */
   searchForSecrets(): Promise<void>;
   /** Ends the world, which is when it is searched itself. */
@@ -50,7 +52,8 @@ export async function openStage(seed: number): Promise<Stage> {
   for (const each of [stores, mark, world]) opened.use(each);
   for (const persona of Object.values(cast)) world.telegram.as(persona);
   const history = opened.use(keepHistory(world.telegram));
-  opened.use(await watchRedis(stores.redisUrl));
+  let listening = await watchRedis(stores.redisUrl);
+  opened.defer(() => listening[Symbol.dispose]());
 
   const proxy = async (to: Parameters<typeof startFaultProxy>[0]["to"]): Promise<FaultProxy> =>
     opened.use(await startFaultProxy({ to, seed }));
@@ -96,6 +99,11 @@ export async function openStage(seed: number): Promise<Stage> {
     environment,
     comms,
     disk,
+    async restartRedis(downMs) {
+      listening[Symbol.dispose]();
+      await stores.restartRedis(downMs);
+      listening = await watchRedis(stores.redisUrl);
+    },
     async searchForSecrets() {
       await searchDatabase(stores.databaseUrl);
       await searchFolder(data);
