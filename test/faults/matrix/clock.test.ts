@@ -11,7 +11,7 @@ const machineIsOff =
   (offMs: number) =>
   async (family: Family): Promise<void> => {
     const { scene, begin } = await openStage(family);
-    await scene.spawnBot({
+    await using _bot = await scene.spawnBot({
       watches: family === "alerts",
       environment: { NODE_OPTIONS: `--import ${wrongClock}`, CLOCK_OFF_MS: String(offMs) },
     });

@@ -12,6 +12,8 @@ import { tryCells } from "./try-cells.ts";
 const WITHIN = { timeout: 60_000, interval: 200 };
 const MOUNT = "/bin/mount";
 const UNMOUNT = "/bin/umount";
+/** More than what is left of the file's last page, which even a full disk has. */
+const ENTRIES = 12;
 const PIECE = Buffer.alloc(64 * 1024);
 
 const openStage = openStages();
@@ -22,13 +24,18 @@ tryCells("our disk is full", diskIsFull, {
 async function diskIsFull(family: Family): Promise<void> {
   const { scene, begin, inItsMidst } = await openStage(family);
   const filler = join(scene.data, "filler");
-  execFileSync(MOUNT, ["-t", "tmpfs", "-o", "size=4m", "tmpfs", scene.data]);
+  execFileSync(MOUNT, ["-t", "tmpfs", "-o", "size=256m", "tmpfs", scene.data]);
   try {
     const bot = await scene.startBot();
-    const filled = inItsMidst(async () => fill(filler));
+    const filled = inItsMidst(async () => {
+      // Room enough for what is on it by now, and a little more to fill.
+      execFileSync(MOUNT, ["-o", "remount,size=8m", scene.data]);
+      await fill(filler);
+    });
     const undertaking = await begin();
     await undertaking.finish();
     await filled;
+    for (let n = 0; n < ENTRIES; n += 1) scene.world.as("viewer").say("/status");
     await expect.poll(async () => trouble(scene.databaseUrl), WITHIN).toBe("cannot-write");
     await undertaking.expectOnce();
     await rm(filler);

@@ -24,11 +24,11 @@ export function matrixDocument(): string {
     "# The fault matrix",
     "",
     "What must hold everywhere when something goes wrong: nothing is lost, nothing is done twice, and people are told.",
-    `Here ${rows.length} faults meet ${families.length} families of what Flightdeck does. Of ${all.length} cells, ` +
-      `${count("tried")} are tried by whole bots in the sandbox, which counts the effects itself, ` +
-      `${count("held")} are held by tests of their own, and ${count("does not apply")} do not apply.`,
+    `Here ${rows.length} faults meet ${families.length} families of what Flightdeck does. Of ${all.length} cells, ${count("tried")} are tried by whole bots in the sandbox,`,
+    `which counts the effects itself, ${count("held")} are held by tests of their own, and ${count("does not apply")} do not apply.`,
     "",
-    "`npm test` tries one cell of each row, by the row and `FC_SEED`; `LONG=1` tries all of them:",
+    "`npm test` tries one cell of each row, by the row and `FC_SEED`, and takes turns where all of a row takes long.",
+    "`LONG=1` tries all of them:",
     "",
     "```sh",
     "LONG=1 npx vitest run --project integration test/faults/matrix",

@@ -120,16 +120,14 @@ export async function openScene(
   }
 
   async function spawnBot({ environment = {}, ...options }: SpawnOptions = {}): Promise<Bot> {
-    return bots.use(
-      await startBotIn(world, {
-        databaseUrl: database.url,
-        data: path,
-        environment: { ...HASTE, ...environment },
-        more,
-        readyWithinMs: READY_WITHIN_MS,
-        ...options,
-      }),
-    );
+    return startBotIn(world, {
+      databaseUrl: database.url,
+      data: path,
+      environment: { ...HASTE, ...environment },
+      more,
+      readyWithinMs: READY_WITHIN_MS,
+      ...options,
+    });
   }
 
   const kept = opened.move();
