@@ -2,20 +2,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 
-import type { ChatMessage } from "../../sandbox/telegram/server.ts";
 import { startWorld, type World } from "../../sandbox/world.ts";
 import { ROTATION_STEPS } from "../../src/jobs/rotation-report.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
-import { answersTo, SEAL_KEY, startBotIn, untilStruck } from "../support/bot-in-world.ts";
+import { SEAL_KEY, startBotIn, untilStruck } from "../support/bot-in-world.ts";
 import { searchDatabase } from "../support/canaries.ts";
 import { someOf, tries } from "../support/long-run.ts";
 import { rotating } from "../support/procedure.ts";
 import { query, readEntries } from "../support/records.ts";
 import { HASTE } from "../support/rollout.ts";
 import { personAtTodoist } from "../support/rotation-person.ts";
-import { ROTATED_SECRETS, tokenOf, type RotatedSecret } from "../support/rotation-secrets.ts";
+import { ROTATED_SECRETS, type RotatedSecret } from "../support/rotation-secrets.ts";
+import { pressYes } from "../support/rotation.ts";
 import type { Bot } from "../support/spawn-bot.ts";
-import { tapped } from "../support/tapping.ts";
 
 const RECOVERY_MS = 90_000;
 /** A bot for every kill, and a rotation between them; in the long run there is a kill at every moment. */
@@ -53,7 +52,10 @@ describe("killed with SIGKILL in the middle of a rotation", () => {
       const { messageId } = world.as("operator").say(`/rotate ${secret.name}`);
       await killedAt(someOf(moments, 1), messageId);
       await using survivor = await startBot();
-      await pressing(messageId, survivor, new RegExp(`🟢 .* ${secret.name} rotated`));
+      await pressYes(world, messageId, {
+        bot: survivor,
+        reads: new RegExp(`🟢 .* ${secret.name} rotated`),
+      });
 
       if (secret.hasOverlap) expect(use.take()).toEqual([]);
       await use[Symbol.asyncDispose]();
@@ -84,10 +86,10 @@ async function killedAt(moments: readonly Moment[], messageId: number): Promise<
     if (isHeld) await world.break("deployments-wait-in-the-queue");
     await using struck = await startBot(isHeld ? {} : { killAt });
     if (isHeld) {
-      await Promise.race([pressing(messageId, struck, undefined), deploymentWaits()]);
+      await Promise.race([pressYes(world, messageId, { bot: struck }), deploymentWaits()]);
       struck.kill("SIGKILL");
     } else {
-      await pressing(messageId, struck, undefined).catch((cause: unknown) => {
+      await pressYes(world, messageId, { bot: struck }).catch((cause: unknown) => {
         throw new Error(`It never passes ${killAt}.`, { cause });
       });
     }
@@ -169,7 +171,10 @@ describe("killed with SIGKILL while it leads back", () => {
       // Were it to go forward now, it would succeed.
       await world.heal("deployments-fail");
       await using survivor = await startBot();
-      await pressing(messageId, survivor, /🔴 .* failed at both valid[^]*It was led back/);
+      await pressYes(world, messageId, {
+        bot: survivor,
+        reads: /🔴 .* failed at both valid[^]*It was led back/,
+      });
       expect(use.take()).toEqual([]);
       expect(secret.inForce(world)).toBe(old);
       expect(await secret.isAccepted(world, old)).toBe(true);
@@ -208,34 +213,6 @@ const startBot = async (options: { readonly killAt?: string } = {}): Promise<Bot
   startBotIn(world, {
     ...options,
     databaseUrl: database.url,
-    // Flightdeck's own copy of it, as somebody would have renewed it after each rotation.
-    environment: { ...HASTE, SANDBOX_API_TOKEN: tokenOf(world) },
+    environment: HASTE,
     readyWithinMs: 50_000,
   });
-
-/** Says yes to whatever is asked, by its code where it wants one, until the card reads so or the bot is struck. */
-async function pressing(messageId: number, bot: Bot, reads: RegExp | undefined): Promise<void> {
-  const deadline = AbortSignal.timeout(RECOVERY_MS);
-  const ended = bot.exited.then(() => "ended" as const);
-  for (;;) {
-    const card = answersTo(world, messageId).at(-1);
-    if (card && reads?.test(card.text)) return;
-    if ((await Promise.race([ended, sleep(300)])) === "ended") return;
-    if (deadline.aborted) {
-      throw new Error(`No ${reads ?? "end"}:\n${card?.text}\nThe bot's log:\n${bot.log()}`);
-    }
-    const label = card && yesOf(card);
-    if (!card || label === undefined) continue;
-    // Nobody is heard before a question could have been read; who was heard may have struck the bot by it.
-    const tapping = tapped(world, "approver", { messageId: card.id, label }).catch(() => "");
-    await Promise.race([tapping, ended]);
-  }
-}
-
-function yesOf({ text, buttons }: ChatMessage): string | undefined {
-  const code = /code (\w{4})/.exec(text)?.[1];
-  return buttons
-    .flat()
-    .map(({ label }) => label)
-    .find((label) => label === "Approve" || label === code);
-}

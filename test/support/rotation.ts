@@ -5,7 +5,10 @@ import { expect } from "vitest";
 import { ids } from "../../sandbox/coolify/ids.ts";
 import type { ChatMessage } from "../../sandbox/telegram/server.ts";
 import type { World } from "../../sandbox/world.ts";
+import { answersTo } from "./bot-in-world.ts";
 import type { Rollout } from "./rollout.ts";
+import type { Bot } from "./spawn-bot.ts";
+import { tapped } from "./tapping.ts";
 
 export type Load = AsyncDisposable & {
   /** What was not answered as it should be since the last time. */
@@ -75,4 +78,37 @@ export async function rotated(rollout: Rollout, line: string, ends: RegExp): Pro
   const card = await askedAnew(rollout, line);
   await approveByCode(rollout, card);
   return rollout.until(card, ends);
+}
+
+const PRESSED_WITHIN_MS = 90_000;
+
+/** Says yes to whatever is asked, by its code where it wants one, until the card reads so or the bot is struck. */
+export async function pressYes(
+  world: World,
+  messageId: number,
+  { bot, reads }: { readonly bot: Pick<Bot, "exited" | "log">; readonly reads?: RegExp },
+): Promise<void> {
+  const deadline = AbortSignal.timeout(PRESSED_WITHIN_MS);
+  const ended = bot.exited.then(() => "ended" as const);
+  for (;;) {
+    const card = answersTo(world, messageId).at(-1);
+    if (card && reads?.test(card.text)) return;
+    if ((await Promise.race([ended, sleep(300)])) === "ended") return;
+    if (deadline.aborted) {
+      throw new Error(`No ${reads ?? "end"}:\n${card?.text}\nThe bot's log:\n${bot.log()}`);
+    }
+    const label = card && yesOf(card);
+    if (!card || label === undefined) continue;
+    // Nobody is heard before a question could have been read; who was heard may have struck the bot by it.
+    const tapping = tapped(world, "approver", { messageId: card.id, label }).catch(() => "");
+    await Promise.race([tapping, ended]);
+  }
+}
+
+function yesOf({ text, buttons }: ChatMessage): string | undefined {
+  const code = /code (\w{4})/.exec(text)?.[1];
+  return buttons
+    .flat()
+    .map(({ label }) => label)
+    .find((label) => label === "Approve" || label === code);
 }
