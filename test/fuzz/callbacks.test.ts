@@ -86,6 +86,13 @@ const forgery: fc.Arbitrary<Forgery> = fc.oneof(
     }),
   },
   {
+    // The last character holds two bits more than the bytes.
+    weight: 1,
+    arbitrary: fc
+      .constantFrom(...Array.from(ALPHABET))
+      .map((put) => ({ kind: "piece", from: 50, cut: 1, put }) as const),
+  },
+  {
     weight: 1,
     arbitrary: fc
       .oneof(

@@ -70,13 +70,27 @@ const anyBlock: fc.Arbitrary<LogBlock> = fc.oneof(
     .map((after): LogBlock => ({ kind: "header", target: "alpha", origin: "of/alpha", after })),
 );
 
-/** The file as it is read: in pieces that end anywhere. */
-async function read(bytes: Buffer, pieces: readonly number[]) {
+type Cut = { readonly share: number; readonly behindLine: number | undefined };
+const cuts = fc.array(
+  fc.record({
+    share: fc.double({ min: 0, max: 1, noNaN: true }),
+    behindLine: fc.constantFrom(undefined, 0, 1, 2, 3),
+  }),
+  { maxLength: 12 },
+);
+
+/** The file as it is read: in pieces that end anywhere, most of them near the end of a line. */
+async function read(bytes: Buffer, cuts: readonly Cut[]) {
+  const ends = cuts.map(({ share, behindLine }) => {
+    const at = Math.floor(bytes.length * share);
+    return behindLine === undefined ? at : bytes.indexOf("\n", at) + behindLine;
+  });
   async function* chunks(): AsyncGenerator<Buffer> {
     let from = 0;
-    for (const length of pieces) {
-      yield bytes.subarray(from, from + length);
-      from += length;
+    for (const end of ends.toSorted((one, other) => one - other)) {
+      if (end <= from) continue;
+      yield bytes.subarray(from, end);
+      from = end;
     }
     yield bytes.subarray(from);
   }
@@ -94,7 +108,7 @@ test(
       fc
         .asyncProperty(
           fc.array(anyBlock, { minLength: 1, maxLength: 6 }),
-          fc.array(fc.integer({ min: 1, max: 900 }), { maxLength: 8 }),
+          cuts,
           async (blocks, pieces) => {
             const file = blocks.map(blockText).join("");
             const found = await read(Buffer.from(file), pieces);
@@ -157,7 +171,7 @@ test(
               file,
             );
             const bytes = Buffer.from(edited);
-            const found = await read(bytes, [bytes.length >> 1]);
+            const found = await read(bytes, [{ share: 0.5, behindLine: undefined }]);
             expect(found.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0)).toBe(
               bytes.length,
             );
