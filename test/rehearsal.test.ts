@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -170,9 +170,26 @@ describe("the rehearsal", () => {
   });
 });
 
-test("the phases say that production is still to be smoked, as long as no log of a production lies here", () => {
-  expect(read("docs/PHASES.md")).toMatch(
-    /^\| The first production smoke is recorded .* \| \*\*open\*\* \|$/m,
+describe("the phases", () => {
+  const phases = read("docs/PHASES.md");
+  const [, standing] =
+    /^\| The first production smoke is recorded .*\| (.+?) +\|$/m.exec(phases) ?? [];
+  const productions = readdirSync(join(root, "comms"), { withFileTypes: true }).filter(
+    (found) => found.isDirectory() && existsSync(join(root, "comms", found.name, "log.md")),
   );
-  expect(read("docs/EXECUTION_PLAN.md")).toContain("**Active priority: the production rollout**");
+
+  test("say that production is still to be smoked, as long as no log of a production lies here", () => {
+    expect(standing).toMatch(productions.length === 0 ? /^\*\*open\*\*$/ : /^recorded: R-\w+$/);
+  });
+
+  test("and the plan tell the same of both phases, and what is next", () => {
+    expect(phases).toMatch(/^\| 12: [^|]+\| \*\*complete\*\* /m);
+    expect(phases).toMatch(/^\| 13: [^|]+\| \*\*in progress\*\* /m);
+    expect(read("docs/README.md")).toMatch(
+      /phase 12, [^.]+ is complete\. Phase 13, [^.]+in progress/,
+    );
+    expect(read("docs/EXECUTION_PLAN.md")).toContain(
+      "**Active priority: the production rollout** (phase 13",
+    );
+  });
 });
