@@ -12,6 +12,7 @@ import { openFlightdeck } from "./flightdeck.ts";
 import { createLogger } from "./logger.ts";
 
 export const ROTATE_USAGE = `flightdeck rotate [SECRET] [exposed|back]   a secret replaced, once somebody else has said yes
+flightdeck rotate guide SECRET           what a person has to do for one that only a person can make
 flightdeck rotate supply SECRET          hands over the new one that a person has made: unseen, or on standard input
 `;
 
