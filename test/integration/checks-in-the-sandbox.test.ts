@@ -15,6 +15,7 @@ import { createScrubber } from "../../src/core/redaction.ts";
 import { secretsKept } from "../../src/jobs/rotations.ts";
 import { createSystems } from "../../src/systems/index.ts";
 import { NOT_DUE } from "../support/config.ts";
+import { someOf } from "../support/long-run.ts";
 import { changedBy, reactions, type Statuses } from "../support/reactions.ts";
 
 const opened = new AsyncDisposableStack();
@@ -92,7 +93,7 @@ test("every check fails by a fault that it is there for", () => {
 });
 
 describe("a fault shows in the checks that are there for it, in no other, and passes when healed", () => {
-  test.each(Object.keys(reactions) as FaultName[])("%s", async (fault) => {
+  test.each(someOf(Object.keys(reactions) as FaultName[], 20))("%s", async (fault) => {
     const changed = { ...healthy(), ...changedBy(fault) };
     await world.break(fault);
     try {

@@ -261,7 +261,7 @@ const table: readonly Row[] = [
 ];
 
 describe("a deployment breaks off where it failed, and says where production stands, when", () => {
-  test.each(someOf(table, 4))("$what", async (row) => {
+  test.each(someOf(table, 2))("$what", async (row) => {
     const { world } = rollout;
     await row.before?.();
     const before = (await world.effects())["rollbacks"] ?? 0;

@@ -18,7 +18,7 @@ import { processesIn } from "../../src/servers/processes-in.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
 import { folderShelf } from "../support/folder-shelf.ts";
-import { tries } from "../support/long-run.ts";
+import { someOf, tries } from "../support/long-run.ts";
 import {
   makeBackup,
   newKeys,
@@ -233,7 +233,7 @@ const ARTIFACT_FAULTS: readonly {
 ];
 
 describe("a backup whose artifact", () => {
-  test.each(ARTIFACT_FAULTS)(
+  test.each(someOf(ARTIFACT_FAULTS, 5))(
     "has this fault is caught by the check for it: $fault",
     async ({ order, after, identity, caughtBy, because, also }) => {
       const made = await backup(order);
@@ -382,7 +382,7 @@ const RESTORED_FAULTS: readonly {
 ];
 
 describe("a restored database in which", () => {
-  test.each(RESTORED_FAULTS)(
+  test.each(someOf(RESTORED_FAULTS, 3))(
     "$fault is caught by the check for it",
     async ({ between, caughtBy, because, also }) => {
       const proved = await prove(await backup({ between }));
@@ -596,7 +596,7 @@ describe("a healthy backup", () => {
     "gives no finding, however often it is drilled",
     async () => {
       const made = await backup();
-      for (let n = 0; n < tries({ short: 2, long: 100 }); n += 1) {
+      for (let n = 0; n < tries({ short: 1, long: 100 }); n += 1) {
         const proved = await prove(made);
         expect(proved.red).toEqual([]);
         // The other three are judged by the run that this is a part of.

@@ -10,6 +10,7 @@ import { createLogger } from "../../src/logger.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
 import { configText, FAST_ENGINE } from "../support/config.ts";
+import { someOf } from "../support/long-run.ts";
 import { query, readEntries } from "../support/records.ts";
 
 const opened = new AsyncDisposableStack();
@@ -222,7 +223,7 @@ const BROKEN: readonly Broken[] = [
 ];
 
 describe("a smoke in a broken world", () => {
-  test.each(BROKEN)(
+  test.each(someOf(BROKEN, 2))(
     "$fault: $verdict at the step that shows it, and GO when it is healed",
     async ({ fault, verdict, step, says }) => {
       await world.break(fault);

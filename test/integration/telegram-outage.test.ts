@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Fault } from "../../sandbox/telegram/faults.ts";
 import { wordsUnheard } from "../../src/storage/readings.ts";
 import { botMessages, startAlertingBot, type AlertingBot } from "../support/alerting-bot.ts";
-import { tries } from "../support/long-run.ts";
+import { someOf } from "../support/long-run.ts";
 import { madeUpChecks } from "../support/made-up-checks.ts";
 import { query } from "../support/records.ts";
 
@@ -35,40 +35,37 @@ const outages: readonly (readonly [string, Fault])[] = [
   ["has thrown the bot out for a while", { kind: "refuse", method: /^(?:send|edit)/ }],
 ];
 
-describe.each(outages.slice(0, tries({ short: 2, long: 3 })))(
-  "while Telegram %s",
-  (_how, fault) => {
-    test("what fired, what is over and what is open waits for one card, and the cards follow", async () => {
-      const [first, second, third] = madeUpChecks(3, "page");
-      if (!first || !second || !third) throw new Error("There are three.");
-      using outage = bot.world.telegram.faults.add(fault);
-      await bot.look([first, second], "fail");
-      await expect.poll(sends, SOON).toBeGreaterThan(0);
-      bot.pass(3 * MINUTE_MS);
-      await bot.look([first], "pass");
-      bot.pass(7 * MINUTE_MS);
-      await bot.look([third], "fail");
-      await expect.poll(roundups, SOON).toEqual(["away"]);
-      outage[Symbol.dispose]();
-      bot.pass(MINUTE_MS);
-      await expect.poll(() => loud().length, SOON).toBe(1);
-      const [away] = loud();
-      expect(away?.text).toMatch(/While I was away \(\d\d:\d\d–\d\d:\d\d\)/);
-      expect(away?.text).toContain("3 alerts fired: 2 fire, 1 over.");
-      expect(away?.text).toMatch(/page-2 fails[^]*page-3 fails[^]*page-1 · over/);
-      expect(away?.entities.map(({ type }) => type)).toContain("text_mention");
-      // Then the cards of what is still open come, and of what is over none.
-      await expect.poll(() => about("page-2"), SOON).toHaveLength(1);
-      bot.pass(MINUTE_MS);
-      await expect.poll(() => about("page-3"), SOON).toHaveLength(1);
-      bot.pass(MINUTE_MS);
-      await quiet();
-      expect(about("page-1")).toEqual([]);
-      expect(loud()).toHaveLength(1);
-      expect(botMessages(bot)).toHaveLength(3);
-    });
-  },
-);
+describe.each(someOf(outages, 1))("while Telegram %s", (_how, fault) => {
+  test("what fired, what is over and what is open waits for one card, and the cards follow", async () => {
+    const [first, second, third] = madeUpChecks(3, "page");
+    if (!first || !second || !third) throw new Error("There are three.");
+    using outage = bot.world.telegram.faults.add(fault);
+    await bot.look([first, second], "fail");
+    await expect.poll(sends, SOON).toBeGreaterThan(0);
+    bot.pass(3 * MINUTE_MS);
+    await bot.look([first], "pass");
+    bot.pass(7 * MINUTE_MS);
+    await bot.look([third], "fail");
+    await expect.poll(roundups, SOON).toEqual(["away"]);
+    outage[Symbol.dispose]();
+    bot.pass(MINUTE_MS);
+    await expect.poll(() => loud().length, SOON).toBe(1);
+    const [away] = loud();
+    expect(away?.text).toMatch(/While I was away \(\d\d:\d\d–\d\d:\d\d\)/);
+    expect(away?.text).toContain("3 alerts fired: 2 fire, 1 over.");
+    expect(away?.text).toMatch(/page-2 fails[^]*page-3 fails[^]*page-1 · over/);
+    expect(away?.entities.map(({ type }) => type)).toContain("text_mention");
+    // Then the cards of what is still open come, and of what is over none.
+    await expect.poll(() => about("page-2"), SOON).toHaveLength(1);
+    bot.pass(MINUTE_MS);
+    await expect.poll(() => about("page-3"), SOON).toHaveLength(1);
+    bot.pass(MINUTE_MS);
+    await quiet();
+    expect(about("page-1")).toEqual([]);
+    expect(loud()).toHaveLength(1);
+    expect(botMessages(bot)).toHaveLength(3);
+  });
+});
 
 async function roundups(): Promise<readonly string[]> {
   const { rows } = await query<{ kind: string }>(

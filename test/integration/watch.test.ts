@@ -135,7 +135,7 @@ describe("the watch", () => {
 });
 
 describe("every fault raises exactly the alerts that it should, and healing ends them", () => {
-  test.each(someOf(Object.keys(reactions) as FaultName[], 6))("%s", async (fault) => {
+  test.each(someOf(Object.keys(reactions) as FaultName[], 3))("%s", async (fault) => {
     await world.break(fault);
     await expect.poll(open, IN_POLL).toEqual(expectedOf(fault));
     await world.heal(fault);
