@@ -8,6 +8,8 @@ import { postgresError, postgresOptions } from "../systems/postgres.ts";
 
 const FOLDER = join(import.meta.dirname, "migrations");
 const TABLE = "migration";
+/** Longer than any migration of ours takes. */
+const LOCK_TIMEOUT_MS = 60_000;
 
 /** The schema of this database is newer than this program; going on could damage what it does not know. */
 class NewerSchemaError extends Error {
@@ -31,8 +33,11 @@ export async function migrate(url: Secret, log: (message: string) => void): Prom
     if (!(await hasPending(client))) return;
     // Loaded only when there is something to do: it brings a lot along that a running bot never needs.
     const { runner } = await import("node-pg-migrate");
+    await client.query(`set lock_timeout = ${LOCK_TIMEOUT_MS}`);
     await runner({
       dbClient: client,
+      // Somebody who starts at the same time is at it; afterwards there is nothing left to do.
+      advisoryLockMode: "wait",
       dir: FOLDER,
       migrationsTable: TABLE,
       direction: "up",
