@@ -35,4 +35,7 @@ await using _app = await startApp({
 process.stdout.write(`${JSON.stringify({ ready: config.settings.target })}\n`);
 // Written now, because those that are killed write nothing when they end.
 flushCompileCache();
-await new Promise((resolve) => stopping.signal.addEventListener("abort", resolve));
+// It may have been told to stop before it was ready.
+if (!stopping.signal.aborted) {
+  await new Promise((resolve) => stopping.signal.addEventListener("abort", resolve));
+}
