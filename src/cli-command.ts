@@ -11,7 +11,7 @@ import type { Card } from "./core/card.ts";
 import type { CommandLine } from "./core/command-line.ts";
 import { nearest } from "./core/nearest.ts";
 import { mayActAs } from "./core/operator.ts";
-import { createScrubber } from "./core/redaction.ts";
+import { createLearningScrubber } from "./core/redaction.ts";
 import { runName } from "./core/run-name.ts";
 import { openFlightdeck, type Flightdeck } from "./flightdeck.ts";
 import { createLogger } from "./logger.ts";
@@ -38,13 +38,17 @@ export async function answerCommand(
     terminal.stderr(`${message}\n`);
     return EXIT.usage;
   };
-  const logger = createLogger(terminal.stderr, createScrubber(config.secrets));
+  const scrubber = createLearningScrubber(config.secrets);
+  const logger = createLogger(terminal.stderr, scrubber.scrub);
   if (!config.targets.some(({ settings }) => settings.operators.some((one) => one.os === osUser))) {
     return refuse(nobody(options, osUser));
   }
   const command = commands.find((one) => one.name === typed.name);
   if (!command) return refuse(unknownCommand(typed.name));
-  await using flightdeck = await openFlightdeck({ config, logger, instance, signal }, "attach");
+  await using flightdeck = await openFlightdeck(
+    { config, logger, scrubber, instance, signal },
+    "attach",
+  );
   const { engine, database, targets } = flightdeck;
   const meant = targetMeant(targets, typed, {});
   if (!meant.ok) return refuse(meant.message);

@@ -4,7 +4,7 @@ import { startApp, type App } from "./app.ts";
 import { EXIT, loadFiles, type Terminal } from "./cli-terminal.ts";
 import type { ValidConfig } from "./config/load-config.ts";
 import { plainCard } from "./core/card.ts";
-import { createScrubber } from "./core/redaction.ts";
+import { createLearningScrubber } from "./core/redaction.ts";
 import { pause } from "./core/waiting.ts";
 import { createLogger, type Logger } from "./logger.ts";
 
@@ -56,10 +56,11 @@ type Ended =
 async function serve(terminal: Terminal, files: Files, service: Service): Promise<Ended> {
   const { config, inForce, trouble } = service;
   const { instance, signal, hangUp } = terminal;
-  const logger = createLogger(terminal.stdout, createScrubber(config.secrets));
+  const scrubber = createLearningScrubber(config.secrets);
+  const logger = createLogger(terminal.stdout, scrubber.scrub);
   let app: App;
   try {
-    app = await startApp({ config, logger, instance, signal, startAfresh: hangUp.ring });
+    app = await startApp({ config, logger, scrubber, instance, signal, startAfresh: hangUp.ring });
   } catch (error) {
     if (signal.aborted) {
       logger.info({ target: config.settings.target }, "stopped before it had started");

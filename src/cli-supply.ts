@@ -6,7 +6,7 @@ import { targetMeant } from "./commands/served-target.ts";
 import { actorOf } from "./core/actor.ts";
 import type { CommandLine } from "./core/command-line.ts";
 import { mayActAs } from "./core/operator.ts";
-import { createScrubber } from "./core/redaction.ts";
+import { createLearningScrubber } from "./core/redaction.ts";
 import { Secret } from "./core/secret.ts";
 import { openFlightdeck } from "./flightdeck.ts";
 import { createLogger } from "./logger.ts";
@@ -40,8 +40,12 @@ export async function supplySecret(
   const signal = AbortSignal.any([terminal.signal, stopping.signal]);
   using input = createCliInput(terminal.stdin, () => stopping.abort());
   const { instance, osUser } = terminal;
-  const logger = createLogger(terminal.stderr, createScrubber(config.secrets));
-  await using flightdeck = await openFlightdeck({ config, logger, instance, signal }, "attach");
+  const scrubber = createLearningScrubber(config.secrets);
+  const logger = createLogger(terminal.stderr, scrubber.scrub);
+  await using flightdeck = await openFlightdeck(
+    { config, logger, scrubber, instance, signal },
+    "attach",
+  );
   const meant = targetMeant(flightdeck.targets, typed, {});
   if (!meant.ok) return refuse(terminal, meant.message);
   const { target, operators } = meant.context;

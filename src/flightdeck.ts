@@ -8,7 +8,7 @@ import { commands as ownCommands } from "./commands/index.ts";
 import type { ServedTarget } from "./commands/served-target.ts";
 import type { TargetConfig, ValidConfig } from "./config/load-config.ts";
 import { deriveApprovalKeys, type ApprovalKeys } from "./core/approval-bond.ts";
-import { createLearningScrubber } from "./core/redaction.ts";
+import { createLearningScrubber, type LearningScrubber } from "./core/redaction.ts";
 import type { Secret } from "./core/secret.ts";
 import { together } from "./core/waiting.ts";
 import { createCaller, type Caller } from "./jobs/calling.ts";
@@ -33,6 +33,8 @@ import { createTroubleReport } from "./trouble-report.ts";
 export type Parts = {
   readonly config: ValidConfig;
   readonly logger: Logger;
+  /** What the logger masks by, so that it too masks what comes to be known later; by default one that nobody else has. */
+  readonly scrubber?: LearningScrubber;
   /** Tells this process from its replicas: host and pid are a good part of it. */
   readonly instance: string;
   readonly signal: AbortSignal;
@@ -94,7 +96,7 @@ export async function openFlightdeck(
   const { config, logger, overrides = {} } = parts;
   const { settings } = config;
   await using opening = new AsyncDisposableStack();
-  const { scrub, learn } = createLearningScrubber(config.secrets);
+  const { scrub, learn } = parts.scrubber ?? createLearningScrubber(config.secrets);
   const report = createTroubleReport(logger);
 
   const dataFolder = resolve(settings.data);

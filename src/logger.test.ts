@@ -1,7 +1,7 @@
 import { GrammyError, HttpError } from "grammy";
 import { describe, expect, test } from "vitest";
 
-import { createScrubber } from "./core/redaction.ts";
+import { createLearningScrubber, createScrubber } from "./core/redaction.ts";
 import { Secret } from "./core/secret.ts";
 import { createLogger } from "./logger.ts";
 import { SystemError } from "./systems/system-error.ts";
@@ -29,6 +29,17 @@ test("a line is one JSON object with level, time and what was said", () => {
 });
 
 describe("no secret gets into a log", () => {
+  test("also none that was made after the start, once it is learnt", () => {
+    const lines: string[] = [];
+    const { scrub, learn } = createLearningScrubber([]);
+    const logger = createLogger((line) => lines.push(line), scrub);
+    const minted = "a-token-that-was-just-made";
+    learn(new Secret(minted));
+    logger.warn({ err: new Error(`Coolify refused ${minted}`) }, minted);
+    expect(lines.join("")).not.toContain(minted);
+    expect(lines.join("")).toContain("Coolify refused [secret]");
+  });
+
   const deep = (message: string): Error => {
     const inner = new Error(message);
     const middle = new SystemError("telegram", "unreachable", "middle", { cause: inner });
