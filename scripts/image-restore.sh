@@ -6,7 +6,8 @@
 set -euo pipefail
 umask 077
 
-for place in /data/postgres /data/keys /evidence/log.md; do
+# Of several targets, and after `flightdeck init`, each log lies in a folder of its own.
+for place in /data/postgres /data/keys /evidence/log.md /evidence/*/log.md; do
   if [[ -e $place ]]; then
     echo "$place is there already; this restores into empty volumes only, and has changed nothing." >&2
     exit 1
