@@ -1,7 +1,7 @@
 /** One round: the same thing measured of Flightdeck and of what stands beside it, one right after the other. */
 export type Round = { readonly ours: number; readonly beside: number };
 
-export type Unit = "ms" | "MiB";
+export type Unit = "ms" | "MiB" | "/s" | "% of a core";
 
 /** What a result has to be: our own value, its ratio to what stands beside it, or the difference of the two. */
 export type Goal =

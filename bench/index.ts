@@ -8,11 +8,13 @@ import { idleMemory } from "./idle-memory.ts";
 import { preflightWall } from "./preflight-wall.ts";
 import { startToFirstPoll } from "./start-to-first-poll.ts";
 import { verifyLog } from "./verify-log.ts";
+import { webhookIntake } from "./webhook-intake.ts";
 
 /** Every bench, in the order in which they run. A new one is a file and a line here. */
 export const benches: readonly Bench[] = [
   preflightWall,
   firstAnswer,
+  webhookIntake,
   idleMemory,
   startToFirstPoll,
   evidenceFile,

@@ -24,6 +24,8 @@ export type InstallationOptions = {
   readonly checks?: Readonly<Record<string, object>>;
   /** Beside the operators of ops/sandbox.yaml. */
   readonly operators?: readonly object[];
+  /** By which Telegram brings updates; without it they are fetched. */
+  readonly webhook?: object;
 };
 
 export async function openInstallation(options: InstallationOptions): Promise<Installation> {
@@ -55,7 +57,7 @@ export async function openInstallation(options: InstallationOptions): Promise<In
 
 /** The sandbox's own configuration, which is what everybody meets first, with outside stores. */
 async function configText(
-  { checks = {}, operators = [] }: InstallationOptions,
+  { checks = {}, operators = [], webhook }: InstallationOptions,
   data: string,
 ): Promise<string> {
   const config = parseDocument(await readFile(sandboxFile, "utf8"));
@@ -63,6 +65,7 @@ async function configText(
   config.setIn(["evidence", "directory"], join(data, "comms"));
   config.set("database", "${env:BENCH_DATABASE_URL}");
   config.set("redis", "${env:BENCH_REDIS_URL}");
+  if (webhook) config.setIn(["telegram", "webhook"], webhook);
   for (const [name, check] of Object.entries(checks)) config.setIn(["checks", name], check);
   for (const operator of operators) config.addIn(["operators"], operator);
   return config.toString();
