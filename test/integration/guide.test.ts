@@ -15,7 +15,9 @@ let rollout: Rollout;
 let world: World;
 
 beforeAll(async () => {
-  rollout = opened.use(await startRollout());
+  // Without a management key xAI's console is a person's, too.
+  const tune = (text: string): string => text.replace(/^ {4}managementKey: .*$/m, "");
+  rollout = opened.use(await startRollout({ tune }));
   ({ world } = rollout);
 });
 afterAll(async () => {
@@ -106,6 +108,31 @@ describe("the guide to a secret that a person makes", () => {
       .filter(({ text }) => text.includes("guide to a new"));
     expect(guides.map(({ id }) => id)).toEqual([guide.id]);
     expect(world.telegram.violations()).toEqual([]);
+  });
+
+  test("sends him to xAI's console twice, each time when it is his turn, and believes xAI that he was there", async () => {
+    const guide = await confide("/rotate guide xai-key", /step 1 of 6/);
+    const card = await rollout.say("operator", "/rotate xai-key", /rotate xai-key\?/);
+    await rollout.tap("approver", card, "Approve");
+    await rollout.until(card, /Make a key with the same permissions/);
+    await tapUntil(guide, "Done, next", /step 2 of 6[^]*api-key:model/);
+    const [old] = world.xai.console.list();
+    const minted = world.xai.console.create("made by hand");
+    const handOver = await tapUntil(guide, "Done, next", /step 3 of 6/);
+    const [recipient = ""] = /age1[0-9a-z]+/.exec(handOver.text) ?? [];
+    await confide(await sealedFor(recipient, minted), /has the new xai-key and goes on/);
+    await rollout.until(card, /Disable the old key in xAI's console/);
+    await tapUntil(guide, "Done, next", /step 4 of 6/);
+    await tapUntil(guide, "Done, next", /step 5 of 6[^]*do not delete it/);
+    await tapUntil(guide, "Done, next", /Not seen yet[^]*still accepts the old one/);
+    world.xai.console.setDisabled(old?.id ?? "", true);
+    const asksAnew = await rollout.until(card, /A yes of another/);
+    await tapUntil(guide, "Done, next", /step 6 of 6[^]*delete the disabled key/);
+    await approveByCode(rollout, asksAnew);
+    await rollout.until(card, /xai-key rotated/);
+    await tapUntil(guide, "Done", /you are through/);
+    expect(await keptOfGuides()).toBe("");
+    expect(world.xai.accepted()).toEqual(["made by hand"]);
   });
 
   test("is for one person in private: in the group it is not begun", async () => {
