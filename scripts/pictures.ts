@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
-import { chromium, type Page } from "playwright-core";
+import { chromium, type Locator } from "playwright-core";
 
 import { startSandbox } from "../sandbox/sandbox.ts";
 import { temporaryDirectory } from "../src/servers/temporary-directory.ts";
@@ -14,8 +14,11 @@ import { temporaryDirectory } from "../src/servers/temporary-directory.ts";
 const root = join(import.meta.dirname, "..");
 const pictures = join(root, "docs", "pictures");
 const FIRST_PORT = 4700;
-const ANSWER_WITHIN_MS = 30_000;
-const PHONE = { width: 390, height: 720 };
+const ANSWER_WITHIN_MS = 180_000;
+/** Narrow, so that three stand side by side in a document and can still be read; high, so that a card fits whole. */
+const PHONE = { width: 340, height: 1400 };
+const MARGIN_PX = 3;
+const READING_MS = 5_000;
 
 await using opened = new AsyncDisposableStack();
 const data = opened.use(await temporaryDirectory("pictures"));
@@ -45,40 +48,72 @@ const page = await browser.newPage({
 page.setDefaultTimeout(ANSWER_WITHIN_MS);
 await mkdir(pictures, { recursive: true });
 await page.goto(`${sandbox.url}#operator/group`);
+const cards = page.getByRole("log").getByRole("article");
 
-await type("/preflight", "sandbox · GO");
-await take("go");
+await type("/preflight");
+await take("go", /sandbox · GO/);
 
 await sandbox.world.break("xai-key-revoked");
-await type("/preflight", "sandbox · NO-GO");
-await take("no-go");
-
+await type("/preflight");
+await take("no-go", /sandbox · NO-GO/);
 await sandbox.world.heal("xai-key-revoked");
-await sandbox.world.break("api-hangs");
-await type("/preflight", "sandbox · UNKNOWN");
-await type("/evidence 2", "sandbox · evidence");
-await take("evidence");
 
-async function type(command: string, answer: string): Promise<void> {
+// What was used with success is known good, and is what an alert offers to go back to.
+await type("/smoke");
+await card(/sandbox · smoke[^]*GO/).waitFor();
+await sandbox.world.break("broken-release");
+const goBack = page.getByRole("button", { name: /^Roll back to/ }).last();
+await goBack.waitFor();
+await take("alert", /asks for a rollback/);
+
+await goBack.click();
+await page.getByRole("radio", { name: /Ada/ }).check();
+const approve = page.getByRole("button", { name: "Approve" }).last();
+await approve.waitFor();
+await take("question", /rollback\?[^]*code/);
+
+// A yes that comes faster than anybody reads is not taken.
+await page.waitForTimeout(READING_MS);
+await approve.click();
+await take("rolled-back", /rolled back to/);
+
+await page.getByRole("radio", { name: /Otto/ }).check();
+await type("/evidence 2");
+await take("evidence", /sandbox · evidence/);
+
+async function type(command: string): Promise<void> {
   // With a blank behind it the menu of commands is closed, and Enter sends.
   await page.getByRole("textbox", { name: "Message" }).fill(`${command} `);
   await page.keyboard.press("Enter");
-  await page.getByRole("log").getByText(answer).last().waitFor();
 }
 
-async function take(name: string): Promise<void> {
+function card(title: RegExp): Locator {
+  return cards.filter({ hasText: title }).last();
+}
+
+/** A picture of one card with its buttons, as soon as it is there. */
+async function take(name: string, title: RegExp): Promise<void> {
+  const of = card(title);
+  await of.waitFor();
   await page.getByRole("textbox", { name: "Message" }).blur();
-  await settled(page);
+  await page.mouse.move(0, 0);
+  // The last repaint.
+  await page.waitForTimeout(500);
+  await of.evaluate((element) => element.scrollIntoView({ block: "nearest" }));
+  // Without the column of the heads beside it.
+  const box = await of.locator(".column").boundingBox();
+  if (box === null) throw new Error(`The card of ${name} is not to be seen.`);
   const path = join(pictures, `${name}.png`);
-  await page.screenshot({ path });
+  await page.screenshot({
+    path,
+    clip: {
+      x: box.x - MARGIN_PX,
+      y: box.y - MARGIN_PX,
+      width: box.width + 2 * MARGIN_PX,
+      height: box.height + 2 * MARGIN_PX,
+    },
+  });
   say(`took ${path}`);
-}
-
-/** Waits for the last scroll and the last repaint. */
-async function settled(of: Page): Promise<void> {
-  const log = of.getByRole("log");
-  await log.evaluate((element) => element.scrollTo({ top: element.scrollHeight }));
-  await of.waitForTimeout(500);
 }
 
 function installedBrowser(): string {
