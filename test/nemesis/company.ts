@@ -30,6 +30,7 @@ export type Company = {
 const LATE_MS = 15 * 60_000;
 const LOOK_EVERY_MS = 250;
 const TAP_TRIES = 12;
+const CLOSED_AFTER_MS = 8_000;
 const QUESTION = "Approve";
 const DOUBT = "It happened";
 
@@ -67,6 +68,16 @@ export function createCompany(stage: Stage, replies: readonly Reply[]): Company 
   const messageOf = (id: number): ChatMessage | undefined =>
     telegram.messages().find((message) => message.id === id);
 
+  /** In the end somebody says no, so that a question which nobody may answer so keeps no run from its end. */
+  const closeQuestion = async (messageId: number, who: Name): Promise<void> => {
+    await sleep(CLOSED_AFTER_MS);
+    for (let tries = 0; tries < TAP_TRIES; tries += 1) {
+      await tapAfterReading(who, messageId, "Deny");
+      if (!labelsOf(messageOf(messageId)).includes("Deny")) return;
+      await sleep(CLOSED_AFTER_MS);
+    }
+  };
+
   const answerQuestion = async (
     message: ChatMessage,
     { afterMs, how, who }: Reply,
@@ -77,25 +88,28 @@ export function createCompany(stage: Stage, replies: readonly Reply[]): Company 
     await sleep(afterMs);
     switch (how) {
       case "yes":
-        return tapAfterReading(second, message.id, QUESTION);
+        await tapAfterReading(second, message.id, QUESTION);
+        break;
       case "yes-by-two":
         await Promise.all([
           tapAfterReading(who, message.id, QUESTION),
           tapAfterReading(other, message.id, QUESTION),
         ]);
-        return;
+        break;
       case "own-yes":
         await tapAfterReading(asker, message.id, QUESTION);
-        return tapAfterReading("Vera", message.id, QUESTION);
+        await tapAfterReading("Vera", message.id, QUESTION);
+        break;
       case "no":
-        return tapAfterReading(second, message.id, "Deny");
+        await tapAfterReading(second, message.id, "Deny");
+        break;
       case "withdraw":
-        return tapAfterReading(asker, message.id, "Withdraw");
+        await tapAfterReading(asker, message.id, "Withdraw");
+        break;
       case "nobody":
-        // Somebody who stays away does not keep all others from changing anything.
-        await sleep(10_000);
-        return tapAfterReading(second, message.id, "Deny");
+        break;
     }
+    await closeQuestion(message.id, second);
   };
 
   /** Looks for himself, as the card asks him to, and says what he found. */
@@ -131,6 +145,13 @@ export function createCompany(stage: Stage, replies: readonly Reply[]): Company 
       ? `/silence ${check} 1m ${who} looks into it --set`
       : `/${command} ${check}`;
   };
+
+  // Telegram lets a bot write in private only to whoever has written to it first.
+  for (const who of approvers) {
+    const text = "/whoami";
+    const { updateId, messageId } = actorOf(who).say(text, { chat: "private" });
+    all.push({ updateId, who, what: "typed", text, messageId, queryId: undefined, at: new Date() });
+  }
 
   return {
     said: () => all,
