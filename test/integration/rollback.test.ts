@@ -1,9 +1,12 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 import { ids } from "../../sandbox/coolify/ids.ts";
 import type { FaultName } from "../../sandbox/faults.ts";
 import type { ChatMessage, PersonaName } from "../../sandbox/telegram/server.ts";
 import type { World } from "../../sandbox/world.ts";
+import type { Moment } from "../../src/core/trace.ts";
 import { someOf } from "../support/long-run.ts";
 import { query } from "../support/records.ts";
 import { startRollout, type Rollout } from "../support/rollout.ts";
@@ -87,6 +90,18 @@ const both = (release: keyof World["releases"]) => [
   world.releases[release],
 ];
 const short = (release: keyof World["releases"]): string => world.releases[release].slice(0, 7);
+
+/** Does something as soon as the bot passes a moment of a step, the first time. */
+function once(moment: Moment, step: string, does: () => Promise<void>): Disposable {
+  const listen = (message: unknown): void => {
+    const seen = message as { readonly moment: string; readonly about: string };
+    if (seen.moment !== moment || !seen.about.endsWith(`:${step}`)) return;
+    unsubscribe("flightdeck.moments", listen);
+    void does();
+  };
+  subscribe("flightdeck.moments", listen);
+  return { [Symbol.dispose]: () => void unsubscribe("flightdeck.moments", listen) };
+}
 
 async function ask(line: string, who: PersonaName = "operator"): Promise<ChatMessage> {
   return rollout.say(who, line, /rollback\?/);
@@ -334,6 +349,40 @@ describe("a Coolify that misbehaves after the yes", () => {
       expect(await grown()).toEqual({});
     },
   );
+
+  test("by tokens that are revoked between its two acts fails at the second, says which stands where, and is finished by another yes", async () => {
+    await place("good");
+    const grown = await counting();
+    const card = await ask(`/rollback ${short("current")}`);
+    using _revoking = once("step.closed", "the worker is deployed", () =>
+      world.break("coolify-token-revoked"),
+    );
+    await rollout.tap("approver", card, "Approve");
+    const end = await rollout.until(card, /rollback failed/);
+    expect(end.text).toContain("Coolify, application api: the token is not accepted");
+    expect(end.text).toContain(
+      `worker: ${short("current")} was asked for, and its end was not waited for\napi: ${short("good")}, as before`,
+    );
+    expect(labels(end)).toContain("Ask again");
+    await world.heal("coolify-token-revoked");
+    await expect
+      .poll(deployed, { timeout: 20_000 })
+      .toEqual([world.releases.good, world.releases.current]);
+    expect(await grown()).toEqual({ rollbacks: 1 });
+    const entries = await rollout.entries();
+    const { run } = entries.findLast(({ kind }) => kind === "run.result") ?? {};
+    const acts = entries.filter((entry) => entry.run === run && entry.kind.startsWith("step."));
+    expect(acts.map(({ kind, step, result }) => [kind, step, result])).toEqual([
+      ["step.intent", "the worker is deployed", undefined],
+      ["step.outcome", "the worker is deployed", "ok"],
+    ]);
+
+    const again = await approved(`/rollback ${short("current")}`);
+    await rollout.until(again, /🟢 .* rolled back to/);
+    // The worker was there already, so each of the two was asked for once in all.
+    expect(await grown()).toEqual({ rollbacks: 2 });
+    expect(deployed()).toEqual(both("current"));
+  });
 
   test("by a deployment that hangs is taken over: it is cancelled, and then both go back", async () => {
     await world.break("deployments-hang");
