@@ -31,6 +31,7 @@ describe("the environment of the product", () => {
       environment: "dev",
       databaseUrl: "postgresql://product:password@db:5432/app",
       webhookSecret: "",
+      takesSeveralWebhookSecrets: false,
       modelUrl: "",
       telegramUrl: "http://telegram.example",
       todoistUrl: "http://todoist.example",

@@ -48,6 +48,7 @@ export function readEnvironment(
     redisUrl,
     tokens: tokensOf(read("APP_AUTH_BEARER_TOKENS"), read("APP_AUTH_TOKEN_USER_MAP")),
     webhookSecret: read("TELEGRAM_WEBHOOK_SECRET"),
+    takesSeveralWebhookSecrets: read("TELEGRAM_WEBHOOK_SECRETS_LISTED") === "true",
     telegramUrl: read("TELEGRAM_API_BASE", surroundings.telegramUrl),
     botToken: read("TELEGRAM_BOT_TOKEN"),
     modelUrl: read("LLM_API_BASE_URL"),

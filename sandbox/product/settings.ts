@@ -10,6 +10,8 @@ export type ProductSettings = {
   /** Bearer token to user. */
   readonly tokens: ReadonlyMap<string, string>;
   readonly webhookSecret: string;
+  /** With a small change of its own the product takes several secrets, separated by commas; as it is, it compares one. */
+  readonly takesSeveralWebhookSecrets: boolean;
   readonly telegramUrl: string;
   readonly botToken: string;
   readonly modelUrl: string;

@@ -21,10 +21,11 @@ afterEach(async () => {
   await rollout.letHoursPass();
 });
 
-const inForce = (): string => variableIn(world, "api", "TELEGRAM_WEBHOOK_SECRET").production ?? "";
+const KEY = "TELEGRAM_WEBHOOK_SECRET";
+const inForce = (): string => variableIn(world, "api", KEY).production ?? "";
 
-async function knock(secret: string): Promise<number> {
-  const answer = await fetch(world.productBot.webhookUrl, {
+async function knock(secret: string, url = world.productBot.webhookUrl): Promise<number> {
+  const answer = await fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json", "x-telegram-bot-api-secret-token": secret },
     body: JSON.stringify({ update_id: 1 }),
@@ -48,7 +49,9 @@ describe("the secret of the product's webhook", () => {
     await people[Symbol.asyncDispose]();
     const minted = inForce();
     expect(minted).toMatch(/^[\w-]{43}$/);
-    expect(await Promise.all([minted, old, "another"].map(knock))).toEqual([200, 403, 403]);
+    expect(
+      await Promise.all([minted, old, "another"].map(async (secret) => knock(secret))),
+    ).toEqual([200, 403, 403]);
     await expect.poll(waiting, { timeout: 30_000 }).toBe(0);
     expect(written).toBeGreaterThan(10);
     const last = (await rollout.entries()).findLast(({ kind }) => kind === "run.result");
@@ -70,5 +73,40 @@ describe("the secret of the product's webhook", () => {
     expect(await knock(old)).toBe(200);
     world.productBot.bot.say(personas.stranger, "still there?");
     await expect.poll(waiting, { timeout: 30_000 }).toBe(0);
+  });
+});
+
+describe("the secret of a product that takes two", () => {
+  test("is rotated without a refused update, and the old one is dead at the end", async () => {
+    const tune = (text: string): string =>
+      text.replace(/^( {4})kind: webhook-secret$/m, "$&\n$1acceptsTwo: true");
+    await using bench = await startRollout({ tune });
+    const { productBot, coolify } = bench.world;
+    const row = coolify.state.variables.find(
+      ({ key, is_preview: isPreview }) => key === KEY && !isPreview,
+    );
+    coolify.state.variables.push({
+      ...row!,
+      key: "TELEGRAM_WEBHOOK_SECRETS_LISTED",
+      value: "true",
+    });
+    const old = row?.value ?? "";
+    await using people = startLoad(async () => {
+      productBot.bot.say(personas.stranger, "remind me of something");
+      const refused = productBot.bot.webhook.status().lastError?.message ?? "";
+      return refused.includes("403") ? refused : undefined;
+    }, 150);
+    const { text } = await rotated(bench, "/rotate webhook-secret", /webhook-secret rotated/);
+    expect(text).toContain("Both were accepted in between, so nobody was refused.");
+    expect(people.take()).toEqual([]);
+    expect(people.answered()).toBeGreaterThan(10);
+    await people[Symbol.asyncDispose]();
+    await expect.poll(() => productBot.bot.pending(), { timeout: 30_000 }).toBe(0);
+    const minted = variableIn(bench.world, "api", KEY).production ?? "";
+    const url = productBot.webhookUrl;
+    const answers = await Promise.all(
+      [minted, old, `${old},${minted}`].map(async (secret) => knock(secret, url)),
+    );
+    expect(answers).toEqual([200, 403, 403]);
   });
 });

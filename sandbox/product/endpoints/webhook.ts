@@ -17,7 +17,8 @@ export const telegramWebhook = openRoute(
   async ({ switches, settings }, { headers, text }) => {
     const secret = switches.webhookSecret ?? settings.webhookSecret;
     const given = headers.get("x-telegram-bot-api-secret-token");
-    if (secret !== "" && given !== secret) {
+    const taken = settings.takesSeveralWebhookSecrets ? secret.split(",") : [secret];
+    if (secret !== "" && !taken.includes(given ?? "")) {
       throw new Refusal(403, "Unauthorized webhook source");
     }
     const isMessage = textMessage.safeParse(parseJson(text)).success;
