@@ -20,6 +20,8 @@ if (!Number.isSafeInteger(seed) || !(lastsMs > 0)) {
   throw new Error("--seed takes a whole number, --minutes a number above 0.");
 }
 
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+
 const report = await runNemesis({
   seed,
   lastsMs,

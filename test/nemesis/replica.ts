@@ -35,6 +35,11 @@ export function startReplica(parts: {
   let isEnding = false;
   let isReady = false;
   let current = launch();
+  // Nobody is left behind when all of it is given up.
+  const giveUp = (): void => {
+    current.kill("SIGKILL");
+  };
+  process.once("exit", giveUp);
 
   function launch(): ChildProcess {
     isEnding = false;
@@ -104,6 +109,7 @@ export function startReplica(parts: {
       return current.exitCode;
     },
     async [Symbol.asyncDispose]() {
+      process.off("exit", giveUp);
       isGone = true;
       if (hasExited()) return;
       const ended = once(current, "exit");

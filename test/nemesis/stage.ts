@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -145,6 +145,11 @@ async function mountSmallDisk(
   } catch {
     return undefined;
   }
+  const unmount = (): void => {
+    execFileSync("umount", ["--lazy", directory]);
+  };
+  // What is mounted outlives whoever has mounted it.
+  process.once("exit", unmount);
   const ballast = join(directory, "ballast");
   return {
     async fill() {
@@ -155,7 +160,8 @@ async function mountSmallDisk(
       await rm(ballast, { force: true });
     },
     async unmount() {
-      await run("umount", ["--lazy", directory]);
+      process.off("exit", unmount);
+      unmount();
     },
   };
 }
