@@ -88,7 +88,7 @@ describe("an item", () => {
       "is unknown by one that is older",
       [run({ endedAt: ago(11) })],
       "unknown",
-      "R-7 SAVED, too long ago",
+      "R-7 SAVED, older than 10m",
     ],
     ["is unknown before there is any", [run({ operation: "drill" })], "unknown", "no backup yet"],
     [
@@ -141,6 +141,10 @@ test("an item of a run that has to come after another is unknown by one that cam
   const standing = (...runs: readonly FoundRun[]) => standingsOf([smoke], looked({}, runs), [])[0];
   const early = ran("smoke", "R-7", 1, 2);
   expect(standing(early)).toMatchObject({ status: "pass", told: "R-7 GO" });
+  expect(standing(ran("smoke", "R-6", -2, -1))).toMatchObject({
+    status: "unknown",
+    told: "R-6 GO, of before this list",
+  });
   expect(standing(early, ran("deploy", "R-8", 3, 5))).toMatchObject({
     status: "unknown",
     told: "R-7 GO, before the deploy R-8",

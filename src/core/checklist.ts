@@ -1,3 +1,4 @@
+import { formatDuration } from "./duration.ts";
 import type { Role } from "./operator.ts";
 import type { Status } from "./status.ts";
 
@@ -102,7 +103,8 @@ function byRun(
   if (!found) return { status: "unknown", told: `no ${operation} yet` };
   const told = `${found.run} ${found.end}`;
   if (found.endedAt.getTime() < since.getTime() - withinMs) {
-    return { status: "unknown", told: `${told}, too long ago` };
+    const age = withinMs === 0 ? "of before this list" : `older than ${formatDuration(withinMs)}`;
+    return { status: "unknown", told: `${told}, ${age}` };
   }
   const before = runs.find((one) => one.operation === after);
   if (before && found.begunAt < before.endedAt) {
