@@ -37,7 +37,8 @@ export function holdLease(
   function expireAt(deadline: number): NodeJS.Timeout {
     return setTimeout(
       () => lost.abort(new Interruption("fenced", "the lease could not be renewed")),
-      deadline - performance.now(),
+      // A renewal may have taken longer than the lease that it brought.
+      Math.max(0, deadline - performance.now()),
     );
   }
 
