@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+
 import { expect, test } from "vitest";
 
 import { createCanaryNet } from "./support/canary-net.ts";
@@ -37,6 +39,24 @@ test("a leak is told once, however often it happens, and is taken out of the net
   net.look("the chat", secret);
   expect(net.take()).toEqual([...leak, { secret: "password", sink: "the chat" }]);
   expect(net.take()).toEqual([]);
+});
+
+test("a secret that becomes known only later is found in what was seen before", () => {
+  const later = createCanaryNet();
+  const minted = randomBytes(24).toString("hex");
+  later.look("the log", `a new one is made: ${minted}`);
+  expect(later.take()).toEqual([]);
+  later.know({ minted });
+  expect(later.take()).toEqual([{ secret: "minted", sink: "the log" }]);
+});
+
+test("what was seen is not remembered without end", () => {
+  const later = createCanaryNet();
+  const minted = randomBytes(24).toString("hex");
+  later.look("the log", minted);
+  for (let times = 0; times < 20; times += 1) later.look("the log", "x".repeat(1_000_000));
+  later.know({ minted });
+  expect(later.take()).toEqual([]);
 });
 
 test("a secret that would be found in ordinary words is refused, by its name alone", () => {

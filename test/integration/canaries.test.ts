@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -7,9 +8,12 @@ import { Queue } from "bullmq";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 
+import { ids } from "../../sandbox/coolify/ids.ts";
 import { startWorld, type World } from "../../sandbox/world.ts";
+import { Secret } from "../../src/core/secret.ts";
 import { createLogger } from "../../src/logger.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
+import { createSeal } from "../../src/storage/seal.ts";
 import { createTestDatabase, createTestRedisPrefix } from "../database.ts";
 import {
   checkKeys,
@@ -140,14 +144,7 @@ const leaks: readonly {
   {
     sink: "the payload of a job",
     named: "webhookSecret is in the command HMSET to Redis",
-    leak: async () => {
-      const redis = new Redis(inject("redisUrl"), { maxRetriesPerRequest: null });
-      const queue = new Queue("leaks", { connection: redis, prefix: createTestRedisPrefix() });
-      await queue.add("job", { secret: secret("webhookSecret") });
-      await queue.obliterate({ force: true });
-      await queue.close();
-      redis.disconnect();
-    },
+    leak: () => inJob({ secret: secret("webhookSecret") }),
   },
   {
     sink: "a row of Flightdeck's own database",
@@ -230,6 +227,74 @@ describe("a secret that comes out is caught and named", () => {
   });
 });
 
+describe("a secret that nobody knew before it was made in a rotation is caught", () => {
+  const name = "LLM_API_KEY as it was written";
+  const ways: readonly (readonly [string, (minted: string) => unknown])[] = [
+    ["the log", (minted) => log(`handed out: ${minted}`)],
+    ["the arguments of true", (minted) => execute("true", [`--key=${minted}`])],
+    ["the command HMSET to Redis", (minted) => inJob({ secret: minted })],
+    ["the table kept", (minted) => keep("jsonb", JSON.stringify({ notes: minted }))],
+    ["the table kept", (minted) => keep("bytea", Buffer.from(`not sealed: ${minted}`))],
+    ["the file log.md", (minted) => inLogFile(minted)],
+    ["the call sendMessage to Telegram", (minted) => inChat(minted)],
+  ];
+
+  test.each(ways)("in %s, after it was handed out", async (sink, leak) => {
+    const minted = randomBytes(24).toString("base64url");
+    await handOut(minted);
+    await leak(minted);
+    let heard = "";
+    await expect
+      .poll(() => (heard += `${told()}\n`), { timeout: 5_000 })
+      .toContain(`${name} is in ${sink}`);
+  });
+
+  test.each(ways)("in %s, before it was handed out", async (sink, leak) => {
+    const minted = randomBytes(24).toString("base64url");
+    await leak(minted);
+    // What is watched from afar comes to be seen a moment later.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await handOut(minted);
+    expect(told()).toContain(`${name} is in ${sink}`);
+  });
+
+  test("and sealed it is let through, in a row as it is kept while a rotation lasts", async () => {
+    const minted = randomBytes(24).toString("base64url");
+    await handOut(minted);
+    const seal = createSeal(new Secret(randomBytes(32).toString("base64")));
+    await keep("bytea", seal.close(minted, "secret_rotation:1:new"));
+    expect(told()).toBe("nothing has leaked");
+  });
+
+  /** As a rotation does it: by Coolify's API, where the world hears of it. */
+  async function handOut(minted: string): Promise<void> {
+    const { SANDBOX_COOLIFY_URL: url, SANDBOX_COOLIFY_WRITE_TOKEN: token } = world.environment;
+    const answer = await fetch(`${url}/api/v1/applications/${ids.worker}/envs`, {
+      method: "PATCH",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify({ key: "LLM_API_KEY", value: minted, is_preview: false }),
+    });
+    expect(answer.status).toBe(201);
+  }
+
+  async function inLogFile(minted: string): Promise<void> {
+    await using folder = await temporaryDirectory("canaries");
+    await writeFile(join(folder.path, "log.md"), `## #1\nnew: ${minted}\n`);
+    await searchTemporaryFolders();
+  }
+
+  /** At its end a world's chats and calls are searched. */
+  async function inChat(minted: string): Promise<void> {
+    await using other = await startWorld();
+    const { botToken } = other.namedSecrets;
+    await fetch(`${other.telegram.url}/bot${botToken}/sendMessage`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ chat_id: other.telegram.chatId, text: `it is ${minted}` }),
+    });
+  }
+});
+
 test("a world and its bots hold fifty secrets, each of them another", () => {
   const all = [...world.secrets, ...Object.values(environmentCanaries)];
   expect(all.length).toBeGreaterThanOrEqual(50);
@@ -272,4 +337,13 @@ async function keep(type: "jsonb" | "bytea", value: unknown): Promise<void> {
   await using database = await createTestDatabase();
   await query(database.url, `create table kept (value ${type})`);
   await query(database.url, "insert into kept values ($1)", [value]);
+}
+
+async function inJob(payload: object): Promise<void> {
+  const redis = new Redis(inject("redisUrl"), { maxRetriesPerRequest: null });
+  const queue = new Queue("leaks", { connection: redis, prefix: createTestRedisPrefix() });
+  await queue.add("job", payload);
+  await queue.obliterate({ force: true });
+  await queue.close();
+  redis.disconnect();
 }

@@ -1,6 +1,6 @@
 /** A net that every text falls into which left the bot: it knows the secrets, and names what it caught without telling it. */
 export type CanaryNet = {
-  /** From now on these are looked for. */
+  /** From now on these are looked for, and in what was seen lately: what is made on the way is used before we hear of it. */
   know(secrets: Readonly<Record<string, string>>): void;
   look(sink: string, text: string): void;
   /** What was caught since the last time, each leak once. */
@@ -18,23 +18,54 @@ const SHORTEST = 16;
 
 export function createCanaryNet(): CanaryNet {
   const spellings = new Map<string, string>();
+  const seen = createMemory(REMEMBERED_CHARACTERS);
   let caught = new Map<string, Leak>();
+  const search = (all: Iterable<readonly [string, string]>, sink: string, text: string): void => {
+    for (const [spelling, secret] of all) {
+      if (text.includes(spelling)) caught.set(`${secret} ${sink}`, { secret, sink });
+    }
+  };
   return {
     know: (secrets) => {
       for (const [name, secret] of Object.entries(secrets)) {
         if (secret.length < SHORTEST) throw new Error(`${name} is too short to be looked for.`);
-        for (const spelling of spellingsOf(secret)) spellings.set(spelling, name);
+        const news = [...spellingsOf(secret)]
+          .filter((spelling) => !spellings.has(spelling))
+          .map((spelling) => [spelling, name] as const);
+        for (const [spelling] of news) spellings.set(spelling, name);
+        if (news.length > 0) for (const { sink, text } of seen.all()) search(news, sink, text);
       }
     },
     look: (sink, text) => {
-      for (const [spelling, secret] of spellings) {
-        if (text.includes(spelling)) caught.set(`${secret} ${sink}`, { secret, sink });
-      }
+      search(spellings, sink, text);
+      seen.add({ sink, text });
     },
     take: () => {
       const leaks = [...caught.values()];
       caught = new Map();
       return leaks;
+    },
+  };
+}
+
+/** As much as is said between the making of a secret and the moment that we hear of it, many times over. */
+const REMEMBERED_CHARACTERS = 8_000_000;
+
+type Seen = { readonly sink: string; readonly text: string };
+
+/** The newest of what was seen, as long as it is not too much. */
+function createMemory(limit: number) {
+  let kept: Seen[] = [];
+  let length = 0;
+  return {
+    all: (): readonly Seen[] => kept,
+    add(seen: Seen): void {
+      kept.push(seen);
+      length += seen.text.length;
+      if (length <= limit) return;
+      // Half of it at once, so that forgetting costs nothing each time.
+      kept = kept.slice(Math.ceil(kept.length / 2));
+      length = kept.reduce((sum, { text }) => sum + text.length, 0);
     },
   };
 }
