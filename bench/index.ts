@@ -1,3 +1,4 @@
+import { alertDelay } from "./alert-delay.ts";
 import { alertStorm } from "./alert-storm.ts";
 import { backup } from "./backup.ts";
 import type { Bench } from "./bench.ts";
@@ -7,6 +8,7 @@ import { firstAnswer } from "./first-answer.ts";
 import { idleMemory } from "./idle-memory.ts";
 import { preflightWall } from "./preflight-wall.ts";
 import { startToFirstPoll } from "./start-to-first-poll.ts";
+import { thousandChecks } from "./thousand-checks.ts";
 import { verifyLog } from "./verify-log.ts";
 import { webhookIntake } from "./webhook-intake.ts";
 
@@ -19,6 +21,8 @@ export const benches: readonly Bench[] = [
   startToFirstPoll,
   evidenceFile,
   verifyLog,
+  alertDelay,
+  thousandChecks,
   alertStorm,
   backup,
   drill,

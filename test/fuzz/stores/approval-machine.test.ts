@@ -199,6 +199,7 @@ const steps = [
   fc
     .tuple(approver, disturbance)
     .map(([one, between]) => inTurn(tap(one, "Approve"), between, execute(2))),
+  approver.map((one) => inTurn(tap(one, "Approve"), lock(one), execute(1))),
   fc.tuple(who, role).map(([one, as]) => inTurn(become(one, as), tap(one, "Approve"), execute(1))),
 ];
 
