@@ -1,36 +1,22 @@
-import type { Actor } from "../core/actor.ts";
-import { questionDigest, voteMac, type ApprovalKeys } from "../core/approval-bond.ts";
-import { approvalCode, codeChoices, isCode } from "../core/approval-code.ts";
+import { questionDigest, type ApprovalKeys } from "../core/approval-bond.ts";
+import { isCode } from "../core/approval-code.ts";
 import { mayApprove, mayDeny, type Standing } from "../core/approval-rule.ts";
 import { isGenuineToken, readToken, type TokenAction } from "../core/approval-token.ts";
 import type { ApprovalState } from "../core/approval.ts";
 import { runName } from "../core/run-name.ts";
-import { castVote } from "../storage/approval-vote.ts";
-import {
-  approvalByNonce,
-  approve,
-  countWrongCode,
-  markPosted,
-  newestApproval,
-  showCodes,
-  type Approval,
-} from "../storage/approval.ts";
+import { approvalByNonce, markPosted, newestApproval, type Approval } from "../storage/approval.ts";
 import type { Transaction } from "../storage/database.ts";
 import { isLocked } from "../storage/operator-lock.ts";
-import { standingOf, stateChanged } from "../storage/outbox.ts";
-import { stepsOf } from "../storage/run-step.ts";
-import { findRun, goOn, isAsking, type Run } from "../storage/run.ts";
-import { storableText } from "../storage/storable.ts";
-import { stopRun } from "./approval-cancel.ts";
+import { standingOf } from "../storage/outbox.ts";
+import { findRun, isAsking, type Run } from "../storage/run.ts";
 import { endAsking } from "./approval-end.ts";
-import { factsOf, spokenText } from "./approval-facts.ts";
-import { isGenuine, RECONFIGURED, YESES_NEEDED } from "./approval-proof.ts";
+import { isGenuine, RECONFIGURED } from "./approval-proof.ts";
+import { refused, takeWord, type Heard, type Person } from "./approval-word.ts";
 import type { AskedTarget } from "./asking.ts";
-import { record, subjectOf, type RecordOrigin } from "./run-record.ts";
+import { subjectOf, type RecordOrigin } from "./run-record.ts";
 
 /** Faster than this nobody has read what he taps on. */
 const READ_FOR_MS = 2_000;
-const WRONG_CODES_AT_MOST = 3;
 
 /** Where and when somebody tapped, as Telegram tells it. */
 export type Tap = {
@@ -44,8 +30,6 @@ export type Tap = {
   readonly at: Date;
 };
 
-type Person = Extract<Actor, { readonly via: "telegram" | "cli" }>;
-
 /** What somebody says to a question: by a button, or at a terminal. */
 export type Ballot = {
   readonly voter: Person;
@@ -57,18 +41,6 @@ export type Ballot = {
 
 type Word = { readonly kind: "yes"; readonly code: string } | { readonly kind: "no" };
 
-/** What became of it. */
-export type Heard =
-  | {
-      readonly kind: "counted";
-      readonly message: string;
-      /** The run that goes on by it. */
-      readonly run?: Run;
-    }
-  /** Not the last word: to be read, and to be gone on with. */
-  | { readonly kind: "told"; readonly message: string }
-  | { readonly kind: "refused"; readonly message: string };
-
 export type VotingParts = {
   readonly origin: RecordOrigin;
   readonly botId: number;
@@ -76,7 +48,6 @@ export type VotingParts = {
   readonly targetOf: (name: string) => AskedTarget | undefined;
 };
 
-const refused = (message: string): Heard => ({ kind: "refused", message });
 const UNKNOWN_BUTTON = refused("This button is no longer known.");
 const OLD_MESSAGE = refused("This is an older message of it; the newest one has the buttons.");
 
@@ -189,18 +160,10 @@ async function weigh(
   if (ballot.by === "tap" && wasTooFast(approval, ballot.tap.at)) {
     return refused("That was faster than anybody reads. Read what is asked, then tap.");
   }
-  switch (action.kind) {
-    case "withdraw":
-      return withdraw(tx, now, parts, weighed);
-    case "no":
-      return deny(tx, now, parts, weighed, keys);
-    case "yes":
-      // At a terminal the code was typed already.
-      if (approval.needsCode && ballot.by === "tap") return tellCodes(tx, now, weighed);
-      return sayYes(tx, now, parts, weighed, keys);
-    case "code":
-      return chooseCode(tx, now, parts, { ...weighed, index: action.index }, keys);
-  }
+  const { voter, cause } = ballot;
+  const isCodeTyped = ballot.by === "terminal";
+  const word = { approval, run, voter, cause, action, isCodeTyped };
+  return takeWord(tx, now, { origin, keys }, word);
 }
 
 async function standingTo(
@@ -235,116 +198,4 @@ function ended({ state }: Approval): Heard {
 function lateAnswer({ state }: Approval): Heard {
   const isOpen = state === "draft" || state === "posted" || state === "approved";
   return refused(isOpen ? ENDED.expired : ENDED[state]);
-}
-
-async function withdraw(
-  tx: Transaction,
-  now: Date,
-  { origin }: VotingParts,
-  { run, ballot: { voter } }: Weighed,
-): Promise<Heard> {
-  await stopRun(tx, now, origin, run, voter);
-  return { kind: "counted", message: `${runName(run.id)} is withdrawn.` };
-}
-
-async function deny(
-  tx: Transaction,
-  now: Date,
-  parts: VotingParts,
-  weighed: Weighed,
-  keys: ApprovalKeys,
-): Promise<Heard> {
-  const { run, ballot } = weighed;
-  const cast = await keepVote(tx, now, parts, weighed, keys, "no");
-  if (!cast) return refused("You have said something to it already; Withdraw ends it.");
-  await endAsking(tx, now, parts.origin, run, {
-    approval: "denied",
-    run: "refused",
-    actor: ballot.voter,
-    changed: [`Denied by ${ballot.voter.name}.`],
-  });
-  return { kind: "counted", message: `${runName(run.id)} is denied.` };
-}
-
-/** The truth from the row, past whatever somebody may have made of the message, and the codes to choose from. */
-async function tellCodes(
-  tx: Transaction,
-  now: Date,
-  { approval, run, ballot }: Weighed,
-): Promise<Heard> {
-  await showCodes(tx, approval.id, ballot.voter.telegram);
-  await stateChanged(tx, now, subjectOf(run));
-  const code = approvalCode(questionDigest(approval));
-  const what = `${run.target}: ${run.operation}, ${spokenText(approval.parameters)}`;
-  return { kind: "told", message: `Tap ${code} to approve. ${what}` };
-}
-
-async function chooseCode(
-  tx: Transaction,
-  now: Date,
-  parts: VotingParts,
-  weighed: Weighed & { readonly index: number },
-  keys: ApprovalKeys,
-): Promise<Heard> {
-  const { approval, run, ballot, index } = weighed;
-  // Whoever did not tap first has not been told the truth yet.
-  if (approval.chooser !== ballot.voter.telegram) return tellCodes(tx, now, weighed);
-  const question = questionDigest(approval);
-  if (codeChoices(question)[index] === approvalCode(question)) {
-    return sayYes(tx, now, parts, weighed, keys);
-  }
-  const wrong = await countWrongCode(tx, approval.id);
-  if (wrong >= WRONG_CODES_AT_MOST) {
-    await endAsking(tx, now, parts.origin, run, {
-      approval: "denied",
-      run: "refused",
-      actor: ballot.voter,
-      changed: [`A wrong code was chosen ${wrong} times.`],
-    });
-    return refused("That is not its code, and was one try too many: it is denied.");
-  }
-  await stateChanged(tx, now, subjectOf(run));
-  return refused("That is not its code. Read what is asked, and begin again.");
-}
-
-async function sayYes(
-  tx: Transaction,
-  now: Date,
-  parts: VotingParts,
-  weighed: Weighed,
-  keys: ApprovalKeys,
-): Promise<Heard> {
-  const { approval, run } = weighed;
-  const cast = await keepVote(tx, now, parts, weighed, keys, "yes");
-  if (!cast) return refused("You have approved it already.");
-  await stateChanged(tx, now, subjectOf(run));
-  if (!(await approve(tx, now, approval.id, YESES_NEEDED))) {
-    return { kind: "counted", message: `${runName(run.id)} waits for another yes.` };
-  }
-  await goOn(tx, run.id);
-  return { kind: "counted", message: `${runName(run.id)} is approved and goes on.`, run };
-}
-
-/** Keeps what was said, signed, with its entry. False: this person has said something before. */
-async function keepVote(
-  tx: Transaction,
-  now: Date,
-  { origin }: VotingParts,
-  { approval, run, ballot: { voter, cause } }: Weighed,
-  keys: ApprovalKeys,
-  said: "yes" | "no",
-): Promise<boolean> {
-  const { telegram, via } = voter;
-  const vote = { telegram, name: storableText(voter.name), via, vote: said, at: now, cause };
-  const isFirst = await castVote(tx, approval.id, { ...vote, mac: voteMac(keys, approval, vote) });
-  if (!isFirst) return false;
-  await record(tx, now, origin, run, {
-    kind: "approval.voted",
-    step: (await stepsOf(tx, run.id)).find(({ n }) => n === approval.n)?.name,
-    result: said,
-    actor: voter,
-    facts: factsOf(approval),
-    one: telegram,
-  });
-  return true;
 }

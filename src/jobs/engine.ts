@@ -19,7 +19,8 @@ import {
 import { SystemError } from "../systems/system-error.ts";
 import { stopRun } from "./approval-cancel.ts";
 import { createQuestionDesk } from "./approval-desk.ts";
-import { hear, type Ballot, type Heard } from "./approval-vote.ts";
+import { hear, type Ballot } from "./approval-vote.ts";
+import type { Heard } from "./approval-word.ts";
 import type { AskedTarget } from "./asking.ts";
 import { whatStopMeans, type Stopping } from "./cancel-words.ts";
 import { evidenceStanding, type EvidenceStanding } from "./evidence-standing.ts";
