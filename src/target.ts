@@ -135,7 +135,9 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
   const drill = drillOf(config, parts, systems);
   const variables = createVariables(settings.variables);
   const secrets = { coolify: systems.coolify, variables, supplied: parts.supplied };
-  const shared = {
+  const rollback = rollbackOf(config, parts, { ...known, systems, checks, log });
+  const rotation = rotationOf(config, parts, { systems, checks });
+  const own = {
     checks,
     database,
     target,
@@ -147,14 +149,9 @@ export async function openTarget(config: TargetConfig, parts: TargetParts): Prom
     secrets,
     approvals,
     rollout,
-  };
-  const rollback = rollbackOf(config, parts, { ...known, systems, checks, log });
-  const deploy = deployOf(config, parts, { systems, checks, backup });
-  const rotation = rotationOf(config, parts, { systems, checks });
-  const changes = { deploy, rollback, rotation };
-  const own = {
-    ...shared,
-    ...changes,
+    rollback,
+    deploy: deployOf(config, parts, { systems, checks, backup }),
+    rotation,
     productWebhook: systems.productWebhook,
     smoke,
     deadLetters,
