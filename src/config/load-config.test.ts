@@ -265,6 +265,11 @@ describe("a file that is no YAML", () => {
     ["a list", "- a\n", "expected a mapping"],
     ["a word", "hello\n", "expected a mapping"],
     ["a number beyond all bounds", MINIMAL.replace("1003", ".inf"), "expected a finite number"],
+    [
+      "half a character in a name",
+      `${MINIMAL}    expect: { json: { "\\uD800": x } }\n`,
+      "test.yaml:13:15  checks.api-is-live.expect.json: has half of a character in a name",
+    ],
     ["half a character", MINIMAL.replace("Ada", '"\\uD800"'), "holds half of a character"],
     ["depths", `target: ${"[".repeat(40)}${"]".repeat(40)}`, "nested too deeply"],
     ["a key __proto__", `${MINIMAL}__proto__: { x: 1 }\n`, "there is no setting of this name"],

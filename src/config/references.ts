@@ -36,7 +36,11 @@ export function resolveReferences(
     if (Array.isArray(value)) return value.map((item, index) => walk(item, [...path, index]));
     if (typeof value !== "object" || value === null) return value;
     return Object.fromEntries(
-      Object.entries(value).map(([key, item]) => [key, walk(item, [...path, key])]),
+      Object.entries(value).map(([key, item]) => {
+        if (!key.isWellFormed())
+          findings.push({ path, message: "has half of a character in a name" });
+        return [key, walk(item, [...path, key])];
+      }),
     );
   }
 
