@@ -146,8 +146,8 @@ export function createCompany(stage: Stage, replies: readonly Reply[]): Company 
       : `/${command} ${check}`;
   };
 
-  // Telegram lets a bot write in private only to whoever has written to it first.
-  for (const who of approvers) {
+  // Telegram lets a bot write in private only to whoever has written to it first, and whoever is called has done so.
+  for (const who of [...operators, ...approvers]) {
     const text = "/whoami";
     const { updateId, messageId } = actorOf(who).say(text, { chat: "private" });
     all.push({ updateId, who, what: "typed", text, messageId, queryId: undefined, at: new Date() });
