@@ -1,6 +1,8 @@
 import type { Api } from "grammy";
+import type { Update } from "grammy/types";
 
 import { untilAborted } from "../core/waiting.ts";
+import { inBatches } from "./batches.ts";
 import type { RulesFor } from "./gate-rules.ts";
 import type { Door } from "./http.ts";
 import { takeIn, type IntakeParts } from "./intake.ts";
@@ -25,15 +27,17 @@ export function openWebhook(parts: WebhookParts): AsyncDisposable & { readonly d
   const stopping = new AbortController();
   // Commands are told from those of other bots by our own name, so nothing can be judged before it is known.
   const username = ownUsername(parts.api, onError, stopping.signal);
+  // Telegram brings many at once, and each is answered once all that came with it are stored.
+  const accept = inBatches<Update>(async (updates) => {
+    const name = await untilAborted(username, AbortSignal.timeout(KNOWN_WITHIN_MS));
+    if (name === undefined) throw new Error("This process is stopping.");
+    await takeIn(parts, parts.rulesFor(name), updates);
+    onHeard();
+  });
   const app = createWebhookApp({
     path: new URL(webhook.url).pathname,
     secret: webhook.secret,
-    async accept(update) {
-      const name = await untilAborted(username, AbortSignal.timeout(KNOWN_WITHIN_MS));
-      if (name === undefined) throw new Error("This process is stopping.");
-      await takeIn(parts, parts.rulesFor(name), [update]);
-      onHeard();
-    },
+    accept,
     onError,
   });
   return {

@@ -47,14 +47,19 @@ export function createInbox(botId: number, seal: Seal) {
   return {
     /** Stores what is new; an update that is here already, handled or not, is left as it is. */
     async receive(tx: Transaction, now: Date, updates: readonly Received[]): Promise<number> {
-      let stored = 0;
-      for (const { updateId, chatId, body } of updates) {
-        stored += await tx.change(
-          `insert into inbox (bot_id, update_id, chat_id, received_at, next_try_at, sealed)
-           values ($1, $2, $3, $4, $4, $5) on conflict do nothing`,
-          [botId, updateId, chatId, now, seal.close(body, context(updateId))],
-        );
-      }
+      const stored = await tx.change(
+        `insert into inbox (bot_id, update_id, chat_id, received_at, next_try_at, sealed)
+         select $1, update_id, chat_id, $2, $2, sealed
+         from unnest($3::bigint[], $4::bigint[], $5::bytea[]) as brought (update_id, chat_id, sealed)
+         on conflict do nothing`,
+        [
+          botId,
+          now,
+          updates.map(({ updateId }) => updateId),
+          updates.map(({ chatId }) => chatId),
+          updates.map(({ updateId, body }) => seal.close(body, context(updateId))),
+        ],
+      );
       if (stored > 0) await tx.change(`select pg_notify('${INBOX_CHANNEL}', '')`);
       return stored;
     },
