@@ -18,7 +18,7 @@ export type Comparison = {
   readonly goal?: Goal;
 };
 
-type Conditions = {
+export type Conditions = {
   readonly rounds: number;
   /** Gives up the measurement; what was started is closed all the same. */
   readonly signal: AbortSignal;

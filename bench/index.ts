@@ -2,7 +2,7 @@ import { alertDelay } from "./alert-delay.ts";
 import { alertStorm } from "./alert-storm.ts";
 import { backup } from "./backup.ts";
 import type { Bench } from "./bench.ts";
-import { drill } from "./drill.ts";
+import { drill, drillOfMuch } from "./drill.ts";
 import { evidenceFile } from "./evidence-file.ts";
 import { firstAnswer } from "./first-answer.ts";
 import { idleMemory } from "./idle-memory.ts";
@@ -26,4 +26,5 @@ export const benches: readonly Bench[] = [
   alertStorm,
   backup,
   drill,
+  drillOfMuch,
 ];

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-import type { Bench } from "./bench.ts";
+import type { Bench, Comparison, Conditions } from "./bench.ts";
 import { benches } from "./index.ts";
 import { describeMachine } from "./machine.ts";
 import { summarize, type Summary } from "./summary.ts";
@@ -65,6 +65,18 @@ function understand(args: readonly string[]): Order | { kind: "refused"; message
   }
 }
 
+/** What one bench cannot measure must not take from the others what they have measured. */
+async function measured(bench: Bench, conditions: Conditions): Promise<readonly Comparison[]> {
+  try {
+    return await bench.measure(conditions);
+  } catch (error) {
+    if (conditions.signal.aborted) throw error;
+    console.error(`${bench.name} could not be measured: ${String(error)}`);
+    process.exitCode = 1;
+    return [];
+  }
+}
+
 /** One bench after the other, never two at once. A goal that is missed is told and is no failure. */
 async function run({ chosen, rounds, format }: Order): Promise<void> {
   const machine = describeMachine();
@@ -73,7 +85,7 @@ async function run({ chosen, rounds, format }: Order): Promise<void> {
   for (const bench of chosen) {
     const conditions = { rounds: rounds ?? bench.usualRounds, signal: stopping.signal };
     console.error(`${bench.name}: ${bench.summary}; ${conditions.rounds} rounds …`);
-    for (const comparison of await bench.measure(conditions)) {
+    for (const comparison of await measured(bench, conditions)) {
       const summary = summarize(comparison);
       summaries.push(summary);
       results.push({ bench: bench.name, ...summary, rounds: comparison.rounds });

@@ -1,14 +1,14 @@
 import { Client } from "pg";
 
 /** How many messages people have written; everything else follows from them. A thousand are some 1.3 MB of database. */
-const MESSAGES = 200_000;
+export const USUAL_MESSAGES = 200_000;
 
 /**
  * A database shaped as the product's is: what people write, what a model answers, tasks, and an event for each thing that
  * happened. Identifiers are as random as the product's, and no program packs these; words come as often as words do.
  * Twice the same seed makes twice the same rows.
  */
-const DATA = `
+const dataOf = (messages: number): string => `
   select setseed(0.25);
   create function pg_temp.id(prefix text) returns text language sql volatile as
     $$ select prefix || '_' || lpad(to_hex((random() * 281474976710655)::bigint), 12, '0') $$;
@@ -44,7 +44,7 @@ const DATA = `
   insert into inbox_items select pg_temp.id('inb'), 'usr_' || n % 40, 100000000 + n % 40,
     (array['api', 'telegram', 'telegram'])[n % 3 + 1], n, pg_temp.prose(8 + n % 24),
     '2026-01-01'::timestamptz + n * interval '90 seconds' + random() * interval '80 seconds'
-    from generate_series(1, ${MESSAGES}) n;
+    from generate_series(1, ${messages}) n;
   insert into tasks select pg_temp.id('tsk'), user_id, left(message_raw, 60), (array['open', 'done'])[1 + n % 2], n % 4 + 1,
     created_at::date + n % 20, id, created_at + random() * interval '9 seconds'
     from (select *, row_number() over () ::int as n from inbox_items) as items where n % 3 = 0;
@@ -61,11 +61,11 @@ const DATA = `
   analyze;`;
 
 /** Fills an empty database, and says how many bytes it then takes. */
-export async function fillAsProduct(url: string): Promise<number> {
+export async function fillAsProduct(url: string, messages = USUAL_MESSAGES): Promise<number> {
   const client = new Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query(DATA);
+    await client.query(dataOf(messages));
     const { rows } = await client.query<{ bytes: number }>(
       "select pg_database_size(current_database())::float8 as bytes",
     );
@@ -75,4 +75,5 @@ export async function fillAsProduct(url: string): Promise<number> {
   }
 }
 
-export const EVENTS = 2 * MESSAGES;
+/** Each message is captured, and worked on. */
+export const EVENTS_A_MESSAGE = 2;
