@@ -41,7 +41,7 @@ function fileText(): string {
   });
   return text
     .replace(
-      'APP_AUTH_BEARER_TOKENS: { applications: [api, worker], secret: "${file:${env:SANDBOX_SECRETS}/api-token}" }',
+      /APP_AUTH_BEARER_TOKENS:\s+\{ applications: .* \}/,
       `APP_AUTH_BEARER_TOKENS: { applications: [api, worker], generate: token, keep: ${kept} }`,
     )
     .replaceAll("bearer: ${file:${env:SANDBOX_SECRETS}/api-token}", `bearer: \${file:${kept}}`);
