@@ -81,6 +81,24 @@ describe("the login of the database", { timeout: LONG_MS }, () => {
   });
 });
 
+describe("a login with which the worker does no job", { timeout: LONG_MS }, () => {
+  test("is not believed, however ready the API is, and the old one is in force again", async () => {
+    const tune = (text: string): string =>
+      text.replace(
+        /(a-job:[^]*?within: )45s([^]*?event_type: )worker_topic_completed/,
+        (_all, before: string, between: string) => `${before}2s${between}worker_never_did_it`,
+      );
+    await using bench = await startRollout({ tune });
+    const old = variableIn(bench.world, "api", "DATABASE_URL").production;
+    const card = await bench.say("operator", "/rotate database-login", /database-login\?/);
+    await bench.tap("approver", card, "Approve");
+    const end = await bench.until(card, /🔴 .* failed at new proved[^]*It was led back/);
+    expect(end.text).toMatch(/job is \S+ at "the worker completed that sync"/);
+    expect(variableIn(bench.world, "api", "DATABASE_URL").production).toBe(old);
+    expect(await loginToPostgres(withoutDriver(old ?? ""))).toBe("accepted");
+  });
+});
+
 describe("the password of Redis", { timeout: LONG_MS }, () => {
   test("is rotated under a steady load that is never refused, and the old one comes back by no restart", async () => {
     const old = world.product.redisUrl;

@@ -111,15 +111,6 @@ describe("the token of Todoist", () => {
     expect(rows).toEqual([{ state: "done", old_sealed: null, new_sealed: null }]);
   });
 
-  test("stays what it was when nobody makes a new one: the worker runs again", async () => {
-    const present = tokenOf().production;
-    const card = await begun();
-    await cancel(card);
-    await rollout.until(card, /It was led back/);
-    expect(tokenOf().production).toBe(present);
-    expect(await endOf(await sync())).toBe("worker_topic_completed");
-  });
-
   test("leaves the worker paused when the old one is dead and nobody hands over the new one, and goes on when it comes", async () => {
     const card = await begun();
     const minted = world.todoist.regenerate();

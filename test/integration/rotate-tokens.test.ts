@@ -106,19 +106,6 @@ describe("the token of the API", () => {
     });
   });
 
-  test("stays what it was when Coolify does not deploy, and whoever uses it notices nothing", async () => {
-    const old = inForce();
-    await using using = load();
-    const card = await rollout.say("operator", "/rotate api-tokens", /rotate api-tokens\?/);
-    await world.break("deployments-fail");
-    await rollout.tap("approver", card, "Approve");
-    const end = await rollout.until(card, /🔴 .* failed at both valid/);
-    expect(end.text).toContain("It was led back: the old one is in force as before");
-    expect(using.take()).toEqual([]);
-    await expectUntouched(old);
-    expect((await rotations())[0]).toEqual({ state: "led-back", blank: true });
-  });
-
   test("is led back when somebody cancels in the middle, to what it was", async () => {
     const old = inForce();
     await world.break("deployments-wait-in-the-queue");
@@ -183,12 +170,7 @@ describe("the token of the API", () => {
     });
   });
 
-  test("is rotated once when two people ask, and the second waits behind the first one's last question", async () => {
-    const first = await rollout.say("operator", "/rotate api-tokens", /rotate api-tokens\?/);
-    const second = await rollout.say("operator", "/rotate api-tokens", /rotate api-tokens\?/);
-    await rollout.until(first, /asked anew/);
-    await rollout.tap("approver", second, "Deny");
-
+  test("keeps the rotation of another secret waiting until its last question is answered", async () => {
     const card = await askedAnew(rollout, "/rotate api-tokens");
     const late = await rollout.say("operator", "/rotate webhook-secret", /webhook-secret\?/);
     await rollout.tap("approver", late, "Approve");

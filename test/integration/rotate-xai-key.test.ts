@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { World } from "../../sandbox/world.ts";
 import { query } from "../support/records.ts";
 import { startRollout, type Rollout } from "../support/rollout.ts";
-import { askedAnew, rotated, startLoad, variableIn } from "../support/rotation.ts";
+import { rotated, startLoad, variableIn } from "../support/rotation.ts";
 
 const opened = new AsyncDisposableStack();
 let rollout: Rollout;
@@ -90,25 +90,5 @@ describe("the key of xAI", () => {
     expect(world.xai.accepted()).toEqual(before);
     expect(keyIn("api").production).toBe(present);
     expect(await confidence()).toBeGreaterThan(0);
-  });
-
-  test("is not deleted before somebody says yes anew, and can be brought back until then", async () => {
-    const present = keyIn("api").production ?? "";
-    const asked = await askedAnew(rollout, "/rotate xai-key");
-    expect(asked.text).toContain("the old key is deleted at xAI; nobody can bring it back");
-    expect(await modelsWith(present)).toBe(400);
-    await rollout.tap("approver", asked, "Deny");
-    const left = await rollout.until(asked, /Nobody said yes to destroying the old one/);
-    const back = await rollout.tapFor(
-      "operator",
-      left,
-      "Bring the old one back",
-      /lead back xai-key\?/,
-    );
-    await rollout.tap("approver", back, "Approve");
-    await rollout.until(back, /the old one is in force again/);
-    expect(await modelsWith(present)).toBe(200);
-    expect(keyIn("api").production).toBe(present);
-    expect(world.xai.accepted()).toHaveLength(1);
   });
 });
