@@ -169,8 +169,8 @@ export async function searchTemporaryFolders(): Promise<void> {
   }
 }
 
-/** Where `flightdeck init` keeps the one secret that it was given. */
-const KEPT_ON_PURPOSE = "bot-token";
+/** Where `flightdeck init` keeps the one secret that it was given, and `flightdeck secrets init` the one that it makes. */
+const KEPT_ON_PURPOSE: ReadonlySet<string> = new Set(["bot-token", "api-token"]);
 
 /** Every file that was not searched before. */
 export async function searchFolder(folder: string): Promise<void> {
@@ -178,7 +178,7 @@ export async function searchFolder(folder: string): Promise<void> {
   for (const entry of entries) {
     const path = join(folder, entry.name);
     if (entry.isDirectory() && !SERVERS.has(entry.name)) await searchFolder(path);
-    if (entry.isFile() && entry.name !== KEPT_ON_PURPOSE) await searchFile(path);
+    if (entry.isFile() && !KEPT_ON_PURPOSE.has(entry.name)) await searchFile(path);
   }
 }
 
