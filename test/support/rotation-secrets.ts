@@ -49,7 +49,7 @@ export const apiTokens: RotatedSecret = {
   spoil: async (world, minted) => replaceIn(world, minted, randomBytes(32).toString("base64url")),
 };
 
-export const xaiKey: RotatedSecret = {
+const xaiKey: RotatedSecret = {
   name: "xai-key",
   hasOverlap: true,
   byPerson: false,
@@ -68,7 +68,7 @@ export const xaiKey: RotatedSecret = {
   },
 };
 
-export const todoistToken: RotatedSecret = {
+const todoistToken: RotatedSecret = {
   name: "todoist-token",
   hasOverlap: false,
   byPerson: true,
@@ -93,7 +93,7 @@ export const todoistToken: RotatedSecret = {
   },
 };
 
-export const databaseLogin: RotatedSecret = {
+const databaseLogin: RotatedSecret = {
   name: "database-login",
   hasOverlap: true,
   byPerson: false,
@@ -110,7 +110,7 @@ export const databaseLogin: RotatedSecret = {
   },
 };
 
-export const redisPassword: RotatedSecret = {
+const redisPassword: RotatedSecret = {
   name: "redis-password",
   hasOverlap: true,
   byPerson: false,
@@ -126,7 +126,7 @@ export const redisPassword: RotatedSecret = {
   },
 };
 
-export const webhookSecret: RotatedSecret = {
+const webhookSecret: RotatedSecret = {
   name: "webhook-secret",
   hasOverlap: false,
   byPerson: false,
@@ -170,7 +170,7 @@ function valueOf(world: World, key: string, application: "api" | "worker" = "api
   return withoutDriver(value);
 }
 
-export function tokenOf(world: World): string {
+function tokenOf(world: World): string {
   return valueOf(world, "APP_AUTH_BEARER_TOKENS").split(",")[0] ?? "";
 }
 
