@@ -18,7 +18,7 @@ import type { Bot } from "../support/spawn-bot.ts";
 
 const RECOVERY_MS = 90_000;
 /** A bot for every kill, and a rotation between them; in the long run there is a kill at every moment. */
-const TEST_MS = tries({ short: 180_000, long: 1_500_000 });
+const TEST_MS = tries({ short: 300_000, long: 1_800_000 });
 
 const opened = new AsyncDisposableStack();
 let world: World;

@@ -11,7 +11,7 @@ import { approveByCode } from "../support/rotation.ts";
 const MADE_BY_US = ROTATED_SECRETS.filter(({ byPerson }) => !byPerson);
 const MADE_BY_A_PERSON = ROTATED_SECRETS.filter(({ byPerson }) => byPerson);
 
-const TEST_MS = 180_000;
+const TEST_MS = 300_000;
 const MINUTE_MS = 60_000;
 const ASKS_ANEW = /is in force, .* is refused[^]*A yes of another/;
 const ASKS_PERSON = /issue a new API token/;
