@@ -8,7 +8,7 @@ import type { Scene } from "./scene.ts";
 
 const CHECK = "xai-key-works";
 const FAULT = "xai-key-revoked";
-const WITHIN = { timeout: 60_000 };
+const WITHIN = { timeout: 120_000 };
 
 /** The desk has kept what was seen of this check alone, as it does at each of its looks. */
 export const ALERT_MIDST = `looks.kept@${CHECK}`;

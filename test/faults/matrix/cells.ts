@@ -284,7 +284,7 @@ export const rows = [
     cells: {
       reading: readsOnly,
       backup: notFromCoolify,
-      rotate: tried("adopted by what is there: done once, told once"),
+      rotate: tried("led back, and that is said"),
       deploy: tried("adopted by what is there: done once, told once"),
       rollback: rollbackAdopts,
       alerts: readsOnly,
@@ -295,7 +295,7 @@ export const rows = [
     cells: {
       reading: readsOnly,
       backup: notFromCoolify,
-      rotate: tried("adopted by what is there: done once, told once"),
+      rotate: tried("led back, and that is said"),
       deploy: tried("adopted by what is there: done once, told once"),
       rollback: rollbackAdopts,
       alerts: readsOnly,
@@ -306,7 +306,13 @@ export const rows = [
     cells: {
       reading: readsOnly,
       backup: notFromCoolify,
-      rotate: tried("given up at its deadline, led back, and that is said"),
+      rotate: held(
+        "led back when somebody cancels it",
+        test(
+          `${whole}/rotate-tokens.test.ts`,
+          "is led back when somebody cancels in the middle, to what it was",
+        ),
+      ),
       deploy: deployFails,
       rollback: rollbackBy(
         "by a deployment that hangs is taken over: it is cancelled, and then both go back",
@@ -320,7 +326,7 @@ export const rows = [
     cells: {
       reading: readsOnly,
       backup: notFromCoolify,
-      rotate: tried("nothing is believed, it is led back, and that is said"),
+      rotate: tried("led back, and that is said"),
       deploy: deployFails,
       rollback: rollbackFails,
       alerts: readsOnly,
@@ -334,8 +340,8 @@ export const rows = [
       rotate: held(
         "stays what it was, and whoever uses it notices nothing",
         test(
-          `${whole}/rotate-tokens.test.ts`,
-          "stays what it was when Coolify does not deploy, and whoever uses it notices nothing",
+          `${whole}/rotation-troubles.test.ts`,
+          "$name: whoever uses it notices nothing, and the old one is in force again",
         ),
       ),
       deploy: deployFails,
@@ -348,7 +354,7 @@ export const rows = [
     cells: {
       reading: readsOnly,
       backup: notFromCoolify,
-      rotate: tried("what came later is not taken for ours, and that is said"),
+      rotate: tried("led back, and that is said"),
       deploy: deployFails,
       rollback: rollbackFails,
       alerts: readsOnly,

@@ -40,7 +40,7 @@ export type Undertaking = {
   expectOnce(): Promise<void>;
 };
 
-const WITHIN_MS = 60_000;
+const WITHIN_MS = 240_000;
 
 const nothing = async (): Promise<void> => undefined;
 

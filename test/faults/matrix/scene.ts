@@ -5,7 +5,7 @@ import { inject } from "vitest";
 
 import type { World } from "../../../sandbox/world.ts";
 import { startApp, type App } from "../../../src/app.ts";
-import { parseConfig } from "../../../src/config/load-config.ts";
+import { parseConfig, type ValidConfig } from "../../../src/config/load-config.ts";
 import type { Moment } from "../../../src/core/trace.ts";
 import { createLogger } from "../../../src/logger.ts";
 import { temporaryDirectory } from "../../../src/servers/temporary-directory.ts";
@@ -68,31 +68,27 @@ export async function openScene(
   const database = opened.use(await createTestDatabase());
   const { path } = opened.use(await temporaryDirectory("matrix"));
   const bots = opened.use(new AsyncDisposableStack());
+  const text = configText({ data: "${env:OWN_DATA}", more: `${OWN_STORES}\n${more}` });
   let log = "";
   let started = 0;
 
   async function startBot(options: BotOptions = {}): Promise<SceneBot> {
     const { databaseUrl = database.url, redisUrl = inject("redisUrl") } = options;
-    const text = configText({ data: "${env:OWN_DATA}", more: `${OWN_STORES}\n${more}` });
-    const config = parseConfig(tune(text), {
-      environment: {
-        ...world.environment,
-        ...HASTE,
-        OWN_DATABASE: databaseUrl,
-        OWN_REDIS: redisUrl,
-        OWN_DATA: options.data ?? path,
-        SEAL_KEY,
-      },
-      readFile: (file) => readFileSync(file, "utf8"),
-    });
-    if (!config.ok) throw new Error(config.problems.map(({ message }) => message).join("\n"));
-    const valid = config;
     const stopping = new AbortController();
     started += 1;
     const instance = `matrix-${started}`;
+    const environment = {
+      ...world.environment,
+      ...HASTE,
+      OWN_DATABASE: databaseUrl,
+      OWN_REDIS: redisUrl,
+      OWN_DATA: options.data ?? path,
+      SEAL_KEY,
+    };
+    // Read anew at each start, for a rotation changes files that it refers to.
     const start = async (): Promise<App> =>
       startApp({
-        config: valid,
+        config: configOf(tune(text), environment),
         logger: createLogger(
           (line) => (log += line),
           (line) => line,
@@ -140,6 +136,12 @@ export async function openScene(
     log: () => log,
     [Symbol.asyncDispose]: async () => kept.disposeAsync(),
   };
+}
+
+function configOf(text: string, environment: Readonly<Record<string, string>>): ValidConfig {
+  const config = parseConfig(text, { environment, readFile: (file) => readFileSync(file, "utf8") });
+  if (!config.ok) throw new Error(config.problems.map(({ message }) => message).join("\n"));
+  return config;
 }
 
 /** Resolves once a bot of this process passes a moment: `act.begins` or, of one step alone, `act.begins@the step`. */

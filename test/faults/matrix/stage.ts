@@ -23,7 +23,7 @@ export type StageOptions = {
   readonly more?: string;
 };
 
-const MIDST_WITHIN_MS = 50_000;
+const MIDST_WITHIN_MS = 120_000;
 
 /** Opens stages one after the other; the worlds that it needs are shared by a whole file, for they cost seconds. */
 export function openStages(): (family: Family, options?: StageOptions) => Promise<Stage> {

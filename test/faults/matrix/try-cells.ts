@@ -6,7 +6,7 @@ import { rowOf, rows, titleOf, type Fault } from "./cells.ts";
 import { families, type Family } from "./families.ts";
 
 /** Two deployments and the waits between them, on a slow machine; most cells take seconds. */
-const CELL_MS = 240_000;
+const CELL_MS = 600_000;
 /** Whoever tries one cell of a row tries one that costs little, if there is one. */
 const SLOW: readonly Family[] = ["rotate", "deploy"];
 /** Of the rows in which all is slow, everybody's run takes every so many. */
