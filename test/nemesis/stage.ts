@@ -40,6 +40,7 @@ export type Stage = AsyncDisposable & {
 };
 
 const DISK = "6m";
+const UNMOUNT = "umount";
 
 export async function openStage(seed: number): Promise<Stage> {
   await using opened = new AsyncDisposableStack();
@@ -146,7 +147,7 @@ async function mountSmallDisk(
     return undefined;
   }
   const unmount = (): void => {
-    execFileSync("umount", ["--lazy", directory]);
+    execFileSync(UNMOUNT, ["--lazy", directory]);
   };
   // What is mounted outlives whoever has mounted it.
   process.once("exit", unmount);
