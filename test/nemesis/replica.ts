@@ -15,8 +15,8 @@ export type Replica = AsyncDisposable & {
   pause(lastsMs: number): Promise<void>;
   /** What all of its processes have said. */
   log(): string;
-  /** How often its process ended although nobody had ended it. */
-  crashes(): number;
+  /** How often its process did not end although it was told to. */
+  stuck(): number;
   isReady(): boolean;
   /** Asks it to stop and waits until it has; gives back the exit code. */
   leave(): Promise<number | null>;
@@ -30,7 +30,7 @@ export function startReplica(parts: {
   readonly environment: Readonly<Record<string, string>>;
 }): Replica {
   let log = "";
-  let crashes = 0;
+  let stuck = 0;
   let isGone = false;
   let isEnding = false;
   let isReady = false;
@@ -60,7 +60,6 @@ export function startReplica(parts: {
       isReady = false;
       if (isEnding || isGone) return;
       // As a service manager would: what could not start, because its database was away, is tried again.
-      crashes += 1;
       setTimeout(() => {
         if (!isGone && current === started) current = launch();
       }, CRASHED_BACK_AFTER_MS);
@@ -81,7 +80,7 @@ export function startReplica(parts: {
       await Promise.race([ended, once(patience, "abort")]);
       if (!hasExited()) {
         log += `The process did not end within ${LEAVES_WITHIN_MS} ms of ${signal}.\n`;
-        crashes += 1;
+        stuck += 1;
         current.kill("SIGKILL");
         await ended;
       }
@@ -95,7 +94,7 @@ export function startReplica(parts: {
       paused.kill("SIGCONT");
     },
     log: () => log,
-    crashes: () => crashes,
+    stuck: () => stuck,
     isReady: () => isReady && !hasExited(),
     async leave() {
       isGone = true;
@@ -103,7 +102,10 @@ export function startReplica(parts: {
       const ended = once(current, "exit");
       current.kill("SIGCONT");
       current.kill("SIGTERM");
-      const forced = setTimeout(() => current.kill("SIGKILL"), LEAVES_WITHIN_MS);
+      const forced = setTimeout(() => {
+        stuck += 1;
+        current.kill("SIGKILL");
+      }, LEAVES_WITHIN_MS);
       await ended;
       clearTimeout(forced);
       return current.exitCode;

@@ -66,7 +66,10 @@ export async function runNemesis({
   for (const replica of stage.replicas) await replica.leave();
   await stage.searchForSecrets();
   const logs = stage.replicas.map((replica) => replica.log());
-  const facts = { at, said: company.said(), done, restless };
+  const stuck = stage.replicas.flatMap((replica, n) =>
+    replica.stuck() === 0 ? [] : [`replica ${n} was told to stop and did not, ${replica.stuck()}×`],
+  );
+  const facts = { at, said: company.said(), done, restless: [...restless, ...stuck] };
   const recorded = await collect(stage, { ...facts, leaks: [] });
   await stage.close();
   // The world is searched when it ends.

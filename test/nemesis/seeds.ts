@@ -1,2 +1,18 @@
-/** Seeds that have shown something, and what it was; all are run again in the long run. */
-export const SEEDS: readonly { readonly seed: number; readonly showed: string }[] = [];
+/** Seeds that have shown something, for how long they were run, and what it was; all are run again in the long run. */
+export const SEEDS: readonly {
+  readonly seed: number;
+  readonly minutes: number;
+  readonly showed: string;
+}[] = [
+  {
+    seed: 2,
+    minutes: 2.5,
+    showed: "a page was not heard as long as people went on asking in a busy chat",
+  },
+  {
+    seed: 3,
+    minutes: 2,
+    showed: "of two replicas that started at once on an empty database one ended",
+  },
+  { seed: 6, minutes: 2, showed: "a bot that was told to stop before it was ready never ended" },
+];
