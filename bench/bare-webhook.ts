@@ -8,8 +8,7 @@ const bot = new Bot(process.env["BOT_TOKEN"] ?? "", {
 });
 bot.on("callback_query:data", () => undefined);
 await bot.init();
-const server = createServer(
-  webhookCallback(bot, "http", { secretToken: process.env["WEBHOOK_SECRET"] ?? "" }),
-);
+const answer = webhookCallback(bot, "http", { secretToken: process.env["WEBHOOK_SECRET"] ?? "" });
+const server = createServer((request, response) => void answer(request, response));
 server.listen(Number(process.env["WEBHOOK_PORT"]), "127.0.0.1");
 process.once("SIGTERM", () => server.close());

@@ -1,5 +1,6 @@
 import { alertDelay } from "./alert-delay.ts";
 import { alertStorm } from "./alert-storm.ts";
+import { backupMemory } from "./backup-memory.ts";
 import { backup } from "./backup.ts";
 import type { Bench } from "./bench.ts";
 import { drill, drillOfMuch } from "./drill.ts";
@@ -25,6 +26,7 @@ export const benches: readonly Bench[] = [
   thousandChecks,
   alertStorm,
   backup,
+  backupMemory,
   drill,
   drillOfMuch,
 ];
