@@ -6,6 +6,8 @@ export type Cell =
   | { readonly kind: "held"; readonly holds: string; readonly by: readonly NamedTest[] }
   /** Tried in this folder, under the fault's name as `<family>: <holds>`. */
   | { readonly kind: "tried"; readonly holds: string }
+  /** Written and not yet seen to hold; nobody may count it. */
+  | { readonly kind: "open"; readonly because: string }
   | { readonly kind: "does not apply"; readonly because: string };
 
 export type NamedTest = { readonly file: string; readonly title: string };
@@ -18,11 +20,16 @@ export type Row = {
 const test = (file: string, title: string): NamedTest => ({ file, title });
 const held = (holds: string, ...by: readonly NamedTest[]): Cell => ({ kind: "held", holds, by });
 const tried = (holds: string): Cell => ({ kind: "tried", holds });
+const open = (because: string): Cell => ({ kind: "open", because });
 const none = (because: string): Cell => ({ kind: "does not apply", because });
 
 function all(cell: Cell): Row["cells"] {
   return Object.fromEntries(families.map((family) => [family, cell])) as Row["cells"];
 }
+
+const unseen = open(
+  "its trial has not yet been seen to end well on a machine that is not overloaded",
+);
 
 const once = tried("done once, told once");
 
@@ -148,6 +155,8 @@ export const rows = [
     fault: "paused in its midst until another process has taken over",
     cells: {
       ...all(tried("fenced when it wakes up: done once, told once")),
+      deploy: unseen,
+      rotate: unseen,
       rollback: held(
         "one deployment of each",
         test(
@@ -159,7 +168,7 @@ export const rows = [
   },
   {
     fault: "told to stop in its midst (SIGTERM)",
-    cells: all(tried("handed over, done once, told once")),
+    cells: { ...all(tried("handed over, done once, told once")), deploy: unseen, rotate: unseen },
   },
   { fault: "two processes side by side", cells: all(once) },
   { fault: "the one of two processes that leads stops in its midst", cells: all(once) },
@@ -179,7 +188,11 @@ export const rows = [
   { fault: "Telegram says nothing", cells: all(once) },
   {
     fault: "Telegram does as told, and its answer is lost",
-    cells: all(tried("done once; the message comes twice at most, and then says so")),
+    cells: {
+      ...all(tried("done once; the message comes twice at most, and then says so")),
+      alerts: unseen,
+      rotate: unseen,
+    },
   },
   {
     fault: "Telegram takes offence at the words of a message (400)",
@@ -191,7 +204,7 @@ export const rows = [
   },
   {
     fault: "the group goes on under another id",
-    cells: all(tried("done once, told there")),
+    cells: all(unseen),
   },
   {
     fault: "taps are answered too late",
@@ -237,8 +250,8 @@ export const rows = [
     cells: {
       reading: sight,
       backup: notFromCoolify,
-      rotate: once,
-      deploy: once,
+      rotate: unseen,
+      deploy: unseen,
       rollback: rollbackAdopts,
       alerts: alarm,
     },
@@ -273,7 +286,7 @@ export const rows = [
     cells: {
       reading: sight,
       backup: notFromCoolify,
-      rotate: once,
+      rotate: unseen,
       deploy: once,
       rollback: once,
       alerts: alarm,
@@ -284,8 +297,8 @@ export const rows = [
     cells: {
       reading: readsOnly,
       backup: notFromCoolify,
-      rotate: tried("led back, and that is said"),
-      deploy: tried("adopted by what is there: done once, told once"),
+      rotate: unseen,
+      deploy: unseen,
       rollback: rollbackAdopts,
       alerts: readsOnly,
     },
@@ -295,8 +308,8 @@ export const rows = [
     cells: {
       reading: readsOnly,
       backup: notFromCoolify,
-      rotate: tried("led back, and that is said"),
-      deploy: tried("adopted by what is there: done once, told once"),
+      rotate: unseen,
+      deploy: unseen,
       rollback: rollbackAdopts,
       alerts: readsOnly,
     },
@@ -354,7 +367,7 @@ export const rows = [
     cells: {
       reading: readsOnly,
       backup: notFromCoolify,
-      rotate: tried("led back, and that is said"),
+      rotate: unseen,
       deploy: deployFails,
       rollback: rollbackFails,
       alerts: readsOnly,
@@ -365,6 +378,7 @@ export const rows = [
     fault: "our disk is full",
     cells: {
       ...all(tried("done once, told once; the file of the log is whole when there is room")),
+      deploy: unseen,
       backup: held(
         "told as that, and what had been written is gone",
         test(
@@ -380,8 +394,20 @@ export const rows = [
   },
   { fault: "the machine's clock is an hour ahead", cells: all(once) },
   { fault: "the machine's clock is an hour behind", cells: all(once) },
-  { fault: "the database's clock jumps ahead by an hour in its midst", cells: all(once) },
-  { fault: "the database's clock jumps back by an hour in its midst", cells: all(once) },
+  {
+    fault: "the database's clock jumps ahead by an hour in its midst",
+    cells: {
+      ...all(once),
+      alerts: open("one word more may sound, for by that clock nobody has taken it for an hour"),
+    },
+  },
+  {
+    fault: "the database's clock jumps back by an hour in its midst",
+    cells: {
+      ...all(once),
+      alerts: open("what was to be said before the jump waits until the clock is there again"),
+    },
+  },
   {
     fault: "the night in which the clocks change",
     cells: {
@@ -452,6 +478,7 @@ export const rows = [
     fault: "hundreds of alerts at once",
     cells: {
       ...all(once),
+      rotate: unseen,
       reading: held(
         "whoever asks does not wait",
         test(
@@ -502,5 +529,5 @@ export function rowOf(fault: Fault): Row {
 
 /** What a test of this folder is called, under the name of its fault. */
 export function titleOf(family: Family, cell: Cell): string {
-  return cell.kind === "does not apply" ? family : `${family}: ${cell.holds}`;
+  return "holds" in cell ? `${family}: ${cell.holds}` : family;
 }

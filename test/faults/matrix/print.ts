@@ -1,3 +1,5 @@
+import { writeSync } from "node:fs";
+
 import { matrixDocument } from "./document.ts";
 
-console.log(matrixDocument().trimEnd());
+writeSync(1, matrixDocument());
