@@ -108,7 +108,9 @@ const execute = (times: number): Step =>
   step(`${times} processes go on`, async (model, { bench, runId }) => {
     await Promise.all(Array.from({ length: times }, async () => bench.execute(runId)));
     if (model.state !== "approved") return;
-    if (isLate(model)) model.state = "expired";
+    // A run of another configuration is not gone on with at all, however late it is.
+    if (model.config !== "config-1") model.state = "stale";
+    else if (isLate(model)) model.state = "expired";
     else if (!holds(model)) model.state = "stale";
     else {
       model.state = "consumed";
