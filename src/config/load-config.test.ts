@@ -91,7 +91,7 @@ describe("a valid file", () => {
       environment: { ...environment, FOLDER: "/none" },
     });
     expect(none.ok ? "" : formatProblems(none.problems, "test.yaml")).toContain(
-      "cannot read the file /none/key (ENOENT)",
+      "cannot read the file ${env:FOLDER}/key (ENOENT)",
     );
   });
 

@@ -9,7 +9,7 @@ export type ReferenceSources = {
 };
 
 /** The path of a file may hold references to variables: ${file:${env:SECRETS}/api-token}. */
-const REFERENCE = /\$\{((?:\$\{[^}]*\}|[^}])*)\}/g;
+const REFERENCE = /\$\{((?:\$\{[^}]*\}|[^$}]|\$(?!\{))*)\}/g;
 const ENVIRONMENT = /^env:([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s;
 const FILE = /^file:(.+)$/s;
 
@@ -104,20 +104,21 @@ function resolvePath(text: string, sources: ReferenceSources): Resolved {
     if (!variable.ok) problem = variable;
     return variable.ok ? variable.value : "";
   });
-  return problem ?? resolveFile(path, sources);
+  return problem ?? resolveFile(path, text, sources);
 }
 
-function resolveFile(path: string, { readFile }: ReferenceSources): Resolved {
+/** Told as it is written: what a variable in it holds may be a secret that was mistaken for a folder. */
+function resolveFile(path: string, written: string, { readFile }: ReferenceSources): Resolved {
   try {
     // Editors and `echo` end a file with a line break that belongs to no secret.
     const value = readFile(path).replace(/\r?\n$/, "");
     if (value !== "") return { ok: true, value, hasDefault: false };
-    return { ok: false, message: `the file ${path} is empty; expected it to hold the value` };
+    return { ok: false, message: `the file ${written} is empty; expected it to hold the value` };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
     return {
       ok: false,
-      message: `cannot read the file ${path} (${code}); expected it to hold the value`,
+      message: `cannot read the file ${written} (${code}); expected it to hold the value`,
     };
   }
 }
