@@ -31,7 +31,7 @@ export type Scene = AsyncDisposable & {
   log(): string;
 };
 
-export type SceneBot = AsyncDisposable & {
+type SceneBot = AsyncDisposable & {
   /** As it is now, for it may start afresh. */
   app(): Promise<App>;
   /** As SIGTERM does: takes in no more, hands over what it has, ends. */
