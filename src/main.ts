@@ -29,3 +29,6 @@ process.exitCode = await runCommandLine({
   signal: stopping.signal,
   hangUp,
 });
+
+// All is closed and said. What a library has left ticking must not keep the process of a bot that was told to stop.
+setTimeout(() => process.exit(), 2_000).unref();
