@@ -130,6 +130,23 @@ schedules:
   });
 });
 
+test("a secret may not name what the file has not, at its line", () => {
+  const loaded = parse(`${head}${coolify}checks:
+  todoist-token-works: { kind: not-configured, what: Todoist }
+secrets:
+  todoist-token:
+    kind: todoist-token
+    applications: [wroker]
+    checks: [todoist-token-work]
+`);
+  expect(
+    loaded.ok ? [] : loaded.problems.map(({ path, message }) => `${path}: ${message}`),
+  ).toEqual([
+    'secrets.todoist-token.applications: systems.coolify.applications has no "wroker"; did you mean worker?',
+    'secrets.todoist-token.checks: there is no check "todoist-token-work"; did you mean todoist-token-works?',
+  ]);
+});
+
 describe("what alerts need to know of checks", () => {
   const file = `${head}${coolify}checks:
   api-is-live: { kind: not-configured, what: an API, dependsOn: [api-is-ready] }

@@ -132,14 +132,16 @@ function checksFitSystems(
   }
 }
 
-/** What only the whole file shows: that a variable or secret is for an application which Coolify is not said to have. */
+/** What only the whole file shows: that a variable or secret names an application or check that is none. */
 function variablesFitSystems(
   {
     systems,
+    checks,
     variables,
     secrets,
   }: {
     readonly systems: SystemsSettings;
+    readonly checks: ChecksSettings;
     readonly variables: VariablesSettings;
     readonly secrets: SecretsSettings;
   },
@@ -150,7 +152,10 @@ function variablesFitSystems(
   for (const { path, message } of variableProblems(variables, applications)) {
     context.addIssue({ code: "custom", path: ["variables", ...path], message });
   }
-  for (const { path, message } of secretProblems(secrets, applications)) {
+  for (const { path, message } of secretProblems(secrets, {
+    applications,
+    checks: Object.keys(checks),
+  })) {
     context.addIssue({ code: "custom", path: ["secrets", ...path], message });
   }
 }

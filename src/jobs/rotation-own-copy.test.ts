@@ -36,7 +36,7 @@ function deeds(keep: string | undefined): readonly Deed[] {
     minted: async () => new Secret("new"),
     old: async () => new Secret("old"),
   } as unknown as RotationVault;
-  const common = { every: 1, warnBefore: 1, ...(keep === undefined ? {} : { keep }) };
+  const common = { every: 1, warnBefore: 1, checks: [], ...(keep === undefined ? {} : { keep }) };
   const phases = ownCopyPhases({ settings: common, vault, readAnew: () => void (reread += 1) });
   return phases.flatMap((phase) => [...phase.deeds, ...(phase.undo ?? [])]);
 }

@@ -161,6 +161,10 @@ const commonSettings = {
   })
     .optional()
     .meta({ description: "When it was made, as long as Flightdeck has not made another" }),
+  checks: z.array(z.string()).default([]).meta({
+    description:
+      "Checks that ask by it: where two are never accepted at once they may fail while it is replaced, and nobody is called",
+  }),
   keep: textSetting({
     pattern: /^[^\s$]+$/,
     expected: "the path of a file, such as /run/secrets/api-token",

@@ -88,7 +88,26 @@ export function openRotationOf(input: RotationInput, parts: RotationParts): Open
   const isExposed = async (): Promise<boolean> =>
     input.exposed === true || (await vault.isExposed());
   const procedure = configured.open({ ...shared, secret, vault, isExposed });
-  return { configured, procedure, vault };
+  const { checks: asking } = configured.common;
+  return {
+    configured,
+    procedure: procedure.hasOverlap ? procedure : upsetting(procedure, asking),
+    vault,
+  };
+}
+
+/** Without overlap, whoever asks by the old one is refused from some moment on that is not known beforehand. */
+function upsetting(procedure: OpenedProcedure, checks: readonly string[]): OpenedProcedure {
+  const upset = (deed: Deed): Deed => ({
+    ...deed,
+    disturbs: [...new Set([...(deed.disturbs ?? []), ...checks])],
+  });
+  const phases = procedure.phases.map((phase) => ({
+    ...phase,
+    deeds: phase.deeds.map(upset),
+    ...(phase.undo === undefined ? {} : { undo: phase.undo.map(upset) }),
+  }));
+  return { ...procedure, phases };
 }
 
 /**

@@ -40,20 +40,30 @@ export const secretsSetting = z
 
 export type SecretsSettings = z.output<typeof secretsSetting>;
 
-/** Applications that no application in Coolify is, by the path below the setting. */
+/** Applications and checks that secrets name and the rest of the file does not have, by the path below the setting. */
 export function secretProblems(
   secrets: SecretsSettings,
-  applications: readonly string[],
+  known: { readonly applications: readonly string[]; readonly checks: readonly string[] },
 ): readonly { readonly path: (string | number)[]; readonly message: string }[] {
-  return Object.entries(secrets).flatMap(([name, secret]) =>
-    secret.applications.flatMap((application) => {
-      if (applications.includes(application)) return [];
-      const meant = nearest(application, applications);
-      const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
-      const message = `systems.coolify.applications has no "${application}"${hint}`;
-      return [{ path: [name, "applications"], message }];
-    }),
-  );
+  return Object.entries(secrets).flatMap(([name, { applications, common }]) => [
+    ...strangers(applications, known.applications).map((message) => ({
+      path: [name, "applications"],
+      message: `systems.coolify.applications has no ${message}`,
+    })),
+    ...strangers(common.checks, known.checks).map((message) => ({
+      path: [name, "checks"],
+      message: `there is no check ${message}`,
+    })),
+  ]);
+}
+
+function strangers(names: readonly string[], known: readonly string[]): readonly string[] {
+  return names
+    .filter((name) => !known.includes(name))
+    .map((name) => {
+      const meant = nearest(name, known);
+      return meant === undefined ? `"${name}"` : `"${name}"; did you mean ${meant}?`;
+    });
 }
 
 /** When each secret was made, as far as anybody knows, in the order of the configuration. */

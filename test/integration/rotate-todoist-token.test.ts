@@ -94,6 +94,12 @@ describe("the token of Todoist", () => {
     const old = tokenOf().production ?? "";
     const card = await begun();
     expect(world.deployed("worker")).toBeUndefined();
+    // From the moment of the new one on Flightdeck's own old one is refused, by which a check asks.
+    const { rows: upset } = await query(
+      rollout.databaseUrl,
+      "select name from run_step where 'todoist-token-works' = any(disturbs) and ended_at is null",
+    );
+    expect(upset).toEqual([{ name: expect.stringMatching(/a person has handed over/) }]);
     const minted = world.todoist.regenerate();
     const job = await sync();
     // Somebody may mistype it, or paste the one that is dead by now.

@@ -80,7 +80,7 @@ afterEach(async () => {
 
 const madeUp: ConfiguredSecret = {
   kind: "made-up",
-  common: { every: 90 * 86_400_000, warnBefore: 0 },
+  common: { every: 90 * 86_400_000, warnBefore: 0, checks: [] },
   applications: [],
   open: ({ vault, isExposed }) => ({
     hasOverlap: true,
