@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 import { Secret } from "../src/core/secret.ts";
-import { createDrillJournal } from "../src/jobs/drill-journal.ts";
-import { proveBackup } from "../src/jobs/drill-proof.ts";
-import { drillSetting } from "../src/jobs/drill-settings.ts";
-import { openWorkspace } from "../src/jobs/drill-workspace.ts";
+import { createDrillJournal } from "../src/jobs/drill/drill-journal.ts";
+import { proveBackup } from "../src/jobs/drill/drill-proof.ts";
+import { drillSetting } from "../src/jobs/drill/drill-settings.ts";
+import { openWorkspace } from "../src/jobs/drill/drill-workspace.ts";
 import { startPostgres } from "../src/servers/postgres.ts";
 import { temporaryDirectory } from "../src/servers/temporary-directory.ts";
 import { folderShelf } from "../test/support/folder-shelf.ts";

@@ -4,8 +4,8 @@ import { join } from "node:path";
 
 import { Secret } from "../src/core/secret.ts";
 import { createBell } from "../src/core/waiting.ts";
-import { keepEvidenceFile } from "../src/jobs/evidence-file.ts";
-import { recordCommand, type RecordEvent } from "../src/jobs/run-record.ts";
+import { recordCommand, type RecordEvent } from "../src/jobs/engine/run-record.ts";
+import { keepEvidenceFile } from "../src/jobs/evidence/evidence-file.ts";
 import { temporaryDirectory } from "../src/servers/temporary-directory.ts";
 import { openDatabase, type Database } from "../src/storage/database.ts";
 import { fileOf } from "../src/storage/evidence-file.ts";

@@ -1,7 +1,7 @@
 /** Makes one backup and ends, so that its memory is that of nothing else. */
 import { Secret } from "../src/core/secret.ts";
-import { dump } from "../src/jobs/backup-dump.ts";
-import { backupSetting } from "../src/jobs/backup-settings.ts";
+import { dump } from "../src/jobs/backup/backup-dump.ts";
+import { backupSetting } from "../src/jobs/backup/backup-settings.ts";
 
 const settings = backupSetting.parse({
   database: new Secret(process.env["DATABASE_URL"] ?? ""),

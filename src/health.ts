@@ -7,7 +7,7 @@ import type { Door } from "./bot/http.ts";
 import { POLL_IS_FRESH_MS, type TelegramCalls } from "./bot/telegram-calls.ts";
 import { formatDuration } from "./core/duration.ts";
 import { untilAborted } from "./core/waiting.ts";
-import type { RunQueue } from "./jobs/queue.ts";
+import type { RunQueue } from "./jobs/engine/queue.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Database } from "./storage/database.ts";
 import { readWork, wordsHeard, type Readings } from "./storage/readings.ts";

@@ -8,8 +8,8 @@ import { z } from "zod";
 import { commands } from "../src/commands/index.ts";
 import type { ChecklistItem, Proof } from "../src/core/checklist.ts";
 import { FIELD_WORDS, SIGN_OFF_FIELDS } from "../src/core/sign-off.ts";
-import { checklistsSetting, createChecklists } from "../src/jobs/checklist-settings.ts";
-import { createVariables, variablesSetting } from "../src/jobs/secrets-init-settings.ts";
+import { checklistsSetting, createChecklists } from "../src/jobs/checklist/checklist-settings.ts";
+import { createVariables, variablesSetting } from "../src/jobs/rotation/secrets-init-settings.ts";
 
 const root = join(import.meta.dirname, "..");
 const read = (file: string): string => readFileSync(join(root, "ops", file), "utf8");

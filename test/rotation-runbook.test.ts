@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 
 import { Secret } from "../src/core/secret.ts";
-import type { ConfiguredSecret, OpenedProcedure } from "../src/jobs/rotation-procedure.ts";
-import { secretsSetting } from "../src/jobs/rotations.ts";
+import type { ConfiguredSecret, OpenedProcedure } from "../src/jobs/rotation/rotation-procedure.ts";
+import { secretsSetting } from "../src/jobs/rotation/rotations.ts";
 
 const root = join(import.meta.dirname, "..");
 const runbook = readFileSync(join(root, "ops/SECRETS_ROTATION_RUNBOOK.md"), "utf8");
@@ -104,7 +104,7 @@ describe("the runbook of rotations", () => {
   test("knows every kind that there is", () => {
     const told = [...runbook.matchAll(/^## ([a-z]+-[a-z-]+)$/gm)].map(([, kind]) => kind);
     expect(told).toEqual(Object.keys(WAYS));
-    const files = readdirSync(join(root, "src/jobs")).flatMap(
+    const files = readdirSync(join(root, "src/jobs/rotation")).flatMap(
       (name) => /^rotate-([a-z-]+)\.ts$/.exec(name)?.[1] ?? [],
     );
     expect(files.toSorted()).toEqual(Object.keys(WAYS).toSorted());

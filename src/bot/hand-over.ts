@@ -2,7 +2,7 @@ import type { Actor } from "../core/actor.ts";
 import { plainCard, type Card } from "../core/card.ts";
 import { sealCommand } from "../core/pasted-secret.ts";
 import { Secret } from "../core/secret.ts";
-import type { Supply } from "../jobs/rotation-supply.ts";
+import type { Supply } from "../jobs/rotation/rotation-supply.ts";
 import type { Database } from "../storage/database.ts";
 import { awaitedSecrets } from "../storage/secret-rotation.ts";
 import { openArmored, recipientOf } from "../systems/age.ts";

@@ -10,7 +10,7 @@ import {
   type RoundupView,
 } from "../core/roundup-card.ts";
 import { openOf } from "../core/roundup.ts";
-import type { AlertScene } from "../jobs/alert-view.ts";
+import type { AlertScene } from "../jobs/watch/alert-view.ts";
 import type { Transaction } from "../storage/database.ts";
 import { findRoundup, firstAlerts, stepsDoneFor, tallyOf } from "../storage/roundup.ts";
 import type { RoundupMessage } from "./roundup-subject.ts";

@@ -1,6 +1,6 @@
 import { plainCard, type Card } from "../core/card.ts";
-import type { Caller } from "../jobs/calling.ts";
-import type { SayNow } from "../jobs/lone-watch.ts";
+import type { Caller } from "../jobs/watch/calling.ts";
+import type { SayNow } from "../jobs/watch/lone-watch.ts";
 import type { Place } from "../storage/outbox.ts";
 import type { Courier } from "./delivery.ts";
 import { renderCard } from "./render.ts";

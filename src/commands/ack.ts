@@ -3,7 +3,7 @@ import { alertName } from "../core/alert-name.ts";
 import { acknowledge, ACKNOWLEDGED_FOR_MS, type Alert } from "../core/alert.ts";
 import { addressedTo, line } from "../core/card.ts";
 import { clockMinute } from "../core/moment.ts";
-import { alertSubject } from "../jobs/alert-subject.ts";
+import { alertSubject } from "../jobs/watch/alert-subject.ts";
 import { changeAlert, type KeptAlert } from "../storage/alert.ts";
 import { stateChanged } from "../storage/outbox.ts";
 import { firedAlerts, lockAlert, understandAlert, type AlertMeant } from "./alert-meant.ts";

@@ -1,5 +1,5 @@
 import { parseRunName, runName } from "../core/run-name.ts";
-import type { Ballot } from "../jobs/approval-vote.ts";
+import type { Ballot } from "../jobs/approval/approval-vote.ts";
 import { findRun } from "../storage/run.ts";
 import { defineCommand, type Answer, type CommandContext, type Understood } from "./command.ts";
 

@@ -1,6 +1,6 @@
 import { addressedTo, line } from "../core/card.ts";
 import { parseRunName, runName } from "../core/run-name.ts";
-import type { Stopping } from "../jobs/cancel-words.ts";
+import type { Stopping } from "../jobs/approval/cancel-words.ts";
 import { findRun, type Run } from "../storage/run.ts";
 import { card, defineCommand, type Answer } from "./command.ts";
 

@@ -2,10 +2,10 @@ import { tickProblem } from "../core/checklist.ts";
 import { nearest } from "../core/nearest.ts";
 import { mayActAs } from "../core/operator.ts";
 import { parseRunName, runName } from "../core/run-name.ts";
-import { standingsOfRun, supersede } from "../jobs/checklist-closing.ts";
-import type { Checklist } from "../jobs/checklist-settings.ts";
-import { checklistInput, inputOf } from "../jobs/checklist-view.ts";
-import { subjectOf } from "../jobs/run-record.ts";
+import { standingsOfRun, supersede } from "../jobs/checklist/checklist-closing.ts";
+import type { Checklist } from "../jobs/checklist/checklist-settings.ts";
+import { checklistInput, inputOf } from "../jobs/checklist/checklist-view.ts";
+import { subjectOf } from "../jobs/engine/run-record.ts";
 import {
   findChecklist,
   keepChecklist,

@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { cardText } from "../core/card-text.ts";
 import { parseCommandLine, splitLine } from "../core/command-line.ts";
 import { mayActAs, ROLES, type Role } from "../core/operator.ts";
-import type { Stopping } from "../jobs/cancel-words.ts";
+import type { Stopping } from "../jobs/approval/cancel-words.ts";
 import type { Run, RunState } from "../storage/run.ts";
 import type { Answer, CommandContext } from "./command.ts";
 import { commands } from "./index.ts";

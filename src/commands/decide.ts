@@ -1,5 +1,5 @@
 import { parseRunName, runName } from "../core/run-name.ts";
-import type { Decision } from "../jobs/run-doubt.ts";
+import type { Decision } from "../jobs/engine/run-doubt.ts";
 import { findRun } from "../storage/run.ts";
 import { card, defineCommand } from "./command.ts";
 

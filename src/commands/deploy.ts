@@ -1,6 +1,6 @@
 import { GATES, type GateName, type Override } from "../core/deploy-gate.ts";
 import { nearest } from "../core/nearest.ts";
-import { COMMIT_PREFIX } from "../jobs/deploy-source.ts";
+import { COMMIT_PREFIX } from "../jobs/deploy/deploy-source.ts";
 import { defineCommand, type CommandContext, type Understood } from "./command.ts";
 
 type Args = { readonly commit: string | undefined; readonly overrides: readonly Override[] };

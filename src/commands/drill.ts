@@ -1,5 +1,5 @@
 import { backupIdSchema } from "../core/manifest.ts";
-import type { DrillInput } from "../jobs/drill.ts";
+import type { DrillInput } from "../jobs/drill/drill.ts";
 import { defineCommand } from "./command.ts";
 
 export const drill = defineCommand<DrillInput>({

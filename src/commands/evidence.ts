@@ -1,6 +1,6 @@
 import { line, type CardPart } from "../core/card.ts";
 import { clockTime } from "../core/moment.ts";
-import { EXPORT_SUBJECT } from "../jobs/log-export.ts";
+import { EXPORT_SUBJECT } from "../jobs/evidence/log-export.ts";
 import { newestEntries, type RecordedEntry } from "../storage/evidence.ts";
 import { card, defineCommand, type Answer, type CommandContext } from "./command.ts";
 

@@ -1,7 +1,7 @@
 import type { Actor } from "../core/actor.ts";
 import type { CommandLine } from "../core/command-line.ts";
-import type { Tap } from "../jobs/approval-vote.ts";
-import type { Engine } from "../jobs/engine.ts";
+import type { Tap } from "../jobs/approval/approval-vote.ts";
+import type { Engine } from "../jobs/engine/engine.ts";
 import type { Transaction } from "../storage/database.ts";
 import type { Place } from "../storage/outbox.ts";
 import type { Answer, Command } from "./command.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 
 import { nearest } from "../core/nearest.ts";
 import { parseRunName } from "../core/run-name.ts";
-import { reportSchema } from "../jobs/preflight-verdict.ts";
+import { reportSchema } from "../jobs/preflight/preflight-verdict.ts";
 import { stepsOf } from "../storage/run-step.ts";
 import { findRun } from "../storage/run.ts";
 import { defineCommand, type Answer, type CommandContext } from "./command.ts";

@@ -1,7 +1,7 @@
 import { alertName, parseAlertName } from "../core/alert-name.ts";
 import { shortCommit } from "../core/release.ts";
 import { runName } from "../core/run-name.ts";
-import { ROLLBACK } from "../jobs/rollback.ts";
+import { ROLLBACK } from "../jobs/rollback/rollback.ts";
 import { openTriggers } from "../storage/rollback-trigger.ts";
 import { openRun } from "../storage/run.ts";
 import type { CommandContext, Understood } from "./command.ts";

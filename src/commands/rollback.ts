@@ -1,7 +1,7 @@
 import { mayActAs } from "../core/operator.ts";
 import { scrub } from "../core/redaction.ts";
 import { shortened, visibleText } from "../core/visible-text.ts";
-import { ruleActor } from "../jobs/rollback-triggers.ts";
+import { ruleActor } from "../jobs/rollback/rollback-triggers.ts";
 import { defineCommand, type Answer, type CommandContext } from "./command.ts";
 import { ruleAsking } from "./rollback-rule.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { cardText } from "../core/card-text.ts";
-import { secretsSetting } from "../jobs/rotations.ts";
+import { secretsSetting } from "../jobs/rotation/rotations.ts";
 import { guideCard, wholeGuideCard } from "./rotate-guide-card.ts";
 import { rotationGuides } from "./rotate-guides.ts";
 

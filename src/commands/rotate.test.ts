@@ -3,7 +3,7 @@ import type { z } from "zod";
 
 import { cardText } from "../core/card-text.ts";
 import { parseCommandLine, splitLine } from "../core/command-line.ts";
-import { secretsSetting } from "../jobs/rotations.ts";
+import { secretsSetting } from "../jobs/rotation/rotations.ts";
 import type { Run } from "../storage/run.ts";
 import type { Answer, CommandContext } from "./command.ts";
 import { rotate } from "./rotate.ts";

@@ -2,7 +2,7 @@ import { addressedTo, line } from "../core/card.ts";
 import { nearest } from "../core/nearest.ts";
 import { runName } from "../core/run-name.ts";
 import { ageWords, standingOfAge, type AgeStanding } from "../core/secret-age.ts";
-import { agingSecrets } from "../jobs/rotations.ts";
+import { agingSecrets } from "../jobs/rotation/rotations.ts";
 import { awaitedSecrets, rotationAges } from "../storage/secret-rotation.ts";
 import { defineCommand, type Answer, type CommandContext } from "./command.ts";
 import { handOverParts } from "./rotate-guide-card.ts";

@@ -4,11 +4,11 @@ import { nearest } from "../core/nearest.ts";
 import type { Operator } from "../core/operator.ts";
 import type { Schedule } from "../core/schedule.ts";
 import type { BoardCheck } from "../core/status-board.ts";
-import type { BackupSettings } from "../jobs/backup-settings.ts";
-import type { Caller } from "../jobs/calling.ts";
-import type { Checklist } from "../jobs/checklist-settings.ts";
-import type { SmokePlan } from "../jobs/flow-plan.ts";
-import type { SecretsSettings } from "../jobs/rotations.ts";
+import type { BackupSettings } from "../jobs/backup/backup-settings.ts";
+import type { Checklist } from "../jobs/checklist/checklist-settings.ts";
+import type { SecretsSettings } from "../jobs/rotation/rotations.ts";
+import type { SmokePlan } from "../jobs/smoke/flow-plan.ts";
+import type { Caller } from "../jobs/watch/calling.ts";
 
 /** What commands need to know of the target that they mean. */
 export type TargetContext = {

@@ -7,10 +7,10 @@ import {
   type Signer,
   type SignOffField,
 } from "../core/sign-off.ts";
-import { commitIn, signedOn } from "../jobs/deploy-report.ts";
-import { journalledResults } from "../jobs/rollback-report.ts";
-import { subjectOf } from "../jobs/run-record.ts";
-import { signOffStandings } from "../jobs/sign-off-view.ts";
+import { commitIn, signedOn } from "../jobs/deploy/deploy-report.ts";
+import { signOffStandings } from "../jobs/deploy/sign-off-view.ts";
+import { subjectOf } from "../jobs/engine/run-record.ts";
+import { journalledResults } from "../jobs/rollback/rollback-report.ts";
 import { stateChanged } from "../storage/outbox.ts";
 import { meetRelease } from "../storage/release.ts";
 import { stepsOf } from "../storage/run-step.ts";

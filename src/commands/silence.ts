@@ -4,7 +4,7 @@ import { alertName } from "../core/alert-name.ts";
 import { addressedTo, line, type Card, type CardAction, type CardPart } from "../core/card.ts";
 import { formatDuration, parseDuration } from "../core/duration.ts";
 import { clockMinute } from "../core/moment.ts";
-import { alertSubject } from "../jobs/alert-subject.ts";
+import { alertSubject } from "../jobs/watch/alert-subject.ts";
 import type { KeptAlert } from "../storage/alert.ts";
 import { stateChanged } from "../storage/outbox.ts";
 import { hides, setSilence, silencesOf, type Silence } from "../storage/silence.ts";

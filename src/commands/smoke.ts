@@ -1,6 +1,6 @@
 import { line } from "../core/card.ts";
 import { nearest } from "../core/nearest.ts";
-import type { PlannedStep } from "../jobs/flow-plan.ts";
+import type { PlannedStep } from "../jobs/smoke/flow-plan.ts";
 import { defineCommand, type Answer, type CommandContext } from "./command.ts";
 
 type Asked = { readonly flow: string | undefined; readonly isDryRun: boolean };

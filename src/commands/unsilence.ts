@@ -1,7 +1,7 @@
 import { checksText } from "../core/alert-list-card.ts";
 import { addressedTo, line } from "../core/card.ts";
 import { clockMinute } from "../core/moment.ts";
-import { alertSubject } from "../jobs/alert-subject.ts";
+import { alertSubject } from "../jobs/watch/alert-subject.ts";
 import { stateChanged } from "../storage/outbox.ts";
 import { endSilence, hides, silencesOf, type Silence } from "../storage/silence.ts";
 import { firedAlerts } from "./alert-meant.ts";

@@ -6,7 +6,7 @@ import type { TelegramSettings } from "../bot/settings.ts";
 import { nearest } from "../core/nearest.ts";
 import { unknownPeople, type OnCallSettings } from "../core/on-call.ts";
 import type { Operator } from "../core/operator.ts";
-import type { HeartbeatSettings } from "../jobs/heartbeat-settings.ts";
+import type { HeartbeatSettings } from "../jobs/watch/heartbeat-settings.ts";
 import type { SecondPathSettings } from "../systems/second-path-settings.ts";
 
 type People = {

@@ -10,41 +10,45 @@ import { escalationSetting } from "../core/escalation.ts";
 import { onCallSetting } from "../core/on-call.ts";
 import { operatorsSetting } from "../core/operator.ts";
 import { textSetting } from "../core/setting.ts";
-import { approvalsSetting } from "../jobs/approval-settings.ts";
-import { backupSetting, type BackupSettings } from "../jobs/backup-settings.ts";
+import { approvalsSetting } from "../jobs/approval/approval-settings.ts";
+import { backupSetting, type BackupSettings } from "../jobs/backup/backup-settings.ts";
 import {
   checklistProblems,
   checklistsSetting,
   type ChecklistsSettings,
-} from "../jobs/checklist-settings.ts";
-import {
-  deadLetterProblems,
-  deadLettersSetting,
-  type DeadLettersSettings,
-} from "../jobs/dead-letter-settings.ts";
-import { drillSetting } from "../jobs/drill-settings.ts";
-import { smokeSetting, type SmokeSettings } from "../jobs/flow-settings.ts";
-import { heartbeatSetting } from "../jobs/heartbeat-settings.ts";
-import {
-  maintenanceProblems,
-  maintenanceSetting,
-  type MaintenanceSettings,
-} from "../jobs/maintenance-settings.ts";
+} from "../jobs/checklist/checklist-settings.ts";
+import { rolloutProblems } from "../jobs/deploy/rollout-problems.ts";
+import { rolloutSetting, type RolloutSettings } from "../jobs/deploy/rollout-settings.ts";
+import { drillSetting } from "../jobs/drill/drill-settings.ts";
 import {
   rollbackRuleProblems,
   rollbackWhenSetting,
   type RollbackWhenSettings,
-} from "../jobs/rollback-trigger-settings.ts";
-import { rolloutProblems } from "../jobs/rollout-problems.ts";
-import { rolloutSetting, type RolloutSettings } from "../jobs/rollout-settings.ts";
-import { secretProblems, secretsSetting, type SecretsSettings } from "../jobs/rotations.ts";
-import { schedulesSetting, type SchedulesSettings } from "../jobs/schedule-settings.ts";
+} from "../jobs/rollback/rollback-trigger-settings.ts";
+import {
+  secretProblems,
+  secretsSetting,
+  type SecretsSettings,
+} from "../jobs/rotation/rotations.ts";
 import {
   variableProblems,
   variablesSetting,
   type VariablesSettings,
-} from "../jobs/secrets-init-settings.ts";
+} from "../jobs/rotation/secrets-init-settings.ts";
+import { schedulesSetting, type SchedulesSettings } from "../jobs/schedule/schedule-settings.ts";
 import { engineSettings, redisSetting, watchSettings } from "../jobs/settings.ts";
+import { smokeSetting, type SmokeSettings } from "../jobs/smoke/flow-settings.ts";
+import { heartbeatSetting } from "../jobs/watch/heartbeat-settings.ts";
+import {
+  maintenanceProblems,
+  maintenanceSetting,
+  type MaintenanceSettings,
+} from "../jobs/watch/maintenance-settings.ts";
+import {
+  deadLetterProblems,
+  deadLettersSetting,
+  type DeadLettersSettings,
+} from "../jobs/worker/dead-letter-settings.ts";
 import { evidenceSetting, storageSettings } from "../storage/settings.ts";
 import { secondPathSetting } from "../systems/second-path-settings.ts";
 import { systemsSetting } from "../systems/settings.ts";

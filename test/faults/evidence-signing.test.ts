@@ -8,7 +8,7 @@ import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { checkpointIn } from "../../src/core/note-checkpoint.ts";
 import { openNote, parseVerifier } from "../../src/core/signed-note.ts";
 import type { Moment } from "../../src/core/trace.ts";
-import { blocksOf, headerOf, startOf } from "../../src/jobs/log-part.ts";
+import { blocksOf, headerOf, startOf } from "../../src/jobs/evidence/log-part.ts";
 import { logItems } from "../../src/storage/log-items.ts";
 import { checkpointsIn } from "../../src/systems/git.ts";
 import { createTestDatabase } from "../database.ts";

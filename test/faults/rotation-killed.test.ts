@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 
 import { startWorld, type World } from "../../sandbox/world.ts";
-import { ROTATION_STEPS } from "../../src/jobs/rotation-report.ts";
+import { ROTATION_STEPS } from "../../src/jobs/rotation/rotation-report.ts";
 import { createTestDatabase, type TestDatabase } from "../database.ts";
 import { SEAL_KEY, startBotIn, untilStruck } from "../support/bot-in-world.ts";
 import { searchDatabase } from "../support/canaries.ts";

@@ -3,8 +3,8 @@ import { expect, test } from "vitest";
 
 import { formatDuration, parseDuration } from "../../src/core/duration.ts";
 import { dueSlots } from "../../src/core/schedule.ts";
-import { createCalendar } from "../../src/jobs/schedule-calendar.ts";
-import { createSchedules, schedulesSetting } from "../../src/jobs/schedule-settings.ts";
+import { createCalendar } from "../../src/jobs/schedule/schedule-calendar.ts";
+import { createSchedules, schedulesSetting } from "../../src/jobs/schedule/schedule-settings.ts";
 import { breath, cases, FUZZ_TIMEOUT_MS } from "./cases.ts";
 import { hostileText } from "./hostile-text.ts";
 

@@ -5,7 +5,7 @@ import { startApp } from "../../src/app.ts";
 import { alertName } from "../../src/core/alert-name.ts";
 import type { Alert } from "../../src/core/alert.ts";
 import { Secret } from "../../src/core/secret.ts";
-import { alertSubject } from "../../src/jobs/alert-subject.ts";
+import { alertSubject } from "../../src/jobs/watch/alert-subject.ts";
 import { createLogger } from "../../src/logger.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import { changeAlert, countSteps, findAlert, openAlert } from "../../src/storage/alert.ts";

@@ -6,7 +6,12 @@ import { startSecondPath, type SecondPath } from "../../sandbox/second-path.ts";
 import type { Operator } from "../../src/core/operator.ts";
 import { createScrubber } from "../../src/core/redaction.ts";
 import { Secret } from "../../src/core/secret.ts";
-import { createCaller, makeCalls, type Caller, type WantedCall } from "../../src/jobs/calling.ts";
+import {
+  createCaller,
+  makeCalls,
+  type Caller,
+  type WantedCall,
+} from "../../src/jobs/watch/calling.ts";
 import { forgetCalls, newestCalls, takeCalls } from "../../src/storage/call.ts";
 import { createHttpApi } from "../../src/systems/http-api.ts";
 import { secondPathSetting } from "../../src/systems/second-path-settings.ts";

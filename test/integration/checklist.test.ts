@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { startWorld, type World } from "../../sandbox/world.ts";
 import { startApp } from "../../src/app.ts";
 import type { ValidConfig } from "../../src/config/load-config.ts";
-import { schedulesSetting } from "../../src/jobs/schedule-settings.ts";
+import { schedulesSetting } from "../../src/jobs/schedule/schedule-settings.ts";
 import { createLogger } from "../../src/logger.ts";
 import { startRedis, type RedisServer } from "../../src/servers/redis.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";

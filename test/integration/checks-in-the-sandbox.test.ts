@@ -12,7 +12,7 @@ import type { Check } from "../../src/checks/create-checks.ts";
 import { parseConfig } from "../../src/config/load-config.ts";
 import { formatProblems } from "../../src/config/problem.ts";
 import { createScrubber } from "../../src/core/redaction.ts";
-import { secretsKept } from "../../src/jobs/rotations.ts";
+import { secretsKept } from "../../src/jobs/rotation/rotations.ts";
 import { createSystems } from "../../src/systems/index.ts";
 import { NOT_DUE } from "../support/config.ts";
 import { someOf } from "../support/long-run.ts";

@@ -11,7 +11,7 @@ import {
   deploymentEndsStep,
   deploymentIn,
   deployStep,
-} from "../../src/jobs/deployment-step.ts";
+} from "../../src/jobs/deploy/deployment-step.ts";
 import type { ActStep, StepContext } from "../../src/jobs/operation.ts";
 import { createCoolify } from "../../src/systems/coolify.ts";
 import { createHttpApi } from "../../src/systems/http-api.ts";

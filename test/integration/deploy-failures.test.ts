@@ -6,7 +6,7 @@ import type { FaultName } from "../../sandbox/faults.ts";
 import type { ReleaseName } from "../../sandbox/releases.ts";
 import type { ChatMessage } from "../../sandbox/telegram/server.ts";
 import { parseRunName } from "../../src/core/run-name.ts";
-import { DEPLOY_STEPS } from "../../src/jobs/deploy-report.ts";
+import { DEPLOY_STEPS } from "../../src/jobs/deploy/deploy-report.ts";
 import { someOf } from "../support/long-run.ts";
 import { query } from "../support/records.ts";
 import { startRollout, type Rollout } from "../support/rollout.ts";

@@ -5,8 +5,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { releases } from "../../sandbox/releases.ts";
 import { writeSourceRepository } from "../../sandbox/source-repository.ts";
 import { Secret } from "../../src/core/secret.ts";
-import { areOpen, seeGates, type GateParts, type SeenGates } from "../../src/jobs/gate-look.ts";
-import type { ReleaseSight } from "../../src/jobs/release-sight.ts";
+import {
+  areOpen,
+  seeGates,
+  type GateParts,
+  type SeenGates,
+} from "../../src/jobs/deploy/gate-look.ts";
+import type { ReleaseSight } from "../../src/jobs/rollback/release-sight.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import { createDatabaseLocks } from "../../src/systems/database-lock.ts";
 import { createGit } from "../../src/systems/git.ts";

@@ -6,7 +6,13 @@ import { expect, inject, onTestFinished, test } from "vitest";
 
 import { checkpointIn } from "../../src/core/note-checkpoint.ts";
 import { runName } from "../../src/core/run-name.ts";
-import { blocksOf, closedFile, headerOf, partsOf, startOf } from "../../src/jobs/log-part.ts";
+import {
+  blocksOf,
+  closedFile,
+  headerOf,
+  partsOf,
+  startOf,
+} from "../../src/jobs/evidence/log-part.ts";
 import { rotate, rotations } from "../../src/storage/evidence-rotation.ts";
 import { append } from "../../src/storage/evidence.ts";
 import { logItems } from "../../src/storage/log-items.ts";

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { refuseStrangeFile } from "../../src/jobs/strange-file.ts";
+import { refuseStrangeFile } from "../../src/jobs/evidence/strange-file.ts";
 import { takeFileLock } from "../../src/servers/file-lock.ts";
 import { append } from "../../src/storage/evidence.ts";
 import {

@@ -12,7 +12,7 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { askForRepair } from "../../src/jobs/evidence-repair.ts";
+import { askForRepair } from "../../src/jobs/evidence/evidence-repair.ts";
 import { fileOf, noteTrouble } from "../../src/storage/evidence-file.ts";
 import {
   appendEntries,

@@ -3,8 +3,8 @@ import { z } from "zod";
 
 import { cardText } from "../../src/core/card-text.ts";
 import { plainCard } from "../../src/core/card.ts";
-import { createEngine } from "../../src/jobs/engine.ts";
-import { tellOfEvidence } from "../../src/jobs/evidence-news.ts";
+import { createEngine } from "../../src/jobs/engine/engine.ts";
+import { tellOfEvidence } from "../../src/jobs/evidence/evidence-news.ts";
 import { defineOperation } from "../../src/jobs/operation.ts";
 import { engineSettings } from "../../src/jobs/settings.ts";
 import { noteRendered, noteTrouble, type FileTrouble } from "../../src/storage/evidence-file.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { Secret } from "../../src/core/secret.ts";
-import { startQueue } from "../../src/jobs/queue.ts";
+import { startQueue } from "../../src/jobs/engine/queue.ts";
 
 test("a Redis that never was there is said to be away, and keeps nobody from closing", async () => {
   const queue = startQueue({

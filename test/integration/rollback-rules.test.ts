@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 
 import type { Alert } from "../../src/core/alert.ts";
 import type { RollbackRule } from "../../src/core/rollback-rule.ts";
-import { alertSubject } from "../../src/jobs/alert-subject.ts";
-import type { RunOrder } from "../../src/jobs/engine.ts";
-import { keepTarget, type TriggersParts } from "../../src/jobs/rollback-triggers.ts";
+import type { RunOrder } from "../../src/jobs/engine/engine.ts";
+import { keepTarget, type TriggersParts } from "../../src/jobs/rollback/rollback-triggers.ts";
+import { alertSubject } from "../../src/jobs/watch/alert-subject.ts";
 import { changeAlert, openAlert } from "../../src/storage/alert.ts";
 import type { Database } from "../../src/storage/database.ts";
 import { openSubject } from "../../src/storage/outbox.ts";

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
 import type { World } from "../../sandbox/world.ts";
 import { Secret } from "../../src/core/secret.ts";
-import { createVault } from "../../src/jobs/rotation-vault.ts";
+import { createVault } from "../../src/jobs/rotation/rotation-vault.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import { openDatabase } from "../../src/storage/database.ts";
 import { query } from "../support/records.ts";

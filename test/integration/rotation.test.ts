@@ -12,10 +12,10 @@ import type {
   Phase,
   RotationVault,
   Standing,
-} from "../../src/jobs/rotation-procedure.ts";
-import type { RotationParts } from "../../src/jobs/rotation-steps.ts";
-import { createSupply } from "../../src/jobs/rotation-supply.ts";
-import { createRotation } from "../../src/jobs/rotation.ts";
+} from "../../src/jobs/rotation/rotation-procedure.ts";
+import type { RotationParts } from "../../src/jobs/rotation/rotation-steps.ts";
+import { createSupply } from "../../src/jobs/rotation/rotation-supply.ts";
+import { createRotation } from "../../src/jobs/rotation/rotation.ts";
 import { OPS, openAsking, people, type AskingBench } from "../support/asking.ts";
 import { systemsOfNobody } from "../support/nobody.ts";
 import { query, readEntries } from "../support/records.ts";

@@ -6,10 +6,10 @@ import { performScheduled, scheduledTargets } from "../../src/commands/scheduled
 import type { ServedTarget, TargetContext } from "../../src/commands/served-target.ts";
 import { plainCard } from "../../src/core/card.ts";
 import { Secret } from "../../src/core/secret.ts";
-import { createEngine } from "../../src/jobs/engine.ts";
+import { createEngine } from "../../src/jobs/engine/engine.ts";
 import { defineOperation } from "../../src/jobs/operation.ts";
-import { createSchedules, schedulesSetting } from "../../src/jobs/schedule-settings.ts";
-import { keepSchedules, type SchedulingParts } from "../../src/jobs/scheduling.ts";
+import { createSchedules, schedulesSetting } from "../../src/jobs/schedule/schedule-settings.ts";
+import { keepSchedules, type SchedulingParts } from "../../src/jobs/schedule/scheduling.ts";
 import { openDatabase, type Database } from "../../src/storage/database.ts";
 import { openLog } from "../../src/storage/evidence.ts";
 import { migrate } from "../../src/storage/migrate.ts";

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 
 import { plainCard } from "../../src/core/card.ts";
 import type { Operator } from "../../src/core/operator.ts";
-import { createCaller } from "../../src/jobs/calling.ts";
-import { judgeDeliveries } from "../../src/jobs/delivery-watch.ts";
-import { fullLoop, type ProofParts } from "../../src/jobs/heartbeat.ts";
+import { createCaller } from "../../src/jobs/watch/calling.ts";
+import { judgeDeliveries } from "../../src/jobs/watch/delivery-watch.ts";
+import { fullLoop, type ProofParts } from "../../src/jobs/watch/heartbeat.ts";
 import { answer, markSent } from "../../src/storage/outbox.ts";
 import { wordsHeard } from "../../src/storage/readings.ts";
 import type { CallPath } from "../../src/systems/second-path.ts";

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { expect } from "vitest";
 
 import { createBell } from "../../src/core/waiting.ts";
-import { keepEvidenceFile, type EvidenceFileParts } from "../../src/jobs/evidence-file.ts";
-import { blocksOf, headerOf, partsOf, startOf } from "../../src/jobs/log-part.ts";
-import { recordCommand, type RecordEvent } from "../../src/jobs/run-record.ts";
+import { recordCommand, type RecordEvent } from "../../src/jobs/engine/run-record.ts";
+import { keepEvidenceFile, type EvidenceFileParts } from "../../src/jobs/evidence/evidence-file.ts";
+import { blocksOf, headerOf, partsOf, startOf } from "../../src/jobs/evidence/log-part.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import type { Database } from "../../src/storage/database.ts";
 import { rotations } from "../../src/storage/evidence-rotation.ts";

@@ -1,7 +1,7 @@
 import { copyFile, readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { BackupShelf } from "../../src/jobs/drill-shelf.ts";
+import type { BackupShelf } from "../../src/jobs/drill/drill-shelf.ts";
 
 /** Backups in a folder, for tests that need no bucket. */
 export function folderShelf(directory: string): BackupShelf {

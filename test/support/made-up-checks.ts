@@ -1,8 +1,8 @@
 import type { CheckResult } from "../../src/core/status.ts";
-import { createAlertDesk } from "../../src/jobs/alert-desk.ts";
-import { createAlertNews, type AlertNewsParts } from "../../src/jobs/alert-news.ts";
-import type { AlertScene } from "../../src/jobs/alert-view.ts";
-import type { WatchedCheck } from "../../src/jobs/watch.ts";
+import { createAlertDesk } from "../../src/jobs/watch/alert-desk.ts";
+import { createAlertNews, type AlertNewsParts } from "../../src/jobs/watch/alert-news.ts";
+import type { AlertScene } from "../../src/jobs/watch/alert-view.ts";
+import type { WatchedCheck } from "../../src/jobs/watch/watch.ts";
 import type { Database } from "../../src/storage/database.ts";
 
 /** A check that a test answers for. */

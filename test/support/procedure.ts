@@ -10,7 +10,7 @@ import type {
   Phase,
   RotationPlan,
   RotationVault,
-} from "../../src/jobs/rotation-procedure.ts";
+} from "../../src/jobs/rotation/rotation-procedure.ts";
 import { createSystems } from "../../src/systems/index.ts";
 import { testConfig } from "./config.ts";
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { World } from "../../sandbox/world.ts";
 import { Secret } from "../../src/core/secret.ts";
-import { createVault } from "../../src/jobs/rotation-vault.ts";
+import { createVault } from "../../src/jobs/rotation/rotation-vault.ts";
 import { openDatabase } from "../../src/storage/database.ts";
 import { query } from "./records.ts";
 

@@ -4,8 +4,12 @@ import { join } from "node:path";
 import type { Actor } from "../../src/core/actor.ts";
 import { genesisHash } from "../../src/core/entry.ts";
 import { Secret } from "../../src/core/secret.ts";
-import { recordCommand, type RecordEvent } from "../../src/jobs/run-record.ts";
-import { createTargetLog, type TargetLog, type TargetLogParts } from "../../src/jobs/target-log.ts";
+import { recordCommand, type RecordEvent } from "../../src/jobs/engine/run-record.ts";
+import {
+  createTargetLog,
+  type TargetLog,
+  type TargetLogParts,
+} from "../../src/jobs/evidence/target-log.ts";
 import { temporaryDirectory } from "../../src/servers/temporary-directory.ts";
 import { openDatabase, type Database } from "../../src/storage/database.ts";
 import { openLog } from "../../src/storage/evidence.ts";

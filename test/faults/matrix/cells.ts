@@ -410,7 +410,7 @@ export const rows = [
       reading: held(
         "runs once",
         test(`${whole}/schedules.test.ts`, "comes once in the night in which %s"),
-        test("src/jobs/schedule-calendar.test.ts", "when the clocks change"),
+        test("src/jobs/schedule/schedule-calendar.test.ts", "when the clocks change"),
       ),
       backup: held(
         "runs once, and what was missed is caught up once",
@@ -444,7 +444,7 @@ export const rows = [
       ),
       backup: held(
         "fits a phone",
-        test("src/jobs/backup-card.test.ts", "of a run that is %s fits a phone"),
+        test("src/jobs/backup/backup-card.test.ts", "of a run that is %s fits a phone"),
       ),
       rotate: held(
         "fits a phone",
