@@ -115,7 +115,7 @@ describe("the question", () => {
       api: `from ${bad}, image kept`,
       order: "worker, api",
       cancels: "d-1",
-      freezes: "api",
+      "auto-deploy-off": "api",
       why: "captures answer 500",
     });
   });

@@ -134,7 +134,7 @@ export function parametersOf({ to, applications }: RollbackPlan, why: string | u
     ),
     order: changed.map(({ role }) => role).join(", "),
     ...(cancels.length > 0 ? { cancels: cancels.join(", ") } : {}),
-    ...(freezes.length > 0 ? { freezes: freezes.join(", ") } : {}),
+    ...(freezes.length > 0 ? { "auto-deploy-off": freezes.join(", ") } : {}),
     ...(why === undefined ? {} : { why }),
   };
 }
