@@ -19,6 +19,7 @@ export function createHeader(header, { openPane }) {
     "button",
     { type: "button", class: "plain to-pane", "aria-label": "World and calls", onclick: openPane },
     icon("world"),
+    element("span", {}, "World"),
     count,
   );
   header.replaceChildren(picture, element("div", { class: "titles" }, title, subtitle), toPane);
