@@ -56,7 +56,8 @@ function say(
   card: Card,
   attachment: Attachment | undefined,
 ): Said {
-  const resent = message.resent || message.perhapsSent;
+  // A send that was begun and not ended may have come through.
+  const resent = message.resent || message.sendingSince !== null;
   const rendered = renderCard(card, { resent, scrub });
   if (message.messageId !== undefined) return { rendered };
   const caption = (): RenderedCard => renderCard(card, { resent, scrub, limit: CAPTION_LIMIT });

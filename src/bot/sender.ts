@@ -131,7 +131,9 @@ async function prepare(
         : await parts.draw(tx, now, message.subject);
       // Another process, or the next configuration, may know it.
       if (!drawing) await putOff(tx, message.id, new Date(now.getTime() + UNKNOWN_WAIT_MS), true);
-      else if (message.messageId === undefined) await markSending(tx, now, message.id);
+      else if (message.messageId === undefined && !(await markSending(tx, now, message))) {
+        return { message, drawing: undefined };
+      }
       return { message, drawing };
     });
     if (prepared) pass("message.sending", prepared.message.subject);

@@ -57,7 +57,7 @@ const dueRow = z
     card: row.card,
     wantedVersion: row.wanted_version,
     attempts: row.attempts,
-    perhapsSent: row.sending_since !== null,
+    sendingSince: row.sending_since,
     resent: row.resent,
     messageId: row.message_id === null ? undefined : Number(row.message_id),
     messageKind: row.message_kind,
@@ -275,12 +275,21 @@ export async function nextDue(
   return row;
 }
 
-/** Written before a first send: found again after a crash, it means that the message may be in the chat already. */
-export async function markSending(tx: Transaction, now: Date, id: string): Promise<void> {
-  await tx.change(
-    `update outbox set resent = resent or sending_since is not null, sending_since = $2 where id = $1`,
-    [id, now],
+/**
+ * Written before a first send: found again after a crash, it means that the message may be in the chat already. False when
+ * the message is not as it was read: a process that leads no more, and does not know it yet, sends or has sent it.
+ */
+export async function markSending(
+  tx: Transaction,
+  now: Date,
+  { id, sendingSince }: Pick<DueMessage, "id" | "sendingSince">,
+): Promise<boolean> {
+  const changed = await tx.change(
+    `update outbox set resent = resent or sending_since is not null, sending_since = $2
+     where id = $1 and message_id is null and sending_since is not distinct from $3`,
+    [id, now, sendingSince],
   );
+  return changed === 1;
 }
 
 export async function markSent(

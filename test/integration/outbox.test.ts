@@ -15,6 +15,7 @@ import {
   openSubject,
   putOff,
   stateChanged,
+  type DueMessage,
 } from "../../src/storage/outbox.ts";
 import { openOwnDatabase } from "../support/own-database.ts";
 import { query } from "../support/records.ts";
@@ -41,6 +42,9 @@ async function say(subject: string, chatId: number): Promise<void> {
 const next = async (chatId: number) =>
   database.transaction(async (tx, now) => nextDue(tx, now, chatId));
 
+const send = async (message: DueMessage | undefined): Promise<boolean> =>
+  database.transaction(async (tx, now) => markSending(tx, now, message!));
+
 describe("what is due in a chat", () => {
   test("is first what was not tried yet: a message that fails again and again silences nobody", async () => {
     await say("reply:a", -1);
@@ -62,11 +66,26 @@ describe("what is due in a chat", () => {
 
   test("is in doubt when a send was begun and not ended, and then it is the second", async () => {
     await say("reply:d", -3);
-    const first = await next(-3);
-    await database.transaction(async (tx, now) => markSending(tx, now, first?.id ?? ""));
-    expect((await next(-3))?.perhapsSent).toBe(true);
-    await database.transaction(async (tx, now) => markSending(tx, now, first?.id ?? ""));
+    await send(await next(-3));
+    const again = await next(-3);
+    expect(again).toMatchObject({ sendingSince: expect.any(Date), resent: false });
+    expect(await send(again)).toBe(true);
     expect((await next(-3))?.resent).toBe(true);
+  });
+
+  test("is sent by one of two senders that have read the same, or its repeat would not say that it is one", async () => {
+    await say("reply:e", -4);
+    const read = await next(-4);
+    expect(await send(read)).toBe(true);
+    // Whoever was paused behind his reading finds a doubt that is not in what he has read.
+    expect(await send(read)).toBe(false);
+    const doubted = await next(-4);
+    const sent = { id: read!.id, version: read!.wantedVersion, messageId: 7 };
+    await database.transaction(async (tx, now) =>
+      markSent(tx, now, { ...sent, messageKind: "text" }),
+    );
+    // Nor is it repeated when it has come to stand in the chat meanwhile.
+    expect(await send(doubted)).toBe(false);
   });
 });
 
