@@ -4,6 +4,7 @@ import { Secret } from "../../core/secret.ts";
 import type { CoolifyVariable } from "../../systems/coolify.ts";
 import type { HttpRequest } from "../../systems/http-api.ts";
 import type { Systems } from "../../systems/index.ts";
+import { SystemError } from "../../systems/system-error.ts";
 import { apiToken } from "./rotate-api-token.ts";
 import type { Deed, OpenedProcedure, Standing } from "./rotation-procedure.ts";
 
@@ -20,9 +21,15 @@ function procedureOn(
     token: string,
     process: number,
   ) => { status: number; bodyText: string } | undefined = () => undefined,
-): { readonly procedure: OpenedProcedure; readonly kept: () => string | undefined } {
+): {
+  readonly procedure: OpenedProcedure;
+  readonly kept: () => string | undefined;
+  /** The next request for variables is one too many. */
+  readonly tooOften: () => void;
+} {
   let minted: Secret | undefined;
   let asked = 0;
+  let isTooOften = false;
   const users = (): ReadonlyMap<string, string> => {
     const { [LIST]: list = "", [USERS]: map = "" } = held["api"] ?? {};
     const mapped = map
@@ -37,12 +44,17 @@ function procedureOn(
   };
   const systems = {
     coolify: {
-      variables: async (application: string): Promise<readonly CoolifyVariable[]> =>
-        Object.entries(held[application] ?? {}).map(([key, value]) => ({
+      variables: async (application: string): Promise<readonly CoolifyVariable[]> => {
+        if (isTooOften) {
+          isTooOften = false;
+          throw new SystemError("coolify", "rate-limited", "asked too often");
+        }
+        return Object.entries(held[application] ?? {}).map(([key, value]) => ({
           key,
           isRuntime: true,
           value: new Secret(value),
-        })),
+        }));
+      },
       hasVariable: async (application: string, wanted: { key: string; value: Secret }) =>
         held[application]?.[wanted.key] === wanted.value.reveal(),
       setVariable: async (application: string, wanted: { key: string; value: Secret }) => {
@@ -92,7 +104,7 @@ function procedureOn(
       note: async () => {},
     },
   });
-  return { procedure, kept: () => minted?.reveal() };
+  return { procedure, kept: () => minted?.reveal(), tooOften: () => void (isTooOften = true) };
 }
 
 const context = {
@@ -145,6 +157,17 @@ describe("rotating the token of an API", () => {
     expect(await proof(procedure, REFUSED)).toBe("holds");
     await done(procedure, OLD);
     expect(held.api).toEqual({ [LIST]: "other,old", [USERS]: "other:otto,old:ada" });
+  });
+
+  test("asks again what stands there when Coolify was asked too often, before and after it writes", async () => {
+    const held = { api: { [LIST]: "old" } };
+    const { procedure, kept, tooOften } = procedureOn(held);
+    await done(procedure, MINT);
+    tooOften();
+    await done(procedure, BOTH);
+    expect(held.api[LIST]).toBe(`old,${kept()}`);
+    tooOften();
+    expect(await proof(procedure, BOTH)).toBe("holds");
   });
 
   test("is not taken in by a new one that is accepted and speaks for somebody else", async () => {

@@ -76,7 +76,7 @@ export function variablesDeed(of: {
 }): Deed {
   const { coolify, applications } = of;
   const wanted = async (signal: AbortSignal) => {
-    const values = Object.entries(await of.values(signal));
+    const values = Object.entries(await patiently(of.values.bind(of), signal));
     return applications.flatMap((application) =>
       values.map(([key, value]) => ({ application, key, value })),
     );
