@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Secret } from "../core/secret.ts";
 import { type CoolifyAccess, rejected } from "./coolify-access.ts";
 import { type CoolifyVariable, variablesSchema } from "./coolify-answers.ts";
+import { doneAllTheSame } from "./done-all-the-same.ts";
 import { SystemError } from "./system-error.ts";
 
 type NewValue = {
@@ -147,14 +148,28 @@ export function createCoolifyVariables(access: CoolifyAccess): CoolifyVariables 
         const message = `${wanted.key} of ${application} refers to a shared variable; expected that one to be changed in Coolify`;
         throw rejected(message);
       }
-      if (before.production === undefined) await create(application, wanted, signal);
-      else await change(application, before.production, wanted.value, signal);
+      const { key, value } = wanted;
+      const holds = async (scope: keyof Rows): Promise<boolean> => {
+        const rows = await rowsOf(application, key, visible(), signal);
+        return rows[scope]?.value === value.reveal();
+      };
+      const { production, preview } = before;
+      await doneAllTheSame(
+        async () =>
+          production === undefined
+            ? create(application, wanted, signal)
+            : change(application, production, value, signal),
+        async () => holds("production"),
+      );
       // A new variable brings its own twin for previews; one that was there keeps its old value.
-      if (before.preview !== undefined) {
-        await change(application, before.preview, wanted.value, signal);
+      if (preview !== undefined) {
+        await doneAllTheSame(
+          async () => change(application, preview, value, signal),
+          async () => holds("preview"),
+        );
       }
       await readBack(application, wanted, signal);
-      return before.production === undefined ? "created" : "updated";
+      return production === undefined ? "created" : "updated";
     },
   };
 }

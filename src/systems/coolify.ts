@@ -14,6 +14,7 @@ import { type CoolifyDeployments, createCoolifyDeployments } from "./coolify-dep
 import type { CoolifySettings } from "./coolify-settings.ts";
 import { type CoolifyTasks, createCoolifyTasks } from "./coolify-tasks.ts";
 import { type CoolifyVariables, createCoolifyVariables } from "./coolify-variables.ts";
+import { doneAllTheSame } from "./done-all-the-same.ts";
 import type { HttpApi } from "./http-api.ts";
 import { NotConfiguredError } from "./not-configured-error.ts";
 import { SystemError } from "./system-error.ts";
@@ -98,8 +99,12 @@ export function createCoolify(
       const request = { token: tokenOf("writeToken"), about, method: "PATCH" } as const;
       const json = { is_auto_deploy_enabled: on };
       const answer = z.object({ uuid: z.string() });
-      await api.json({ ...request, path: pathOf(name), json, answer }, signal);
-      const { deploysOnPush } = await application(name, signal);
+      const look = async (): Promise<boolean> => (await application(name, signal)).deploysOnPush;
+      await doneAllTheSame(
+        async () => api.json({ ...request, path: pathOf(name), json, answer }, signal),
+        async () => (await look()) === on,
+      );
+      const deploysOnPush = await look();
       if (deploysOnPush === on) return;
       const found = deploysOnPush ? "on" : "off";
       throw rejected(`Coolify, ${about}: it took the change, and it is still ${found}`);

@@ -238,6 +238,16 @@ describe("auto-deploy", () => {
     expect(effects.counts().autoDeployChanged).toBe(1);
   });
 
+  test.each(["lost-in-an-error", "cut"] as const)(
+    "that is set is seen to be so when the answer is %s",
+    async (acceptances) => {
+      server.mood.acceptances = acceptances;
+      await client().setAutoDeploy("api", true, signal);
+      expect(await client().autoDeploy("api", signal)).toBe(true);
+      expect(effects.counts().autoDeployChanged).toBe(1);
+    },
+  );
+
   test("that is accepted and stays as it was is no success", async () => {
     const { settings } = server.state.applications.find(({ uuid }) => uuid === ids.api)!;
     Object.defineProperty(settings, "is_auto_deploy_enabled", {

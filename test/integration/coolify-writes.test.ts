@@ -79,6 +79,33 @@ describe("to set a variable", () => {
     expect(server.state.variables).toEqual(once);
   });
 
+  test.each(["lost-in-an-error", "cut"] as const)(
+    "is done in both scopes, once each, when its answers are %s",
+    async (acceptances) => {
+      const key = "LLM_API_KEY";
+      server.mood.acceptances = acceptances;
+      expect(await client().setVariable("api", { key, value }, signal)).toBe("updated");
+      expect([rowOf(key).value, rowOf(key, true).value]).toEqual([NEW, NEW]);
+      expect(effects.counts().variablesWritten).toBe(2);
+    },
+  );
+
+  test("makes one that is missing when its answer is lost, and is done", async () => {
+    server.mood.acceptances = "lost-in-an-error";
+    expect(await client().setVariable("api", { key: "BRAND_NEW", value }, signal)).toBe("created");
+    expect(rowsOf("BRAND_NEW").map((row) => row.value)).toEqual([NEW, NEW]);
+  });
+
+  test("is not done when its answer is lost and nobody can see what stands there", async () => {
+    const key = "LLM_API_KEY";
+    server.mood.acceptances = "lost-in-an-error";
+    const blind = client({ sensitiveToken: undefined });
+    const error = await errorOf(blind.setVariable("api", { key, value }, signal));
+    expect(error.message).toBe(
+      "Coolify, changing LLM_API_KEY of api: it is in trouble (500: Server Error)",
+    );
+  });
+
   test("gives a preview that stood alone the new value too", async () => {
     const key = "LLM_API_KEY";
     server.state.variables = server.state.variables.filter((row) => row !== rowOf(key));
