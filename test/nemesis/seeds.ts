@@ -15,4 +15,15 @@ export const SEEDS: readonly {
     showed: "of two replicas that started at once on an empty database one ended",
   },
   { seed: 6, minutes: 2, showed: "a bot that was told to stop before it was ready never ended" },
+  {
+    seed: 7,
+    minutes: 5,
+    showed: "the world took away what had come of a dead letter that was put back",
+  },
+  {
+    seed: 9,
+    minutes: 5,
+    showed:
+      "a message was said by two leaders within a moment, and its repeat did not go on saying so",
+  },
 ];
