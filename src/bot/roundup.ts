@@ -98,7 +98,8 @@ async function tendAll(tx: Transaction, now: Date): Promise<void> {
     const roundup = await tend(tx, now, id);
     if (roundup?.endedAt === undefined) continue;
     const lastMs = roundup.releasedAt?.getTime() ?? 0;
-    if (now.getTime() - lastMs >= RELEASE_EVERY_MS) await releaseNext(tx, now, id);
+    // Also when the clock was set back since: nobody waits for that time to come again.
+    if (Math.abs(now.getTime() - lastMs) >= RELEASE_EVERY_MS) await releaseNext(tx, now, id);
   }
 }
 

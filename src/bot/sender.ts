@@ -20,7 +20,7 @@ import { gatherAlerts } from "./roundup.ts";
 import { describeFailure, isAboutMessage, telegramError } from "./telegram.ts";
 
 const LOOK_EVERY_MS = 1_000;
-const UNKNOWN_WAIT_MS = 60_000;
+const UNKNOWN = { waitMs: 60_000, surelyNotSent: true };
 const BACKOFF_MS = [1_000, 2_000, 5_000, 15_000, 30_000] as const;
 
 /** Draws the present state of a subject that keeps no card of its own. */
@@ -130,7 +130,7 @@ async function prepare(
         ? { card: message.card }
         : await parts.draw(tx, now, message.subject);
       // Another process, or the next configuration, may know it.
-      if (!drawing) await putOff(tx, message.id, new Date(now.getTime() + UNKNOWN_WAIT_MS), true);
+      if (!drawing) await putOff(tx, now, message.id, UNKNOWN);
       else if (message.messageId === undefined && !(await markSending(tx, now, message))) {
         return { message, drawing: undefined };
       }
@@ -211,7 +211,7 @@ async function settleFailure(
   const waitMs = failure.kind === "slow-down" ? failure.retryAfterMs : backoffMs(message.attempts);
   // A refusal and a request to wait are certain answers; so is any answer to an edit, which may be repeated.
   const surelyNotSent = failure.kind !== "in-doubt" || message.messageId !== undefined;
-  return putOff(tx, message.id, new Date(now.getTime() + waitMs), surelyNotSent);
+  return putOff(tx, now, message.id, { waitMs, surelyNotSent });
 }
 
 function backoffMs(attempts: number): number {

@@ -397,6 +397,56 @@ describe("what comes back", () => {
   });
 });
 
+describe("when the clock is set back by an hour", () => {
+  test.each<[string, Partial<AlertRule>, readonly Row[]]>([
+    [
+      "trouble fires when it has lasted its time from then on",
+      { forMs: 5 * MINUTE * 1000 },
+      [
+        [HOUR, "bad", "pending"],
+        [10, "bad", "pending"],
+        [160, "bad", "pending"],
+        [309, "bad", "pending"],
+        [310, "bad", "firing fired"],
+      ],
+    ],
+    [
+      "what looks well is over when it has for its time from then on",
+      {},
+      [
+        [HOUR, "bad", "firing fired"],
+        [HOUR + 30, "good", "firing changed"],
+        [60, "good", "firing"],
+        [120, "good", "resolved resolved"],
+      ],
+    ],
+    [
+      "what comes back speaks five minutes later at most",
+      { resolveAfterMs: 0 },
+      [
+        [HOUR, "bad", "firing fired"],
+        [HOUR + 30, "good", "resolved resolved"],
+        [60, "bad", "firing changed"],
+        [359, "bad", "firing"],
+        [360, "bad", "firing relapsed"],
+      ],
+    ],
+    [
+      "what somebody has lapses two hours later at most",
+      {},
+      [
+        [HOUR, "bad", "firing fired"],
+        [HOUR, "ack", "acknowledged"],
+        [60, "bad", "acknowledged"],
+        [59 + 2 * HOUR, "bad", "acknowledged"],
+        [60 + 2 * HOUR, "bad", "firing lapsed"],
+      ],
+    ],
+  ])("%s", (_what, change, rows) => {
+    expect(live(rows, change).told).toEqual(rows.map(([, , outcome]) => outcome));
+  });
+});
+
 describe("flapping", () => {
   /** Every second another state, for an hour; gives each word with its second. */
   function flap(resolveAfterMs: number) {

@@ -85,7 +85,7 @@ export function decideAlert(
   look: Look,
   circumstances: Circumstances,
 ): AlertDecision {
-  const alert = isSame(before, look) ? before : undefined;
+  const alert = before && isSame(before, look) ? notAfter(before, look.at) : undefined;
   return look.trouble === undefined
     ? decideGood(rule, alert, look)
     : decideBad(rule, alert, { ...look, trouble: look.trouble }, circumstances);
@@ -113,9 +113,35 @@ function resolvesAfterMs(rule: AlertRule, alert: Pick<Alert, "relapses">): numbe
     : rule.resolveAfterMs;
 }
 
-function isSame(alert: Alert | undefined, { at }: Look): boolean {
-  if (alert?.state !== "resolved") return true;
+function isSame(alert: Alert, { at }: Look): boolean {
+  if (alert.state !== "resolved") return true;
   return at.getTime() - alert.resolvedAt.getTime() <= SAME_ALERT_WITHIN_MS;
+}
+
+/** When the clock was set back, nothing that has happened lies ahead of it: or all would wait for that time to come again. */
+function notAfter(alert: Alert, now: Date): Alert {
+  const cut = (at: Date): Date => (at > now ? now : at);
+  const { goodSince } = alert;
+  const course = {
+    ...courseOf(alert),
+    since: cut(alert.since),
+    lookedAt: cut(alert.lookedAt),
+    goodSince: goodSince && cut(goodSince),
+  };
+  if (alert.state === "pending") return { ...course, state: alert.state };
+  const { firedAt, toldAt, owesWord } = alert;
+  const fired = { firedAt: cut(firedAt), toldAt: toldAt && cut(toldAt), owesWord };
+  switch (alert.state) {
+    case "firing":
+      return { ...course, ...fired, state: alert.state };
+    case "acknowledged": {
+      const { acknowledgedBy, acknowledgedAt } = alert;
+      const acknowledgement = { acknowledgedBy, acknowledgedAt: cut(acknowledgedAt) };
+      return { ...course, ...fired, ...acknowledgement, state: alert.state };
+    }
+    case "resolved":
+      return { ...course, ...fired, state: alert.state, resolvedAt: cut(alert.resolvedAt) };
+  }
 }
 
 function decideGood(rule: AlertRule, alert: Alert | undefined, { at }: Look): AlertDecision {

@@ -53,6 +53,13 @@ describe("a storm", () => {
     expect(ends({ ...calm, endedAt: ago(1) }, true)).toBe(false);
   });
 
+  test("ends and rings although the clock was set back since", () => {
+    const ahead = ago(-minutes(60));
+    const before = storm({ fedAt: ahead, rangAt: ahead });
+    const { ends, rings } = decideRoundup(before, open, { isTold: true, wordAt: ago(1) }, NOW);
+    expect([ends, rings]).toEqual([true, true]);
+  });
+
   test("is over when it has ended and so have all its alerts", () => {
     const ended = storm({ endedAt: ago(1) });
     expect(decideRoundup(ended, open, told, NOW).closes).toBe(false);

@@ -83,7 +83,7 @@ export function decideRoundup(
   { isTold, wordAt }: { readonly isTold: boolean; readonly wordAt: Date | undefined },
   now: Date,
 ): RoundupDecision {
-  const isCalm = kind === "away" || now.getTime() - fedAt.getTime() >= CALM_AFTER_MS;
+  const isCalm = kind === "away" || isOver(CALM_AFTER_MS, fedAt, now);
   const ends = endedAt === undefined && isTold && isCalm;
   const isEnded = ends || endedAt !== undefined;
   return {
@@ -99,7 +99,12 @@ export function openOf({ page, warn }: RoundupTally): number {
 
 function mayRing(rangAt: Date | undefined, wordAt: Date, now: Date): boolean {
   if (rangAt === undefined) return true;
-  return wordAt > rangAt && now.getTime() - rangAt.getTime() >= RINGS_EVERY_MS;
+  return rangAt > now || (wordAt > rangAt && isOver(RINGS_EVERY_MS, rangAt, now));
+}
+
+/** A pause that begins later than now began before the clock was set back; nobody waits for that time to come again. */
+function isOver(pauseMs: number, since: Date, now: Date): boolean {
+  return since > now || now.getTime() - since.getTime() >= pauseMs;
 }
 
 function isLate(since: Date, now: Date): boolean {

@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { CALL_KINDS } from "../core/call.ts";
 import type { Transaction } from "./database.ts";
+import { isDue } from "./due.ts";
 import { storableText } from "./storable.ts";
 
 const CALL_PATHS = ["webhook", "smtp"] as const;
@@ -75,11 +76,18 @@ export async function openCall(tx: Transaction, now: Date, call: NewCall): Promi
 export async function takeCalls(
   tx: Transaction,
   now: Date,
-  taken: { readonly path: CallPathName; readonly leaseMs: number; readonly limit: number },
+  taken: {
+    readonly path: CallPathName;
+    readonly leaseMs: number;
+    /** No call is put off for longer. */
+    readonly putOffAtMostMs: number;
+    readonly limit: number;
+  },
 ): Promise<readonly KeptCall[]> {
   const due = await tx.rows(
     callRow,
-    `select ${COLUMNS} from call where path = $1 and state = 'waiting' and next_try_at <= $2
+    `select ${COLUMNS} from call where path = $1 and state = 'waiting'
+       and (attempts = 0 or ${isDue("next_try_at", "$2", taken.putOffAtMostMs)})
      order by severity = 'page' desc, id limit $3 for update skip locked`,
     [taken.path, now, taken.limit],
   );

@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import type { Transaction } from "./database.ts";
+import { isDue } from "./due.ts";
 import type { Seal } from "./seal.ts";
 
 /** An update that passed the gate, kept until it is handled. `body` is the text of the update as JSON. */
@@ -69,7 +70,7 @@ export function createInbox(botId: number, seal: Seal) {
       const [row] = await tx.rows(
         dueRow,
         `select update_id, chat_id, received_at, sealed from inbox
-         where bot_id = $1 and state = 'received' and next_try_at <= $2
+         where bot_id = $1 and state = 'received' and ${isDue("next_try_at", "$2", Math.max(...RETRY_AFTER_MS))}
          order by update_id limit 1 for update skip locked`,
         [botId, now],
       );

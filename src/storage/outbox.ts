@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { cardSchema, type Card } from "../core/card.ts";
 import type { Transaction } from "./database.ts";
+import { isDue } from "./due.ts";
 import { storableJson, storableText } from "./storable.ts";
 
 /** The leader listens here; a commit that wants something sent wakes its sender at once. */
@@ -11,6 +12,8 @@ export const OUTBOX_CHANNEL = "flightdeck_outbox";
 const PRIORITY = { answer: 1, run: 2, progress: 3 } as const;
 
 const EDIT_SPACING_MS = 10_000;
+/** For a longer wait that Telegram asks for, the sender lets the whole chat rest. */
+const PUT_OFF_AT_MOST_MS = 60_000;
 const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 
 export type Place = {
@@ -207,7 +210,8 @@ export async function progressMade(tx: Transaction, now: Date, subject: string):
     `update outbox set wanted_version = wanted_version + 1,
        priority = case when wanted_version = sent_version then $4 else priority end,
        not_before = case when wanted_version > sent_version then not_before
-         else greatest(not_before, coalesce(sent_at, $2) + $3 * interval '1 millisecond') end
+         else least(greatest(not_before, coalesce(sent_at, $2) + $3 * interval '1 millisecond'),
+           $2 + $3 * interval '1 millisecond') end
      where subject = $1 and not held`,
     [subject, now, EDIT_SPACING_MS, PRIORITY.progress],
   );
@@ -218,7 +222,8 @@ export async function dueChats(tx: Transaction, now: Date): Promise<readonly num
   const rows = await tx.rows(
     z.object({ chat_id: z.string() }),
     `select distinct chat_id from outbox
-     where wanted_version > sent_version and abandoned_because is null and not held and not_before <= $1`,
+     where wanted_version > sent_version and abandoned_because is null and not held
+       and ${isDue("not_before", "$1", PUT_OFF_AT_MOST_MS)}`,
     [now],
   );
   return rows.map((row) => Number(row.chat_id));
@@ -263,7 +268,7 @@ export async function nextDue(
      left join alert a on a.id = o.alert_id
      left join outbox answered on answered.subject = o.reply_to_subject and answered.chat_id = o.chat_id
      where o.chat_id = $1 and o.wanted_version > o.sent_version and o.abandoned_because is null
-       and not o.held and o.not_before <= $2 and ($3 or not ${IS_ALERT})
+       and not o.held and ${isDue("o.not_before", "$2", PUT_OFF_AT_MOST_MS)} and ($3 or not ${IS_ALERT})
        -- What is about to stand there is answered there.
        and not (o.message_id is null and answered.id is not null and answered.message_id is null
          and answered.wanted_version > answered.sent_version and answered.abandoned_because is null
@@ -309,13 +314,14 @@ export async function markSent(
   );
 }
 
-/** Puts a message off. `surelyNotSent` clears the doubt that `markSending` left. */
+/** Puts a message off, for a minute at most. `surelyNotSent` clears the doubt that `markSending` left. */
 export async function putOff(
   tx: Transaction,
+  now: Date,
   id: string,
-  notBefore: Date,
-  surelyNotSent: boolean,
+  { waitMs, surelyNotSent }: { readonly waitMs: number; readonly surelyNotSent: boolean },
 ): Promise<void> {
+  const notBefore = new Date(now.getTime() + Math.min(waitMs, PUT_OFF_AT_MOST_MS));
   await tx.change(
     `update outbox set attempts = attempts + 1, not_before = $2,
        sending_since = case when $3 then null else sending_since end where id = $1`,

@@ -140,7 +140,9 @@ export async function disturbedChecks(
     `select check_name, max(until) as until
      from run_step join run on run.id = run_step.run_id, unnest(disturbs) as check_name,
        lateral (select least(disturbs_until, run_step.ended_at + interval '1 minute') as until) as cut
-     where run.target = $1 and disturbs_until > $2 and until > $2 group by check_name`,
+     -- What began later than now began before the clock was set back, and nobody knows how long ago.
+     where run.target = $1 and run_step.started_at <= $2 and disturbs_until > $2 and until > $2
+     group by check_name`,
     [target, now],
   );
   return new Map(rows.map((row) => [row.check_name, row.until]));

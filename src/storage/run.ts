@@ -316,7 +316,7 @@ export async function dueRuns(
     z.object({ id: z.string(), epoch: z.number() }),
     `select id, epoch from run
      where ((state = 'waiting' and not asks) or (state = 'running' and lease_until < $1))
-       and (enqueued_at is null or enqueued_at < $2)
+       and (enqueued_at is null or enqueued_at < $2 or enqueued_at > $1)
      order by id limit $3`,
     [now, new Date(now.getTime() - patienceMs), limit],
   );

@@ -21,6 +21,12 @@ export async function keepSamples(
   target: string,
   samples: readonly Sample[],
 ): Promise<void> {
+  // What was seen later than now was seen before the clock was set back, and is not the newest any more.
+  await tx.change(
+    `update sample set at = $2::timestamptz - interval '1 millisecond'
+     where target = $1 and check_name = any($3) and at > $2`,
+    [target, now, samples.map(({ check }) => check)],
+  );
   await tx.change(
     `insert into sample (target, check_name, at, status, duration_ms, reason, measurements)
      select $1, look.check_name, $2, look.status, look.duration_ms, look.reason, look.measurements

@@ -101,6 +101,12 @@ export async function endOldSilences(
   now: Date,
   target: string,
 ): Promise<readonly Silence[]> {
+  // Set later than now means that the clock was set back since: none hides anything for longer than it was meant to.
+  await tx.change(
+    `update silence set until = until - (set_at - $2), set_at = $2
+     where target = $1 and ended_at is null and set_at > $2`,
+    [target, now],
+  );
   return tx.rows(
     silenceRow,
     `update silence set ended_at = $2, ended_by = 'its end'

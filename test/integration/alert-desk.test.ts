@@ -13,7 +13,8 @@ import type { WatchedCheck } from "../../src/jobs/watch/watch.ts";
 import { openAlerts, type KeptAlert } from "../../src/storage/alert.ts";
 import type { Database, Transaction } from "../../src/storage/database.ts";
 import { openLog } from "../../src/storage/evidence.ts";
-import { setSilence } from "../../src/storage/silence.ts";
+import { newestSamples } from "../../src/storage/sample.ts";
+import { endOldSilences, setSilence } from "../../src/storage/silence.ts";
 import { openOwnDatabase } from "../support/own-database.ts";
 import { query } from "../support/records.ts";
 
@@ -222,6 +223,16 @@ describe("what follows from a look", () => {
   });
 });
 
+test("what was seen before the clock was set back is not the newest", async () => {
+  const desk = deskOver([check("api-is-live")]);
+  await desk.look(minutes(600), { "api-is-live": failing });
+  await desk.look(minutes(540), { "api-is-live": passing });
+  const [newest] = await database.transaction(async (tx) =>
+    newestSamples(tx, "sandbox", ["api-is-live"]),
+  );
+  expect(newest).toMatchObject({ status: "pass", at: at(minutes(540)) });
+});
+
 describe("a check that depends on another", () => {
   const checks = [
     check("api-is-ready", { dependsOn: ["api-is-live"] }),
@@ -296,6 +307,24 @@ describe("a silence", () => {
   });
 });
 
+describe("a silence that was set before the clock went back", () => {
+  test("lasts as long as it was meant to, from then on", async () => {
+    await database.transaction(async (tx) =>
+      setSilence(tx, at(minutes(60)), {
+        target: "sandbox",
+        checks: [],
+        until: at(minutes(70)),
+        reason: "a rehearsal",
+        setBy: "Otto",
+      }),
+    );
+    const end = async (afterMs: number): Promise<number> =>
+      (await database.transaction(async (tx) => endOldSilences(tx, at(afterMs), "sandbox"))).length;
+    expect([await end(minutes(61)), await end(0), await end(minutes(9))]).toEqual([0, 0, 0]);
+    expect(await end(minutes(10))).toBe(1);
+  });
+});
+
 describe("a page that nobody takes", () => {
   const sound = async () => {
     const desk = deskOver([check("api-is-ready")]);
@@ -325,6 +354,13 @@ describe("a page that nobody takes", () => {
     expect(mention?.text).toMatch(/Ada.*Otto/);
     await desk.escalate(minutes(60));
     expect(calls).toHaveLength(3);
+  });
+
+  test("calls more people as time goes by, although the clock was set back since", async () => {
+    const desk = await sound();
+    await desk.look(-minutes(60), { "api-is-ready": failing });
+    await desk.escalate(minutes(2 - 60));
+    expect([calls, await privateWords()]).toEqual([["alert:N Ada"], ["1003"]]);
   });
 
   test("calls once for many that sound at the same time, and calls that off when the last is over", async () => {
@@ -395,6 +431,10 @@ describe("a step that is under way", () => {
     expect(await states()).toEqual(["api-is-live firing", "api-is-ready pending"]);
     await desk.look(minutes(2), { "api-is-ready": failing });
     expect(await states()).toContain("api-is-ready firing");
+    // By a clock that was set back it has not begun yet, and keeps nobody from hearing anything.
+    await query(url, "delete from alert");
+    await desk.look(-minutes(60), { "api-is-ready": failing });
+    expect(await states()).toEqual(["api-is-ready firing"]);
     await query(url, "delete from run_step");
     await query(url, "delete from run");
   });

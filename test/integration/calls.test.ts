@@ -251,15 +251,33 @@ describe("a call", () => {
     expect(arrived(call).calls[0]?.body["resent"]).toBe(true);
   });
 
+  const taking = { path: "webhook", putOffAtMostMs: 600_000, limit: 100 } as const;
+
   test("is taken by one of several processes", async () => {
     const call = wanted();
     await request(call);
     const take = async () =>
       own.database.transaction(async (tx, now) =>
-        takeCalls(tx, now, { path: "webhook", leaseMs: 60_000, limit: 100 }),
+        takeCalls(tx, now, { ...taking, leaseMs: 60_000 }),
       );
     const taken = (await Promise.all([take(), take(), take()])).flat();
     expect(taken.filter(({ about }) => about === call.about)).toHaveLength(1);
+    await withdraw(call);
+  });
+
+  test("is due at once when the clock was set back, before its first try and after one", async () => {
+    const call = wanted();
+    await request(call);
+    const take = async () =>
+      own.database.transaction(async (tx, now) =>
+        takeCalls(tx, new Date(now.getTime() - 60 * 60_000), { ...taking, leaseMs: 30_000 }),
+      );
+    const isTaken = async (): Promise<boolean> =>
+      (await take()).some(({ about }) => about === call.about);
+    expect(await isTaken()).toBe(true);
+    expect(await isTaken()).toBe(false);
+    await query(own.url, `update call set next_try_at = now() where about = $1`, [call.about]);
+    expect(await isTaken()).toBe(true);
     await withdraw(call);
   });
 });

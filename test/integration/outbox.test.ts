@@ -13,6 +13,7 @@ import {
   markSent,
   nextDue,
   openSubject,
+  progressMade,
   putOff,
   stateChanged,
   type DueMessage,
@@ -51,7 +52,9 @@ describe("what is due in a chat", () => {
     await say("reply:b", -1);
     const failing = await next(-1);
     expect(failing?.subject).toBe("reply:a");
-    await database.transaction(async (tx, now) => putOff(tx, failing?.id ?? "", now, true));
+    await database.transaction(async (tx, now) =>
+      putOff(tx, now, failing?.id ?? "", { waitMs: 0, surelyNotSent: true }),
+    );
     expect((await next(-1))?.subject).toBe("reply:b");
   });
 
@@ -87,6 +90,63 @@ describe("what is due in a chat", () => {
     // Nor is it repeated when it has come to stand in the chat meanwhile.
     expect(await send(doubted)).toBe(false);
   });
+});
+
+describe("when the clock is set back by an hour", () => {
+  const HOUR_MS = 60 * 60_000;
+  const nextThen = async (chatId: number) =>
+    database.transaction(async (tx, now) => nextDue(tx, new Date(now.getTime() - HOUR_MS), chatId));
+
+  test("what was due is due", async () => {
+    await say("reply:before", -20);
+    const chats = await database.transaction(async (tx, now) =>
+      dueChats(tx, new Date(now.getTime() - HOUR_MS)),
+    );
+    expect(chats).toContain(-20);
+    expect((await nextThen(-20))?.subject).toBe("reply:before");
+  });
+
+  test("what was put off is put off no longer, and from then on by that clock", async () => {
+    await say("reply:put-off", -21);
+    const wait = { waitMs: 30_000, surelyNotSent: true };
+    const put = async (backMs: number) =>
+      database.transaction(async (tx, now) => {
+        const message = await nextDue(tx, new Date(now.getTime() - backMs), -21);
+        await putOff(tx, new Date(now.getTime() - backMs), message?.id ?? "", wait);
+      });
+    await put(0);
+    expect(await next(-21)).toBeUndefined();
+    expect((await nextThen(-21))?.subject).toBe("reply:put-off");
+    await put(HOUR_MS);
+    expect(await nextThen(-21)).toBeUndefined();
+  });
+
+  test("a card that makes progress waits for its turn by that clock", async () => {
+    await say("run:progress", -22);
+    const sent = await next(-22);
+    await database.transaction(async (tx, now) => {
+      const { id = "" } = sent ?? {};
+      await markSent(tx, now, { id, version: 1, messageId: 8, messageKind: "text" });
+      await progressMade(tx, new Date(now.getTime() - HOUR_MS), "run:progress");
+    });
+    expect(await nextThen(-22)).toBeUndefined();
+    const later = await database.transaction(async (tx, now) =>
+      nextDue(tx, new Date(now.getTime() - HOUR_MS + 11_000), -22),
+    );
+    expect(later?.subject).toBe("run:progress");
+  });
+});
+
+test("nothing is put off for longer than a minute, for then its chat rests", async () => {
+  await say("reply:long", -23);
+  const first = await next(-23);
+  const wait = { waitMs: 3_600_000, surelyNotSent: true };
+  await database.transaction(async (tx, now) => putOff(tx, now, first?.id ?? "", wait));
+  expect(await next(-23)).toBeUndefined();
+  const later = await database.transaction(async (tx, now) =>
+    nextDue(tx, new Date(now.getTime() + 61_000), -23),
+  );
+  expect(later?.subject).toBe("reply:long");
 });
 
 describe("what is more important", () => {
@@ -166,8 +226,7 @@ describe("what is more important", () => {
     expect(card?.subject).toBe(`alert:${page}`);
     const fail = async () =>
       database.transaction(async (tx, now) => {
-        const later = new Date(now.getTime() + 60_000);
-        await putOff(tx, card?.id ?? "", later, true);
+        await putOff(tx, now, card?.id ?? "", { waitMs: 60_000, surelyNotSent: true });
       });
     await fail();
     expect(await next(-8)).toBeUndefined();

@@ -150,13 +150,15 @@ function isSameAlert(before: Alert, after: Alert): boolean {
 
 /** Only the time of the look differs, and not by much: what a card shows of it is rounded anyway. */
 function isNearlyAsBefore(before: Alert, after: Alert): boolean {
+  const passedMs = after.lookedAt.getTime() - before.lookedAt.getTime();
   return (
     before.state === after.state &&
     before.state !== "pending" &&
     before.goodSince?.getTime() === after.goodSince?.getTime() &&
     before.trouble.seen === after.trouble.seen &&
     before.behind === after.behind &&
-    after.lookedAt.getTime() - before.lookedAt.getTime() < 60_000
+    passedMs >= 0 &&
+    passedMs < 60_000
   );
 }
 

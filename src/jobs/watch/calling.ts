@@ -123,7 +123,12 @@ async function makeDueCalls(
   signal: AbortSignal,
 ): Promise<number> {
   const { due, now } = await parts.database.transaction(async (tx, now) => ({
-    due: await takeCalls(tx, now, { path: path.name, leaseMs: LEASE_MS, limit: AT_ONCE }),
+    due: await takeCalls(tx, now, {
+      path: path.name,
+      leaseMs: LEASE_MS,
+      putOffAtMostMs: Math.max(LEASE_MS, ...RETRY_AFTER_MS),
+      limit: AT_ONCE,
+    }),
     now,
   }));
   await Promise.all(due.map(async (kept) => makeCall(parts, path, kept, now, signal)));
