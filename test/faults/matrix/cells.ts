@@ -247,8 +247,8 @@ export const rows = [
     cells: {
       reading: sight,
       backup: notFromCoolify,
-      rotate: unseen,
-      deploy: unseen,
+      rotate: once,
+      deploy: once,
       rollback: rollbackAdopts,
       alerts: alarm,
     },
@@ -283,7 +283,7 @@ export const rows = [
     cells: {
       reading: sight,
       backup: notFromCoolify,
-      rotate: unseen,
+      rotate: once,
       deploy: once,
       rollback: once,
       alerts: alarm,
@@ -294,8 +294,8 @@ export const rows = [
     cells: {
       reading: readsOnly,
       backup: notFromCoolify,
-      rotate: unseen,
-      deploy: unseen,
+      rotate: once,
+      deploy: once,
       rollback: rollbackAdopts,
       alerts: readsOnly,
     },
@@ -305,8 +305,8 @@ export const rows = [
     cells: {
       reading: readsOnly,
       backup: notFromCoolify,
-      rotate: unseen,
-      deploy: unseen,
+      rotate: once,
+      deploy: once,
       rollback: rollbackAdopts,
       alerts: readsOnly,
     },
@@ -364,7 +364,7 @@ export const rows = [
     cells: {
       reading: readsOnly,
       backup: notFromCoolify,
-      rotate: unseen,
+      rotate: once,
       deploy: deployFails,
       rollback: rollbackFails,
       alerts: readsOnly,
