@@ -186,10 +186,7 @@ export const rows = [
   { fault: "Telegram says nothing", cells: all(once) },
   {
     fault: "Telegram does as told, and its answer is lost",
-    cells: {
-      ...all(tried("done once; the message comes twice at most, and then says so")),
-      alerts: open("a card and its word may both be said again, and the trial allows one"),
-    },
+    cells: all(tried("done once; the message comes twice at most, and then says so")),
   },
   {
     fault: "Telegram takes offence at the words of a message (400)",
@@ -394,15 +391,12 @@ export const rows = [
     fault: "the database's clock jumps ahead by an hour in its midst",
     cells: {
       ...all(once),
-      alerts: open("one word more may sound, for by that clock nobody has taken it for an hour"),
+      alerts: tried("told, and so is its end; whom it calls next by that clock it calls once"),
     },
   },
   {
     fault: "the database's clock jumps back by an hour in its midst",
-    cells: {
-      ...all(once),
-      alerts: open("what was to be said before the jump waits until the clock is there again"),
-    },
+    cells: all(once),
   },
   {
     fault: "the night in which the clocks change",
