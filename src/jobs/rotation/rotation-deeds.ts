@@ -1,8 +1,9 @@
 import { z } from "zod";
 
+import { formatDuration } from "../../core/duration.ts";
 import { runningCommit } from "../../core/release.ts";
 import type { Secret } from "../../core/secret.ts";
-import { pause } from "../../core/waiting.ts";
+import { growingPauses, pause } from "../../core/waiting.ts";
 import type { Coolify, CoolifyDeployment } from "../../systems/coolify.ts";
 import { isActiveDeployment } from "../../systems/coolify.ts";
 import { SystemError } from "../../systems/system-error.ts";
@@ -143,14 +144,12 @@ export function redeployDeed(of: {
   };
   return {
     name,
-    timeoutMs: withinMs + 3 * 60_000,
+    // Once for what is under way already, and once for ours.
+    timeoutMs: 2 * withinMs + 3 * 60_000,
     whenCancelled: `Coolify goes on with the deployment of ${application} that was asked for.`,
     ...(of.disturbs === undefined ? {} : { disturbs: of.disturbs }),
     async baseline(context) {
-      const rows = await patiently(
-        async (each) => coolify.deployments(application, each),
-        context.signal,
-      );
+      const rows = await whenQuiet(of, context.signal);
       const finished = rows.filter(({ status, isPreview }) => status === "finished" && !isPreview);
       const commit = runningCommit({
         finished: finished.map((row) => ({ ...row, at: row.finishedAt ?? row.createdAt })),
@@ -181,6 +180,33 @@ export function redeployDeed(of: {
       return { [`${application}-deployment`]: deployment ?? "unknown" };
     },
   };
+}
+
+const QUIET_EVERY_MS = 3_000;
+
+/**
+ * What Coolify lists once nothing is being deployed. A release on its way would otherwise be undone: what still runs then is
+ * asked for behind it.
+ */
+async function whenQuiet(
+  { coolify, application, withinMs }: Parameters<typeof redeployDeed>[0],
+  signal: AbortSignal,
+): Promise<readonly CoolifyDeployment[]> {
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(withinMs)]);
+  const nextPauseMs = growingPauses(QUIET_EVERY_MS);
+  for (;;) {
+    const rows = await patiently(async (each) => coolify.deployments(application, each), signal);
+    const other = rows.find((row) => isActiveDeployment(row) && !row.isPreview);
+    if (other === undefined) return rows;
+    if (patience.aborted) {
+      throw new Error(
+        `deployment ${other.uuid} of ${application} was there before and has not ended after ${formatDuration(withinMs)}; ` +
+          `end it in Coolify, and ask again`,
+      );
+    }
+    await pause(nextPauseMs(), patience);
+    signal.throwIfAborted();
+  }
 }
 
 function deploying(
