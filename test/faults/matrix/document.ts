@@ -25,8 +25,7 @@ export function matrixDocument(): string {
     "",
     "What must hold everywhere when something goes wrong: nothing is lost, nothing is done twice, and people are told.",
     `Here ${rows.length} faults meet ${families.length} families of what Flightdeck does. Of ${all.length} cells, ${count("tried")} are tried by whole bots in the sandbox,`,
-    `which counts the effects itself, ${count("held")} are held by tests of their own, ${count("does not apply")} do not apply,`,
-    `and ${count("open")} are open: nobody has seen yet that they hold.`,
+    `which counts the effects itself, ${count("held")} are held by tests of their own, and ${count("does not apply")} do not apply.`,
     "",
     "`npm test` tries one cell of each row, by the row and `FC_SEED`, and takes turns where all of a row takes long.",
     "`LONG=1` tries all of them:",
@@ -64,7 +63,6 @@ function table([head = [], ...body]: readonly (readonly string[])[]): readonly s
 function tableCells(row: Row, fault: Fault): readonly string[] {
   return cellsOf(row).map((cell) => {
     if (cell.kind === "does not apply") return "–";
-    if (cell.kind === "open") return "open";
     const files =
       cell.kind === "held"
         ? cell.by.map(({ file }) => file)
@@ -79,10 +77,7 @@ function whatHolds(row: Row): readonly string[] {
   const said = new Map<string, Family[]>();
   for (const family of families) {
     const cell = row.cells[family];
-    const text =
-      "holds" in cell
-        ? cell.holds
-        : `${cell.kind === "open" ? "open" : "does not apply"}, because ${cell.because}`;
+    const text = "holds" in cell ? cell.holds : `does not apply, because ${cell.because}`;
     said.set(text, [...(said.get(text) ?? []), family]);
   }
   return [...said].map(([text, of]) => `- ${of.join(", ")}: ${text}`);

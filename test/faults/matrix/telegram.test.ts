@@ -74,11 +74,12 @@ async function moved(family: Family): Promise<void> {
   const before = new Set(telegram.messages().map(({ id }) => id));
   const migrated = inItsMidst(() => void telegram.migrate());
   const undertaking = await begin();
-  await migrated;
   await undertaking.finish();
+  await migrated;
   await undertaking.expectOnce();
-  const notices = telegram
-    .messages()
-    .filter(({ id, text }) => !before.has(id) && text.includes("This group has a new id"));
-  expect(notices).toHaveLength(1);
+  const notices = () =>
+    telegram
+      .messages()
+      .filter(({ id, text }) => !before.has(id) && text.includes("This group has a new id"));
+  await expect.poll(notices, { timeout: 30_000 }).toHaveLength(1);
 }
