@@ -60,6 +60,12 @@ describe("a storm", () => {
     expect([ends, rings]).toEqual([true, true]);
   });
 
+  test("neither ends nor rings again for whoever comes to it a moment too late", () => {
+    const before = storm({ fedAt: ago(-5), rangAt: ago(-5) });
+    const { ends, rings } = decideRoundup(before, open, { isTold: true, wordAt: ago(1) }, NOW);
+    expect([ends, rings]).toEqual([false, false]);
+  });
+
   test("is over when it has ended and so have all its alerts", () => {
     const ended = storm({ endedAt: ago(1) });
     expect(decideRoundup(ended, open, told, NOW).closes).toBe(false);

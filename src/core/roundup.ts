@@ -99,12 +99,15 @@ export function openOf({ page, warn }: RoundupTally): number {
 
 function mayRing(rangAt: Date | undefined, wordAt: Date, now: Date): boolean {
   if (rangAt === undefined) return true;
-  return rangAt > now || (wordAt > rangAt && isOver(RINGS_EVERY_MS, rangAt, now));
+  return isOver(RINGS_EVERY_MS, rangAt, now) && (wordAt > rangAt || rangAt > now);
 }
 
-/** A pause that begins later than now began before the clock was set back; nobody waits for that time to come again. */
+/**
+ * A pause that began long after now began before the clock was set back; nobody waits for that time to come again. What
+ * began just after it was written by somebody who was faster.
+ */
 function isOver(pauseMs: number, since: Date, now: Date): boolean {
-  return since > now || now.getTime() - since.getTime() >= pauseMs;
+  return Math.abs(now.getTime() - since.getTime()) >= pauseMs;
 }
 
 function isLate(since: Date, now: Date): boolean {
