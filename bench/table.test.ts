@@ -39,6 +39,13 @@ test("the Markdown table says what was measured, beside what, and which goal is 
   ]);
 });
 
+test("the Markdown table stays one where a name holds a pipe, and gives no ratio to nothing", () => {
+  const beside = { besideName: "pg_dump | gzip", beside: 0, ratio: Number.POSITIVE_INFINITY };
+  expect(markdownTable([{ ...unjudged, ...beside }]).split("\n")[2]).toBe(
+    String.raw`| a note | 64.7 ms | 0 ms, pg_dump \| gzip | – | +54.1 ms | – |  |`,
+  );
+});
+
 test("the columns of the text table start at the same place in every row", () => {
   const [headings = "", , ...rows] = textTable([late, light]).split("\n");
   const column = headings.indexOf("beside it");

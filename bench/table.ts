@@ -29,23 +29,28 @@ export function textTable(summaries: readonly Summary[]): string {
 
 /** For docs/benchmarks.md. */
 export function markdownTable(summaries: readonly Summary[]): string {
-  const line = (row: readonly string[]): string => `| ${row.join(" | ")} |`;
+  const line = (row: readonly string[]): string =>
+    `| ${row.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   const ruler = HEADINGS.map(() => "---");
   return [HEADINGS, ruler, ...summaries.map(cells)].map(line).join("\n");
 }
 
 function cells(summary: Summary): readonly string[] {
-  const { what, unit, ours, beside, besideName, ratio, ratioRange, difference, goal } = summary;
-  const [lowest, highest] = ratioRange;
+  const { what, unit, ours, beside, besideName, difference, goal } = summary;
   return [
     what,
     withUnit(ours, unit),
     `${withUnit(beside, unit)}, ${besideName}`,
-    `${ratio.toFixed(2)} (${lowest.toFixed(2)}–${highest.toFixed(2)})`,
+    ratioOf(summary),
     `${difference < 0 ? "−" : "+"}${withUnit(Math.abs(difference), unit)}`,
     goal === undefined ? "–" : goalInWords(goal, unit),
     verdict(summary),
   ];
+}
+
+/** Beside nothing there is no ratio. */
+function ratioOf({ beside, ratio, ratioRange: [lowest, highest] }: Summary): string {
+  return beside === 0 ? "–" : `${ratio.toFixed(2)} (${lowest.toFixed(2)}–${highest.toFixed(2)})`;
 }
 
 function goalInWords(goal: Goal, unit: Unit): string {
