@@ -113,7 +113,7 @@ describe("the details of an alert", () => {
         "R-7 · Vera · 03:04:05",
       ].join("\n"),
     );
-    expect(asked).toEqual(["insert into sample"]);
+    expect(asked).toEqual(["update sample set ", "insert into sample"]);
     expect(operation.conclude({ check: "api-is-ready" }, { "look at once": result })).toEqual({
       verdict: "fail",
       facts: { check: "api-is-ready" },
