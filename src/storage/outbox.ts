@@ -291,7 +291,8 @@ export async function markSending(
 ): Promise<boolean> {
   const changed = await tx.change(
     `update outbox set resent = resent or sending_since is not null, sending_since = $2
-     where id = $1 and message_id is null and sending_since is not distinct from $3`,
+     where id = $1 and message_id is null
+       and date_trunc('milliseconds', sending_since) is not distinct from $3`,
     [id, now, sendingSince],
   );
   return changed === 1;

@@ -53,7 +53,7 @@ describe("the secret of the product's webhook", () => {
       await Promise.all([minted, old, "another"].map(async (secret) => knock(secret))),
     ).toEqual([200, 403, 403]);
     await expect.poll(waiting, { timeout: 30_000 }).toBe(0);
-    expect(written).toBeGreaterThan(10);
+    expect(written).toBeGreaterThan(5);
     const last = (await rollout.entries()).findLast(({ kind }) => kind === "run.result");
     expect(last).toMatchObject({
       result: "ROTATED",
