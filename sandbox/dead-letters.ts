@@ -49,11 +49,9 @@ export function createDeadLetters(options: {
       await redis.run((redis) =>
         Promise.all(letters.map((letter) => redis.lrem(queues.dead, 0, letter))),
       );
-      // What became of one that somebody has put back has really happened, and stays.
-      await postgres.query(
-        "delete from event_log where request_id = any($1) and event_type <> 'worker_topic_completed'",
-        [[...buried.keys()]],
-      );
+      await postgres.query("delete from event_log where request_id = any($1)", [
+        [...buried.keys()],
+      ]);
       buried.clear();
     },
   };

@@ -154,17 +154,21 @@ function returnedJobs(
   return {
     effects: own.map((act) => {
       const isCompleted = runs.find(({ id }) => id === act.runId)?.verdict === "COMPLETED";
-      return effectOf(act, completed.get(act.job ?? "") ?? 0, isCompleted);
+      const count = completed.get(act.job ?? "");
+      // Who heals the fault that made a letter takes away all that befell its job; then nothing can be said of it.
+      return effectOf(act, count ?? 0, isCompleted && count !== undefined);
     }),
     strays: [],
   };
 }
 
+/** How often each job was completed of which the world still knows anything. */
 async function completions({ world }: Stage): Promise<ReadonlyMap<string, number>> {
   const { rows } = await query<{ job: string; count: number }>(
     world.product.databaseUrl,
-    `select substring(request_id from 5) as job, count(*)::integer as count from event_log
-     where event_type = 'worker_topic_completed' group by 1`,
+    `select substring(request_id from 5) as job,
+       (count(*) filter (where event_type = 'worker_topic_completed'))::integer as count
+     from event_log where starts_with(request_id, 'job_') group by 1`,
   );
   return new Map(rows.map(({ job, count }) => [job, count]));
 }

@@ -18,7 +18,7 @@ export const SEEDS: readonly {
   {
     seed: 7,
     minutes: 5,
-    showed: "the world took away what had come of a dead letter that was put back",
+    showed: "a run was accused of what the world had taken away when dead letters were healed",
   },
   {
     seed: 9,
